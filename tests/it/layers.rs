@@ -18,6 +18,7 @@ const LAYERS: &[&str] = &[
     "features::limits",
     "features::moderation",
     "features::operators::audit",
+    "features::accounts::invitations",
     "features::archive",
     "features::operators",
     "features::accounts",
