@@ -33,6 +33,7 @@ pub const PARTS: &[Part] = &[
     Part { name: "features/operators", sentences: include_str!("operators/id.txt") },
     Part { name: "features/presence", sentences: include_str!("presence/id.txt") },
     Part { name: "features/rooms", sentences: include_str!("rooms/id.txt") },
+    Part { name: "features/talk", sentences: include_str!("talk/id.txt") },
 ];
 
 /// A sentence of the server in Indonesian; `None` where it has none.

@@ -23,6 +23,7 @@ mod properties;
 mod replay;
 mod sentences;
 mod source;
+mod talks;
 mod typing;
 mod waiting;
 mod words;
