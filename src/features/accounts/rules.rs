@@ -17,6 +17,7 @@ mod answers;
 mod checks;
 mod commands;
 mod invitations;
+mod orders;
 mod signing;
 
 const MEMBERS_ONLY: Refusal = Refusal::fixed(
