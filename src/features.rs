@@ -2,8 +2,7 @@
 //! which they are asked. Each has a folder, or a file if it is small; `state`, `message`, `calls` and `limits` are
 //! common to them.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::chat::hooks::{Commit, Hooks, NOT_HERE};
 use crate::chat::message::{Client, FeatureMessage, Message};
@@ -259,10 +258,9 @@ impl Hooks for Features {
     }
 
     fn offers(turn: &Turn<'_, Self>, verb: &Verb) -> bool {
-        let features = &turn.router.features;
         match verb.needs {
-            Needs::Store => features.archive.is_some(),
-            Needs::Files => features.files.is_some(),
+            Needs::Store => turn.router.features.archive.is_some(),
+            Needs::Files => turn.router.features.files.is_some(),
             // The help of such a verb says how a lab is started.
             Needs::Nothing | Needs::Lab => true,
         }
