@@ -136,7 +136,7 @@ type CarryOut = fn(&mut Turn<'_, Features>, ClientId, &FeatureCommand) -> Option
 impl Hooks for Features {
     type Later = state::Later;
     const VERBS: &'static Verbs = &VERBS;
-    const INDONESIAN: Translate = language::indonesian;
+    const INDONESIAN: Translate = Translate(language::indonesian);
     type Room = RoomState;
 
     fn room(last_id: u64) -> RoomState {

@@ -129,7 +129,7 @@ pub trait Hooks: Sized {
     /// All verbs, the kernel's and those of the features, in the order in which `/help` shows them.
     const VERBS: &'static Verbs;
     /// What a sentence of the server is in Indonesian.
-    const INDONESIAN: Translate = |_| None;
+    const INDONESIAN: Translate = Translate(|_| None);
     /// What features know of one room.
     type Room: Send;
 

@@ -17,7 +17,7 @@ use crate::model::refusal::Refusal;
 use crate::model::row::Table;
 pub use crate::model::speech::{Change, Speech, Version, What};
 use crate::model::text::Text;
-pub use crate::model::wire::Wire;
+pub use crate::model::wire::{Translate, Wire};
 use crate::model::zone::Zone;
 
 /// A word that a program puts behind a verb, as in `SAY=42:…`; the answer has it too, so that the program finds its
@@ -191,9 +191,6 @@ pub struct Greeting {
     /// Its sentences in Indonesian, for `OPT:lang=id`.
     pub indonesian: Translate,
 }
-
-/// What a sentence of the server is in another language; `None`: it has none there.
-pub type Translate = fn(&str) -> Option<String>;
 
 /// A block: one item of a queue, several lines on the wire.
 #[derive(Clone, Debug)]

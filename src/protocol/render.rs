@@ -154,7 +154,7 @@ impl Lines {
     /// A sentence of the server in the client's language.
     fn sentence(&self, words: impl Display) -> String {
         let words = words.to_string();
-        self.language.and_then(|language| language(&words)).unwrap_or(words)
+        self.language.and_then(|language| (language.0)(&words)).unwrap_or(words)
     }
 }
 

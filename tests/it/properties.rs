@@ -33,8 +33,8 @@ use chat_server::features::{messages, operators, presence, rooms};
 use chat_server::model::code::Code;
 use chat_server::model::command::{Choice, Command, HistoryQuery, Line, Presence, View};
 use chat_server::model::event::{
-    Block, Change, Done, Envelope, Event, Foreign, Greeting, Leave, Rows, SharedFile, Speech, Version, Warning, What,
-    Wire, Words,
+    Block, Change, Done, Envelope, Event, Foreign, Greeting, Leave, Rows, SharedFile, Speech, Translate, Version,
+    Warning, What, Wire, Words,
 };
 use chat_server::model::feature::{FeatureEvent, Told};
 use chat_server::model::file::{Granted, Token};
@@ -816,7 +816,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             stored: true,
             files: Some(7_879),
             zone: Zone::UTC,
-            indonesian: |_| None,
+            indonesian: Translate(|_| None),
         }))),
         (verb(), option::of(tag()), done()).prop_map(|(verb, tag, done)| Event::Done { verb: verb.name, tag, done }),
         (option::of("[A-Z]{1,16}"), option::of(tag()), error()).prop_map(|(verb, tag, error)| {

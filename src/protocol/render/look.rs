@@ -12,7 +12,7 @@ pub(super) fn rule(zone: Zone, at: DateTime<Utc>, wire: Wire, language: Option<T
     let shown = zone.shows(at);
     let word = |format| {
         let word = shown.format(format).to_string();
-        language.and_then(|language| language(&word)).unwrap_or(word)
+        language.and_then(|language| (language.0)(&word)).unwrap_or(word)
     };
     let (day, zone) = (format!("{}, {} {} {}", word("%A"), shown.day(), word("%B"), shown.year()), zone.name(at));
     if wire.is_short() { format!("--- {day}, {zone} ---\r\n") } else { format!("{day}, {zone}\r\n") }
