@@ -27,7 +27,7 @@ use chat_server::features::operators::audit::{Act as PowerAct, Entry};
 use chat_server::features::presence::typing::Typing;
 use chat_server::features::rooms::ModeChange;
 use chat_server::features::rooms::told::{Modes, Topic};
-use chat_server::features::{messages, operators, presence, rooms};
+use chat_server::features::{messages, operators, presence, programs, rooms};
 use chat_server::model::code::Code;
 use chat_server::model::command::{Choice, Command, HistoryQuery, Line, Presence, View};
 use chat_server::model::event::{
@@ -353,6 +353,8 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
         select(vec![
             (Command::Rooms, "ROOMS"),
             (Command::feature(accounts::Command::InviteCode), "INVITECODE"),
+            (Command::feature(programs::Command::Bots), "BOT"),
+            (Command::feature(programs::Command::Hooks(None)), "HOOK"),
             (Command::feature(operators::Command::Reload), "REHASH"),
             (Command::Why, "WHY"),
             (Command::Stats, "STATS"),

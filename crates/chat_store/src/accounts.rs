@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chat_server::features::archive::store::{Account, Answer, Refused};
+use chat_server::features::programs::for_users;
 use chat_server::model::address::neighbourhood;
 use chat_server::model::looks;
 use chat_server::model::names::Name;
@@ -82,6 +83,7 @@ impl New<'_> {
         // First: who has no invitation is not told which names there are.
         self.check_invite(db, now)?;
         self.check_owners(db)?;
+        for_users(self.name)?;
         // What this server calls itself the router knows, and has looked.
         looks::reserved(self.name, "").map_or(Ok(()), |reserved| Err(Refused::Reserved(reserved)))
     }
@@ -397,11 +399,11 @@ fn plain(code: &str) -> String {
 }
 
 /// What is kept of a secret that is long and random by itself.
-fn digest(secret: &str) -> Vec<u8> {
+pub(crate) fn digest(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }
 
-fn random<const N: usize>() -> rusqlite::Result<[u8; N]> {
+pub(crate) fn random<const N: usize>() -> rusqlite::Result<[u8; N]> {
     let mut bytes = [0; N];
     match getrandom::fill(&mut bytes) {
         Ok(()) => Ok(bytes),
@@ -412,7 +414,7 @@ fn random<const N: usize>() -> rusqlite::Result<[u8; N]> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
