@@ -4,7 +4,6 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::features::operators::state::Actor;
 use crate::model::code::Code;
 use crate::model::feature::Asked;
 use crate::model::looks::look;
@@ -16,6 +15,7 @@ use crate::model::text::Text;
 mod list;
 pub(crate) mod rules;
 pub(crate) mod state;
+pub mod then;
 pub mod verbs;
 
 /// What the name of each program ends in.
@@ -90,19 +90,6 @@ pub enum Ask {
     End(Kind, Name),
     /// The hook that has this token.
     Find(Secret),
-}
-
-/// What an answer of the store changes.
-#[derive(Debug)]
-pub enum Then {
-    /// A program is made.
-    Made(Actor),
-    /// Programs are shown.
-    Listed(Kind),
-    /// A program ends.
-    Ended(Actor, Kind, Name),
-    /// This is said, if the token was one.
-    Post(Post),
 }
 
 /// What came by a hook.

@@ -367,6 +367,12 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             "FORGET",
             room.to_string()
         )),
+        (option::of(room()), name()).prop_map(|(room, name)| (
+            Command::feature(programs::Command::Unhook(room.clone(), name.clone())),
+            "UNHOOK",
+            format!("{} {name}", room_args(&room)).trim_start().into()
+        )),
+        name().prop_map(|name| (Command::feature(programs::Command::Unbot(name.clone())), "UNBOT", name.to_string())),
         option::of(room()).prop_map(|room| (
             Command::feature(files::Command::List(room.clone())),
             "FILES",

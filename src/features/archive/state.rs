@@ -9,7 +9,7 @@ use crate::features::archive::store::{Question, Store};
 use crate::features::message::{Caller, Reply};
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::Act;
-use crate::features::programs;
+use crate::features::programs::then as programs;
 use crate::model::event::{Envelope, Tag, What};
 use crate::model::names::{ClientId, RoomName};
 use crate::model::now::Moment;

@@ -65,6 +65,7 @@ fn the_database_of_another_program_is_refused() {
 
 /// What makes a file of today one of version 7, before the index knew the beginnings of words.
 const BACK_TO_7: &str = r#"
+    DROP TABLE programs;
     DROP TABLE late;
     DROP TABLE words;
     DROP VIEW said;
@@ -104,6 +105,7 @@ fn the_index_is_made_anew_for_beginnings_and_no_line_is_taken_for_a_double_by_th
 
 /// What makes a file of today one of version 8, which knows no word inside a text without spaces.
 const BACK_TO_8: &str = r#"
+    DROP TABLE programs;
     DROP TABLE late;
     DROP TABLE words;
     DROP VIEW said;
@@ -116,6 +118,23 @@ const BACK_TO_8: &str = r#"
     INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
     INSERT INTO words (rowid, room, text) SELECT seq, room, text FROM said;
     PRAGMA user_version = 8;"#;
+
+#[test]
+fn a_file_from_before_there_were_programs_gets_their_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say([said("#a", 1, "ani", "a line")]);
+    talk.stop();
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch("DROP TABLE programs; PRAGMA user_version = 10;").unwrap();
+    drop(db);
+    let talk = Talk::open(dir.path());
+    assert_eq!(talk.contents.rooms[0].last_id, 1);
+    talk.stop();
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    assert_eq!(db.query_row("SELECT count(*) FROM programs", [], |row| row.get::<_, i64>(0)), Ok(0));
+    assert!(check(dir.path()).unwrap().is_sound);
+}
 
 /// A file of version 8 with so many lines; line 7 of them is deleted.
 fn of_version_8(dir: &std::path::Path, lines: u64) {

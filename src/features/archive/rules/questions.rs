@@ -11,7 +11,7 @@ use crate::features::archive::reads;
 use crate::features::archive::state::{Asker, Then, Unanswered};
 use crate::features::archive::store::{Answer, Question, Refused, Report, can_be_found};
 use crate::features::message::{Access, Caller, Reply};
-use crate::features::programs;
+use crate::features::programs::then as programs;
 use crate::features::state::Features;
 use crate::model::event::{Event, Tag, Warning};
 use crate::model::names::ClientId;
