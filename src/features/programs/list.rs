@@ -36,5 +36,9 @@ pub(super) fn list(kind: &Kind, programs: Vec<Program>) -> Block {
         (Kind::Bot, true) => "There are no bots. To make one: BOT:<name>".into(),
         (Kind::Bot, false) => "Bots:".into(),
     };
-    Block { head: head.into(), ..Block::new("PROGRAMS", programs) }
+    let room = match kind {
+        Kind::Hook(room) => Some(room.clone()),
+        Kind::Bot => None,
+    };
+    Block { room, head: head.into(), ..Block::new("PROGRAMS", programs) }
 }

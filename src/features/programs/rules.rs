@@ -86,6 +86,9 @@ impl Turn<'_, Features> {
     pub(crate) fn program_answered(&mut self, then: &Then, answer: StoreAnswer) -> StoreAnswer {
         match (then, &answer) {
             (Then::Made(by), StoreAnswer::Program(program, _)) => {
+                if let Some(room) = self.lacks_room(&program.kind) {
+                    return StoreAnswer::Refused(self.end_at_once(program, &room).into());
+                }
                 let (what, room) = words_of(&program.kind, "hook", "bot");
                 self.act(by, what, room, program.name.as_str(), "");
                 if let Kind::Hook(room) = &program.kind {
@@ -114,6 +117,21 @@ impl Turn<'_, Features> {
             _ => {}
         }
         answer
+    }
+
+    /// The room of a hook, if it was closed while the hook was made: a room of its name that is opened later is another one.
+    fn lacks_room(&self, kind: &Kind) -> Option<RoomName> {
+        match kind {
+            Kind::Hook(room) if !self.router.rooms.contains_key(room) => Some(room.clone()),
+            _ => None,
+        }
+    }
+
+    fn end_at_once(&mut self, program: &Program, room: &RoomName) -> Refusal {
+        let (kind, name) = (program.kind.clone(), program.name.clone());
+        let then = archive::Then::Program(Then::Listed(kind.clone()));
+        let _number = self.put(Question::Program(Ask::End(kind, name)), Asker::Door(Box::new(drop)), then);
+        Refusal::no_such_room(room)
     }
 
     /// A bot is no more: its connections end, and what it may do in rooms goes, for the next bot of the name is another one.
