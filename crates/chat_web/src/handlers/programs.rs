@@ -197,14 +197,12 @@ pub(crate) async fn enter(
     if session.rooms().contains(&room) {
         return Ok(StatusCode::NO_CONTENT);
     }
-    let key = match body.trim_ascii() {
-        b"" => String::new(),
-        body => {
-            let read: Result<RoomKey, _> = serde_json::from_slice(body);
-            let key = read.map_err(|error| AppError::BadJson(format!("The body cannot be read: {error}.")))?.key;
-            format!(" {key}")
-        }
+    let key: Option<RoomKey> = match body.trim_ascii() {
+        b"" => None,
+        body => serde_json::from_slice(body)
+            .map_err(|error| AppError::BadJson(format!("The body cannot be read: {error}.")))?,
     };
+    let key = key.map_or_else(String::new, |RoomKey { key }| format!(" {key}"));
     carry_out(&session, &format!("JOIN:{room}{key}")).await
 }
 
