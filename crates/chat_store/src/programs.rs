@@ -10,8 +10,9 @@ use chat_server::model::secrets::Secret;
 use chrono::DateTime;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::accounts::{New, digest, hex, random};
+use crate::accounts::New;
 use crate::lines::name;
+use crate::secrets::{digest, hex, random};
 
 /// What makes the table.
 pub(crate) const SCHEMA: &str = "

@@ -98,6 +98,8 @@ fn lines(db: &mut Connection, question: &Question, deadline: Instant) -> rusqlit
         | Question::Grant { .. }
         | Question::Invite { .. }
         | Question::Program(_)
+        | Question::Invitations { .. }
+        | Question::EndInvitation { .. }
         | Question::Audit { .. } => Ok(Some((Vec::new(), None))),
     }
 }

@@ -239,6 +239,7 @@ impl Turn<'_, Features> {
                         answer => turn.with_answer(id, then, answer),
                     };
                     turn.answer(id, verb, tag, outcome);
+                    turn.enter_invited(id);
                 });
                 self.resume(id);
             }
