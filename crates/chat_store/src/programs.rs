@@ -97,7 +97,12 @@ pub(crate) fn sign_in(db: &Connection, token: &Secret, now: i64) -> rusqlite::Re
     let find = "UPDATE programs SET used = ?2 WHERE hash = ?1 AND room = '' RETURNING name";
     let found = db.query_row(find, params![digest(token.reveal()), now], |row| name(row, 0)).optional()?;
     Ok(match found {
-        Some(name) => Answer::Account { account: Account { name, role: Role::Member }, token: None, known_there: true },
+        Some(name) => Answer::Account {
+            account: Account { name, role: Role::Member },
+            token: None,
+            known_there: true,
+            invited_to: Vec::new(),
+        },
         None => {
             let words = "No bot has this token: it was mistyped, or ended. An administrator makes another with /bot.";
             Answer::Refused(Refusal::fixed(Code::BadPassword, words).into())

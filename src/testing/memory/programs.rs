@@ -52,7 +52,7 @@ impl Programs {
         let found = self.all.iter().find(|(program, other)| program.kind == Kind::Bot && other == token);
         let (program, _) = found.ok_or(Refused::SignedOut)?;
         let account = Account { name: program.name.clone(), role: Role::Member };
-        Ok(Answer::Account { account, token: None, known_there: true })
+        Ok(Answer::Account { account, token: None, known_there: true, invited_to: Vec::new() })
     }
 
     /// The hooks of a room end with it.

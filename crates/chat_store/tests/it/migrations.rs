@@ -70,6 +70,7 @@ fn the_database_of_another_program_is_refused() {
 /// What makes a file of today one of version 10, before an invitation was for several people: one that is good, and one that was used,
 /// by the codes k7qf-9d2m-x4tr and abcd-efgh-ijkm.
 const BACK_TO_10: &str = "
+    DROP TABLE programs;
     DROP TABLE invited;
     DROP TABLE invitations;
     CREATE TABLE invitations (
@@ -112,7 +113,6 @@ fn an_invitation_of_before_is_good_and_the_one_that_was_used_is_not() {
 
 /// What makes a file of today one of version 7, before the index knew the beginnings of words.
 const BACK_TO_7: &str = r#"
-    DROP TABLE programs;
     DROP TABLE late;
     DROP TABLE words;
     DROP VIEW said;
@@ -153,7 +153,6 @@ fn the_index_is_made_anew_for_beginnings_and_no_line_is_taken_for_a_double_by_th
 
 /// What makes a file of today one of version 8, which knows no word inside a text without spaces.
 const BACK_TO_8: &str = r#"
-    DROP TABLE programs;
     DROP TABLE late;
     DROP TABLE words;
     DROP VIEW said;
