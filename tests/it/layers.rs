@@ -16,6 +16,7 @@ const LAYERS: &[&str] = &[
     "net",
     // What features know and hold.
     "features::limits",
+    "features::talk::limits",
     "features::moderation",
     "features::operators::audit",
     "features::programs",
@@ -42,6 +43,7 @@ const LAYERS: &[&str] = &[
     "features::operators::reload",
     // What they do with it.
     "features::presence::rules",
+    "features::talk::rules",
     "features::rooms::rules",
     "features::messages::rules",
     "features::moderation::rules",
