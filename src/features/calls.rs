@@ -1,7 +1,7 @@
 //! Carries out the calls of doors, the store and the lab.
 
 use crate::chat::router::Turn;
-use crate::features::message::Call;
+use crate::features::message::{Call, Orderer};
 use crate::features::operators::state::Actor;
 use crate::features::state::Features;
 
@@ -20,7 +20,8 @@ impl Turn<'_, Features> {
             Call::Sampled => self.show_watchers(),
             Call::Reloaded(number, outcome) => self.reloaded(number, outcome),
             Call::Operator { key, from, is_private, reply } => self.check_key_by_call(&key, from, is_private, reply),
-            Call::Order { order, from, reply } => self.ordered(order, &Actor::page(from), reply),
+            Call::Order { order, by: Orderer::Page(from), reply } => self.ordered(order, &Actor::page(from), reply),
+            Call::Order { order, by: Orderer::Owner, reply } => self.ordered(order, &Actor::owner(), reply),
             Call::Rules(policy) => self.set_rules(policy),
         }
     }

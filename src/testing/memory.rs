@@ -274,6 +274,9 @@ impl Memory {
                 let (acts, more) = Entry::page(older.collect(), limit);
                 Ok(Answer::Acts { acts, more })
             }
+            Question::AddAccount { name, secret, role } => self.accounts.add_by_order(name, secret, role),
+            Question::SetPassword { name, secret } => self.accounts.set_password(name, secret),
+            Question::Remove { name } => self.accounts.remove(name),
             Question::Invite { by, terms } => Ok(self.accounts.invite(by, terms)),
             Question::Invitations { before, limit } => Ok(self.accounts.invitations(before, limit)),
             Question::EndInvitation { number } => self.accounts.end_invitation(number),

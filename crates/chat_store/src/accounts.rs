@@ -150,6 +150,11 @@ impl Known {
         }
     }
 
+    /// An account is no more: the next user of the name is another one.
+    pub(crate) fn forget(&self, name: &Name) {
+        self.lock().remove(name);
+    }
+
     fn came(&self, name: Name, place: IpAddr) {
         let mut known = self.lock();
         let places = known.entry(name).or_default();
@@ -192,6 +197,13 @@ pub(crate) fn register(
         *invited_to = invitations::rooms(db, code)?;
     }
     Ok(answer)
+}
+
+/// Makes an account by order. No user has signed in to it yet.
+pub(crate) fn add(db: &Connection, new: &New<'_>, hashed: &str, now: i64) -> rusqlite::Result<Answer> {
+    let account = new.insert(db, hashed, now)?;
+    db.execute("UPDATE accounts SET seen = 0 WHERE account = ?1", [account])?;
+    who(db, account, Visit::default())
 }
 
 /// The hash of an account's password.

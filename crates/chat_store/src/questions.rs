@@ -85,6 +85,27 @@ impl Accounts {
                     None => Answer::Refused(Refused::NoSuchName(name)),
                 }))
             }),
+            Question::AddAccount { name, secret, role } => {
+                self.with_hash(number, (name, secret), move |db, name, hashed| {
+                    let new = New { name, role, invite: None, needs_invite: false };
+                    Ok(match new.check_owners(db) {
+                        Ok(()) => accounts::add(db, &new, hashed, now)?,
+                        Err(why) => Answer::Refused(why),
+                    })
+                })
+            }
+            Question::SetPassword { name, secret } => self.with_hash(number, (name, secret), |db, name, hashed| {
+                let is_there = accounts::set_password(db, name, hashed)?;
+                Ok(if is_there { Answer::Done } else { Answer::Refused(Refused::NoSuchName(name.clone())) })
+            }),
+            Question::Remove { name } => {
+                let known = self.known.clone();
+                self.desk.write(number, move |db| {
+                    known.forget(&name);
+                    let is_there = accounts::remove(db, &name)?;
+                    Ok(Some(if is_there { Answer::Done } else { Answer::Refused(Refused::NoSuchName(name)) }))
+                })
+            }
             Question::Invite { by, terms } => {
                 self.desk.write(number, move |db| invitations::invite(db, &by, &terms, now).map(Some))
             }
@@ -136,6 +157,26 @@ impl Accounts {
                 Ok(Some(answer))
             };
             if desk.write(number, job).is_err() {
+                desk.fail(number);
+            }
+        })
+    }
+
+    /// Hashes a password that was given by order, and does something with the hash.
+    fn with_hash(
+        &self,
+        number: u64,
+        (name, secret): (Name, Secret),
+        job: impl FnOnce(&Connection, &Name, &str) -> rusqlite::Result<Answer> + Send + 'static,
+    ) -> Result<(), Busy> {
+        let desk = self.desk.clone();
+        self.hashing.submit(number, Caller::Known, move |hasher, _| {
+            let hashed = match fit(&secret, &name).map(|password| hasher.hash(&password)) {
+                Ok(Ok(hashed)) => hashed,
+                Ok(Err(error)) => return desk.fail_with(number, &error),
+                Err(error) => return desk.answer(number, Answer::Refused(error)),
+            };
+            if desk.write(number, move |db| job(db, &name, &hashed).map(Some)).is_err() {
                 desk.fail(number);
             }
         })

@@ -10,6 +10,7 @@ mod account;
 mod cert;
 mod client;
 mod commands;
+mod console;
 mod completions;
 mod data;
 mod engine;

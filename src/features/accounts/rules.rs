@@ -18,6 +18,7 @@ mod answers;
 mod checks;
 mod commands;
 mod invitations;
+mod orders;
 mod signing;
 
 const MEMBERS_ONLY: Refusal = Refusal::fixed(

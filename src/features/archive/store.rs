@@ -240,6 +240,27 @@ pub enum Question {
         /// The role from now on.
         role: Role,
     },
+    /// Make an account by order: also with one of the server's own names.
+    AddAccount {
+        /// Its name.
+        name: Name,
+        /// Its password.
+        secret: Secret,
+        /// Its role.
+        role: Role,
+    },
+    /// Give an account another password, whatever it had. All its tokens die.
+    SetPassword {
+        /// Its name.
+        name: Name,
+        /// Its password from now on.
+        secret: Secret,
+    },
+    /// Take an account away, with what it may do in rooms.
+    Remove {
+        /// Its name.
+        name: Name,
+    },
     /// Make a code with which people can register.
     Invite {
         /// Who asked for it.

@@ -86,6 +86,9 @@ impl Turn<'_, Features> {
             Question::Invite { .. } | Question::Invitations { .. } | Question::EndInvitation { .. } => {
                 return Err(Refusal::not_allowed(Role::Op));
             }
+            Question::AddAccount { .. } | Question::SetPassword { .. } | Question::Remove { .. } => {
+                return Err(Refusal::not_allowed(Role::Admin));
+            }
             Question::SignOut { token: Some(_), .. } | Question::Audit { .. } => Then::Nothing,
         };
         Ok((question, archive::Then::Account(then)))
