@@ -11,7 +11,7 @@ use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::features::rooms::limits::RoomLimits;
 use crate::model::command::{Command, HistoryQuery};
-use crate::model::event::{Envelope, Event, Leave, Tag};
+use crate::model::event::{Envelope, Event, Leave, Tag, Translate};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -105,6 +105,7 @@ pub mod figures;
 pub mod files;
 pub mod help;
 pub mod lab;
+pub mod language;
 pub mod line_editing;
 pub mod message;
 pub mod messages;
@@ -142,6 +143,7 @@ type CarryOut = fn(&mut Turn<'_, Features>, ClientId, &FeatureCommand) -> Option
 impl Hooks for Features {
     type Later = state::Later;
     const VERBS: &'static Verbs = &VERBS;
+    const INDONESIAN: Translate = language::indonesian;
     type Room = RoomState;
 
     fn room(last_id: u64) -> RoomState {

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::model::code::Code;
 use crate::model::command::{Command, HistoryQuery};
-use crate::model::event::{Block, Done, Envelope, Event, Greeting, Leave, Tag};
+use crate::model::event::{Block, Done, Envelope, Event, Greeting, Leave, Tag, Translate};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::{Moment, Now};
@@ -120,6 +120,8 @@ pub trait Hooks: Sized {
 
     /// All verbs, the kernel's and those of the features, in the order in which `/help` shows them.
     const VERBS: &'static Verbs;
+    /// What a sentence of the server is in Indonesian.
+    const INDONESIAN: Translate = |_| None;
     /// What features know of one room.
     type Room: Send;
 

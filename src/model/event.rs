@@ -188,7 +188,12 @@ pub struct Greeting {
     pub files: Option<u16>,
     /// Whose clock the views for people show.
     pub zone: Zone,
+    /// Its sentences in Indonesian, for `OPT:lang=id`.
+    pub indonesian: Translate,
 }
+
+/// What a sentence of the server is in another language; `None`: it has none there.
+pub type Translate = fn(&str) -> Option<String>;
 
 /// A block: one item of a queue, several lines on the wire.
 #[derive(Clone, Debug)]

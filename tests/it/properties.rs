@@ -289,6 +289,7 @@ fn every_option_is_made() {
         Choice::View(_) => "view",
         Choice::Ids(_) => "ids",
         Choice::Zone(_) => "tz",
+        Choice::Indonesian(_) => "lang",
         Choice::Echo(_) => "echo",
         Choice::Presence(_) => "presence",
         Choice::Typing(_) => "typing",
@@ -602,6 +603,7 @@ fn choice() -> impl Strategy<Value = Choice> {
         select(vec![View::Full, View::Short, View::Plain]).prop_map(Choice::View),
         any::<bool>().prop_map(Choice::Ids),
         select(vec![None, Some(Zone::UTC), Zone::offset_of("+07:00")]).prop_map(Choice::Zone),
+        any::<bool>().prop_map(Choice::Indonesian),
         any::<bool>().prop_map(Choice::Echo),
         select(vec![Presence::Off, Presence::Brief, Presence::Auto, Presence::Full]).prop_map(Choice::Presence),
         any::<bool>().prop_map(Choice::Typing),
@@ -821,7 +823,8 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             max_line,
             stored: true,
             files: Some(7_879),
-            zone: Zone::UTC
+            zone: Zone::UTC,
+            indonesian: |_| None,
         }))),
         (verb(), option::of(tag()), done()).prop_map(|(verb, tag, done)| Event::Done { verb: verb.name, tag, done }),
         (option::of("[A-Z]{1,16}"), option::of(tag()), error()).prop_map(|(verb, tag, error)| {

@@ -431,7 +431,7 @@ impl Play {
     }
 
     fn order(&self, order: Order) -> Message {
-        Call::Order { order, from: None, reply: self.reply() }.into()
+        Call::Order { order, by: chat_server::features::message::Orderer::Page(None), reply: self.reply() }.into()
     }
 
     fn connect(&mut self, seat: usize, from: u8) {

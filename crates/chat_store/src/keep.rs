@@ -66,6 +66,22 @@ impl Keeper {
                 self.skip_to(db, room, *last_id + 1)?;
             }
         }
+        self.grow(db)
+    }
+
+    /// Writes what was said elsewhere, likewise.
+    pub(crate) fn add(&mut self, db: &Connection, record: &Record) -> rusqlite::Result<()> {
+        self.record(db, record)?;
+        self.grow(db)
+    }
+
+    /// The last number that a room has given. The room is made if there is none.
+    pub(crate) fn last_id(&mut self, db: &Connection, room: &RoomName) -> rusqlite::Result<u64> {
+        Ok(self.place(db, room)?.last_id)
+    }
+
+    /// Writes the last ids of rooms that have grown.
+    fn grow(&mut self, db: &Connection) -> rusqlite::Result<()> {
         let mut grow = db.prepare_cached("UPDATE rooms SET last_id = ?2 WHERE room = ?1")?;
         for name in self.grown.drain(..) {
             if let Some(place) = self.places.get(&name) {
