@@ -65,6 +65,10 @@ pub static VERBS: Verbs = Verbs::new(&[
     &accounts::verbs::PASSWD,
     &accounts::verbs::ROLE,
     &accounts::verbs::INVITECODE,
+    &programs::verbs::HOOK,
+    &programs::verbs::UNHOOK,
+    &programs::verbs::BOT,
+    &programs::verbs::UNBOT,
     &operators::verbs::OPER,
     &operators::verbs::ANNOUNCE,
     &operators::verbs::LOCKDOWN,
@@ -107,6 +111,7 @@ pub mod messages;
 pub mod moderation;
 pub mod operators;
 pub mod presence;
+pub mod programs;
 pub mod rooms;
 pub mod limits;
 pub mod talk;
@@ -128,6 +133,7 @@ const COMMANDS: &[CarryOut] = &[
     moderation::rules::carry_out,
     operators::rules::carry_out,
     presence::rules::carry_out,
+    programs::rules::carry_out,
     rooms::rules::carry_out,
 ];
 
@@ -182,7 +188,9 @@ impl Hooks for Features {
     }
 
     fn is_free(turn: &Turn<'_, Self>, name: &Name, like: &Name) -> bool {
-        !turn.is_registered(name) && turn.is_distinct(name, Some(like), turn.account_like(name)).is_ok()
+        !turn.is_registered(name)
+            && programs::for_users(name).is_ok()
+            && turn.is_distinct(name, Some(like), turn.account_like(name)).is_ok()
     }
 
     fn may_enter(turn: &Turn<'_, Self>, id: ClientId, room: &Room, key: Option<&Text>) -> Result<(), Refusal> {
@@ -369,6 +377,7 @@ impl Hooks for Features {
         turn.lift_what_is_over();
         turn.tick_operators();
         turn.tick_presence();
+        turn.router.features.programs.tick(turn.now.mono);
     }
 
     fn begin(turn: &mut Turn<'_, Self>, messages: &mut dyn Iterator<Item = Message>) -> Commit {
@@ -380,6 +389,7 @@ impl Hooks for Features {
     }
 
     fn committed(turn: &mut Turn<'_, Self>) {
+        turn.posts_are_kept();
         turn.ask_store();
     }
 

@@ -13,6 +13,7 @@ impl Turn<'_, Features> {
             Call::MayRead { who, what, reply } => reply(self.charged_access(who, &what)),
             Call::Read { who, question, reply } => self.read_for_door(who, *question, reply),
             Call::Rights { client, reply } => reply(self.rights(client)),
+            Call::Post { token, post, reply } => self.post_by_call(token, post, reply),
             Call::Store(report) => self.report(report),
             Call::Uploaded { token, reply } => self.uploaded(token, reply),
             Call::UploadFailed { by, to, name, why } => self.tell_of_failure(by, &to, &name, &why),

@@ -7,6 +7,7 @@ use crate::config::Change;
 use crate::features::accounts::orders::AccountOrder;
 use crate::features::archive::store::{Answer, Question, Report};
 use crate::features::files::{FileError, To};
+use crate::features::programs::Post;
 use crate::model::file::Token;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -84,6 +85,15 @@ pub enum Call {
         name: Text,
         /// The reason.
         why: FileError,
+    },
+    /// Something comes by a hook. The answer is [`Answer::Done`] when it is said and kept, or a refusal.
+    Post {
+        /// The token that was shown.
+        token: Secret,
+        /// What is to be said.
+        post: Post,
+        /// Where the answer goes.
+        reply: Reply,
     },
     /// The store has something to say.
     Store(Report),

@@ -13,6 +13,7 @@ use crate::features::lab::snapshots::Snapshots;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::Operators;
 use crate::features::presence::state::Presence;
+use crate::features::programs::state::Programs;
 use crate::features::rooms::limits::{Opener, RoomLimits};
 use crate::features::rooms::state::Settings;
 use crate::model::names::{ClientId, Name, RoomName};
@@ -40,6 +41,7 @@ pub struct Features {
     pub(crate) snapshots: Option<Snapshots>,
     pub(crate) operators: Operators,
     pub(crate) presence: Presence,
+    pub(crate) programs: Programs,
     pub(crate) room_limits: RoomLimits,
     /// Direct talks. They have no members, for those are in the name, and no list of rooms has them.
     pub(crate) talks: BTreeMap<RoomName, Room>,
@@ -57,6 +59,7 @@ impl Features {
             snapshots: None,
             operators: Operators::new(config.operator_key.clone()),
             presence: Presence::new(config.arrivals),
+            programs: Programs::new(),
             room_limits: RoomLimits::new(config),
             talks: BTreeMap::new(),
         }

@@ -29,7 +29,7 @@ use chat_server::features::operators::audit::{Act as PowerAct, Entry};
 use chat_server::features::presence::typing::Typing;
 use chat_server::features::rooms::ModeChange;
 use chat_server::features::rooms::told::{Modes, Topic};
-use chat_server::features::{messages, operators, presence, rooms};
+use chat_server::features::{messages, operators, presence, programs, rooms};
 use chat_server::model::code::Code;
 use chat_server::model::command::{Choice, Command, HistoryQuery, Line, Presence, View};
 use chat_server::model::event::{
@@ -355,6 +355,8 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
     let plain = Just(()).prop_flat_map(|()| {
         select(vec![
             (Command::Rooms, "ROOMS"),
+            (Command::feature(programs::Command::Bots), "BOT"),
+            (Command::feature(programs::Command::Hooks(None)), "HOOK"),
             (Command::feature(operators::Command::Reload), "REHASH"),
             (Command::Why, "WHY"),
             (Command::Stats, "STATS"),
@@ -367,6 +369,12 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             "FORGET",
             room.to_string()
         )),
+        (option::of(room()), name()).prop_map(|(room, name)| (
+            Command::feature(programs::Command::Unhook(room.clone(), name.clone())),
+            "UNHOOK",
+            format!("{} {name}", room_args(&room)).trim_start().into()
+        )),
+        name().prop_map(|name| (Command::feature(programs::Command::Unbot(name.clone())), "UNBOT", name.to_string())),
         option::of(room()).prop_map(|room| (
             Command::feature(files::Command::List(room.clone())),
             "FILES",

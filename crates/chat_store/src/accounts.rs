@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chat_server::features::archive::store::{Account, Answer, Refused};
+use chat_server::features::programs::for_users;
 use chat_server::model::address::neighbourhood;
 use chat_server::model::looks;
 use chat_server::model::names::Name;
@@ -76,6 +77,7 @@ impl New<'_> {
         // First: who has no invitation is not told which names there are.
         self.check_invite(db, now)?;
         self.check_owners(db)?;
+        for_users(self.name)?;
         // What this server calls itself the router knows, and has looked.
         looks::reserved(self.name, "").map_or(Ok(()), |reserved| Err(Refused::Reserved(reserved)))
     }

@@ -108,6 +108,7 @@ impl Keeper {
     fn record(&mut self, db: &Connection, record: &Record) -> rusqlite::Result<()> {
         for (room, last_id) in &record.forgotten {
             self.forget(db, room, *last_id)?;
+            crate::programs::forget_room(db, room)?;
         }
         for state in &record.rooms {
             self.write_room(db, state)?;

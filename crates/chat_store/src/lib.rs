@@ -84,6 +84,7 @@ mod load;
 mod lock;
 mod offline;
 mod passwords;
+mod programs;
 mod purge;
 mod questions;
 mod reader;

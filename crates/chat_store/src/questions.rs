@@ -2,6 +2,7 @@
 //! is decided is decided by the writer, one after the other.
 
 use chat_server::features::archive::store::{Answer, Busy, Proof, Question, Refused};
+use chat_server::features::programs::Ask;
 use chat_server::model::names::Name;
 use chat_server::model::roles::Role;
 use chat_server::model::secrets::Secret;
@@ -14,6 +15,7 @@ use crate::desk::Desk;
 use crate::hashing::{Caller, Hashing};
 use crate::invitations;
 use crate::passwords::{self, Hasher, Password, Verdict};
+use crate::programs;
 
 /// The desk for questions about accounts.
 #[derive(Clone)]
@@ -67,6 +69,9 @@ impl Accounts {
                     Ok(Some(answer))
                 })
             }
+            Question::SignIn { proof: Proof::Program(token), .. } => {
+                self.desk.note(number, move |db| programs::sign_in(db, &token, now).map(Some))
+            }
             Question::ChangePassword { name, old, new, token, from, guarded } => {
                 let trial = Trial { name, secret: old, visit: Visit { token, from }, guarded };
                 self.change_password(number, Change { trial, new }, now)
@@ -110,8 +115,21 @@ impl Accounts {
             Question::EndInvitation { number: which } => {
                 self.desk.write(number, move |db| invitations::end(db, which).map(Some))
             }
+            Question::Program(ask) => self.programs(number, ask, now),
             // The store itself answers these.
             Question::Page { .. } | Question::Search { .. } | Question::Audit { .. } => Err(Busy),
+        }
+    }
+
+    fn programs(&self, number: u64, ask: Ask, now: i64) -> Result<(), Busy> {
+        match ask {
+            Ask::Make { kind, name, by } => {
+                self.desk.write(number, move |db| programs::make(db, &kind, &name, &by, now).map(Some))
+            }
+            Ask::End(kind, name) => self.desk.write(number, move |db| programs::end(db, &kind, &name).map(Some)),
+            // On a full disk programs are still who they are.
+            Ask::Find(token) => self.desk.note(number, move |db| programs::find_hook(db, &token, now).map(Some)),
+            Ask::List(kind) => self.desk.note(number, move |db| programs::list(db, &kind).map(Some)),
         }
     }
 

@@ -100,6 +100,7 @@ fn lines(db: &mut Connection, question: &Question, deadline: Instant) -> rusqlit
         | Question::SetPassword { .. }
         | Question::Remove { .. }
         | Question::Invite { .. }
+        | Question::Program(_)
         | Question::Invitations { .. }
         | Question::EndInvitation { .. }
         | Question::Audit { .. } => Ok(Some((Vec::new(), None))),

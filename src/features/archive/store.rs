@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::features::accounts::invitations::{Invitation, Terms};
 use crate::features::moderation::ban::Ban;
+use crate::features::programs::{Ask, Program};
 use crate::model::code::Code;
 use crate::model::event::Envelope;
 use crate::model::glyph::is_unspaced;
@@ -30,6 +31,8 @@ pub enum Proof {
     Password(Name, Secret),
     /// By a token that the store gave out at an earlier sign-in. The store knows whose it is.
     Token(Secret),
+    /// By the token of a bot. The store knows which it is.
+    Program(Secret),
 }
 
 /// A store, as the router knows it. Neither call may block: both only hand something to threads of the store, which tell the
@@ -277,6 +280,8 @@ pub enum Question {
         /// Which.
         number: u64,
     },
+    /// Something about programs.
+    Program(Ask),
     /// The newest acts of the audit.
     Audit {
         /// Only those with a smaller number.
@@ -361,6 +366,10 @@ pub enum Answer {
         /// The number from which the next page is asked for; `None` if there is no more.
         more: Option<u64>,
     },
+    /// To [`Ask::List`], and to [`Ask::Find`]: the one that has the token.
+    Programs(Vec<Program>),
+    /// To [`Ask::Make`], with its token.
+    Program(Box<Program>, Secret),
     /// Done, and nothing to add.
     Done,
     /// It cannot be.

@@ -100,6 +100,8 @@ impl Accounts {
                 }
                 Ok(self.proven(&name, token, from))
             }
+            // The store's own programs answer that.
+            Proof::Program(_) => Err(Refused::SignedOut),
             Proof::Token(secret) => {
                 let owner = self.owners.values().find(|owner| owner.tokens.contains(&secret));
                 let name = owner.ok_or(Refused::SignedOut)?.account.name.clone();

@@ -73,7 +73,7 @@ impl Turn<'_, Features> {
     }
 
     /// All connections of an account are disconnected, but for one.
-    pub(super) fn let_go_of(&mut self, name: &Name, but: Option<ClientId>) {
+    pub(crate) fn let_go_of(&mut self, name: &Name, but: Option<ClientId>) {
         let all: Vec<ClientId> = self.clients.all_named(name).filter(|id| Some(*id) != but).collect();
         for id in all {
             if self.is_signed_in(id) {
