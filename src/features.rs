@@ -255,10 +255,8 @@ impl Hooks for Features {
     }
 
     fn topic(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Text {
-        match &room.features.rooms.topic {
-            Some((_, text)) if turn.can_read(id, room) => text.clone(),
-            _ => Text::default(),
-        }
+        let topic = room.features.rooms.topic.as_ref().filter(|_| turn.can_read(id, room));
+        topic.map(|(_, text)| text.clone()).unwrap_or_default()
     }
 
     fn first_id(room: &Room) -> u64 {
@@ -297,12 +295,7 @@ impl Hooks for Features {
         turn.end_talks_of(client.person());
         if client.state.is_listed {
             turn.router.forget_banned(client.id);
-            for room in turn.router.rooms.values_mut() {
-                room.features.rooms.invited.retain(|id| *id != client.id);
-                if let Some(opener) = room.features.opener.as_mut().filter(|opener| opener.person == Some(client.id)) {
-                    opener.person = None;
-                }
-            }
+            turn.forget_in_rooms(client.id);
         }
     }
 
@@ -356,10 +349,7 @@ impl Hooks for Features {
     }
 
     fn mend(turn: &mut Turn<'_, Self>) {
-        for room in turn.router.rooms.values_mut() {
-            room.features.rooms.ops.retain(|op| room.members.contains(op));
-            room.features.unannounced.retain(|hidden| room.members.contains(hidden));
-        }
+        turn.mend_rooms();
     }
 
     fn room_forgotten(turn: &mut Turn<'_, Self>, room: &Room, last_id: u64) {
