@@ -61,7 +61,7 @@ pub enum Keeping {
     Wait,
 }
 
-/// What one turn changed that is worth keeping. What is private is not in it: whispers are kept nowhere.
+/// What one turn changed that is worth keeping. Of whispers only those between accounts are in it.
 #[derive(Clone, Default, Debug)]
 pub struct Record {
     /// The turn's number, from 1, always rising.

@@ -27,8 +27,8 @@ const LINES: usize = 40;
 /// What is posted to a hook: ours, or what programs send that know Slack. Fields that are not here are ignored.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub(crate) struct HookPost {
-    /// The words: up to 40 lines. `<https://example.org|name>`, `&amp;`, `&lt;` and `&gt;` are read as Slack reads them.
-    #[schema(example = "build 318 is green", max_length = 65536)]
+    /// The words: up to 40 lines, in a body of at most 64 KiB. `<https://example.org|name>`, `&amp;`, `&lt;` and `&gt;` are read as Slack reads them.
+    #[schema(example = "build 318 is green")]
     text: Option<String>,
     /// Stands in front of the words, in brackets. The author is the hook, whatever stands here.
     username: Option<String>,
@@ -184,6 +184,7 @@ pub(crate) struct RoomKey {
     (status = 400, description = "The body is no JSON", body = Problem),
     (status = 401, description = "No user is signed on", body = Problem),
     (status = 403, description = "You may not come in", body = Problem),
+    (status = 404, description = "No room can have that name", body = Problem),
     (status = 409, description = "You are in too many rooms, or have opened too many", body = Problem),
     (status = 422, description = "That cannot be a room", body = Problem),
     (status = 429, description = "Too much is sent", body = Problem, headers(("Retry-After" = u64))),
@@ -194,14 +195,14 @@ pub(crate) async fn enter(
     body: Bytes,
 ) -> Result<StatusCode, AppError> {
     let room = room_name(&room)?;
-    if session.rooms().contains(&room) {
-        return Ok(StatusCode::NO_CONTENT);
-    }
     let key: Option<RoomKey> = match body.trim_ascii() {
         b"" => None,
         body => serde_json::from_slice(body)
             .map_err(|error| AppError::BadJson(format!("The body cannot be read: {error}.")))?,
     };
+    if session.rooms().contains(&room) {
+        return Ok(StatusCode::NO_CONTENT);
+    }
     let key = key.map_or_else(String::new, |RoomKey { key }| format!(" {key}"));
     carry_out(&session, &format!("JOIN:{room}{key}")).await
 }
@@ -212,6 +213,7 @@ pub(crate) async fn enter(
     (status = 204, description = "You are not in it"),
     (status = 401, description = "No user is signed on", body = Problem),
     (status = 403, description = "You are not in it", body = Problem),
+    (status = 404, description = "No room can have that name", body = Problem),
     (status = 422, description = "That cannot be a room", body = Problem),
     (status = 429, description = "Too much is sent", body = Problem, headers(("Retry-After" = u64))),
     (status = 503, description = "The server is stopping", body = Problem)))]

@@ -15,8 +15,14 @@ const SHOWN: [(&str, &[&str]); 4] = [
     ("PUT $token", &[]),
     ("chatd backup", &[" bytes, checked", "structure: good", "ids: good"]),
 ];
-/// Commands that other tests run: telnet on a terminal (the suite of telnet), TLS (`tls`).
-const ELSEWHERE: [&str; 2] = ["telnet localhost 7878", "openssl s_client"];
+/// Commands that other tests run: telnet on a terminal (the suite of telnet), TLS (`tls`), and programs, whose tokens are shown once
+/// (the tests of programs in chat_web).
+const ELSEWHERE: [&str; 4] = [
+    "telnet localhost 7878",
+    "openssl s_client",
+    "curl -d '{\"text\":\"build 318 is green\"}' localhost:3000/api/hooks/TOKEN",
+    "curl localhost:3000/api/me -H 'Authorization: Bearer chat_bot_...'",
+];
 
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
