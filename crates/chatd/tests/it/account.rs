@@ -185,7 +185,7 @@ fn accounts_are_managed_while_the_server_runs() {
     assert_eq!(does(data, "account role ani op", ""), "ani is an op now\n");
 }
 
-/// Who says nothing, too much or nonsense by the socket is in nobody's way.
+/// A caller of the socket that sends nothing, too much or no order does not keep others from being served.
 #[test]
 fn what_comes_by_the_socket_has_bounds() {
     use std::io::Read;
