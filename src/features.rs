@@ -2,16 +2,15 @@
 //! which they are asked. Each has a folder, or a file if it is small; `state`, `message`, `calls` and `limits` are
 //! common to them.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::chat::hooks::{Commit, Hooks, NOT_HERE};
 use crate::chat::message::{Client, FeatureMessage, Message};
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::features::rooms::limits::RoomLimits;
-use crate::model::command::HistoryQuery;
-use crate::model::event::{Envelope, Event, Leave, Tag};
+use crate::model::command::{Command, HistoryQuery};
+use crate::model::event::{Envelope, Event, Leave, Tag, Translate};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -66,6 +65,10 @@ pub static VERBS: Verbs = Verbs::new(&[
     &accounts::verbs::PASSWD,
     &accounts::verbs::ROLE,
     &accounts::verbs::INVITECODE,
+    &programs::verbs::HOOK,
+    &programs::verbs::UNHOOK,
+    &programs::verbs::BOT,
+    &programs::verbs::UNBOT,
     &operators::verbs::OPER,
     &operators::verbs::ANNOUNCE,
     &operators::verbs::LOCKDOWN,
@@ -101,14 +104,17 @@ pub mod figures;
 pub mod files;
 pub mod help;
 pub mod lab;
+pub mod language;
 pub mod line_editing;
 pub mod message;
 pub mod messages;
 pub mod moderation;
 pub mod operators;
 pub mod presence;
+pub mod programs;
 pub mod rooms;
 pub mod limits;
+pub mod talk;
 pub(crate) mod state;
 #[cfg(all(test, not(shuttle)))]
 mod together;
@@ -127,6 +133,7 @@ const COMMANDS: &[CarryOut] = &[
     moderation::rules::carry_out,
     operators::rules::carry_out,
     presence::rules::carry_out,
+    programs::rules::carry_out,
     rooms::rules::carry_out,
 ];
 
@@ -135,6 +142,7 @@ type CarryOut = fn(&mut Turn<'_, Features>, ClientId, &FeatureCommand) -> Option
 impl Hooks for Features {
     type Later = state::Later;
     const VERBS: &'static Verbs = &VERBS;
+    const INDONESIAN: Translate = Translate(language::indonesian);
     type Room = RoomState;
 
     fn room(last_id: u64) -> RoomState {
@@ -143,6 +151,10 @@ impl Hooks for Features {
 
     fn new(config: &Config) -> Features {
         Features::at_start(config)
+    }
+
+    fn takes(turn: &mut Turn<'_, Self>, id: ClientId, command: &Command) -> Option<Result<Answer<Self>, Refusal>> {
+        turn.take_for_talk(id, command)
     }
 
     fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: &FeatureCommand) -> Result<Answer<Self>, Refusal> {
@@ -176,7 +188,9 @@ impl Hooks for Features {
     }
 
     fn is_free(turn: &Turn<'_, Self>, name: &Name, like: &Name) -> bool {
-        !turn.is_registered(name) && turn.is_distinct(name, Some(like), turn.account_like(name)).is_ok()
+        !turn.is_registered(name)
+            && programs::for_users(name).is_ok()
+            && turn.is_distinct(name, Some(like), turn.account_like(name)).is_ok()
     }
 
     fn may_enter(turn: &Turn<'_, Self>, id: ClientId, room: &Room, key: Option<&Text>) -> Result<(), Refusal> {
@@ -212,6 +226,14 @@ impl Hooks for Features {
         if to.is_some_and(|to| turn.role(to) >= Role::Op) { Ok(()) } else { turn.not_muted(from, None) }
     }
 
+    fn whisper_away(turn: &mut Turn<'_, Self>, from: ClientId, to: &str, text: Text) -> Result<Answer<Self>, Refusal> {
+        turn.whisper_away(from, to, text)
+    }
+
+    fn numbers(turn: &mut Turn<'_, Self>, from: ClientId, whisper: &mut Event) {
+        turn.number_whisper(from, whisper);
+    }
+
     fn hears(turn: &Turn<'_, Self>, id: ClientId, from: &Name) -> bool {
         turn.hears(id, from)
     }
@@ -233,10 +255,8 @@ impl Hooks for Features {
     }
 
     fn topic(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Text {
-        match &room.features.rooms.topic {
-            Some((_, text)) if turn.can_read(id, room) => text.clone(),
-            _ => Text::default(),
-        }
+        let topic = room.features.rooms.topic.as_ref().filter(|_| turn.can_read(id, room));
+        topic.map(|(_, text)| text.clone()).unwrap_or_default()
     }
 
     fn first_id(room: &Room) -> u64 {
@@ -244,10 +264,9 @@ impl Hooks for Features {
     }
 
     fn offers(turn: &Turn<'_, Self>, verb: &Verb) -> bool {
-        let features = &turn.router.features;
         match verb.needs {
-            Needs::Store => features.archive.is_some(),
-            Needs::Files => features.files.is_some(),
+            Needs::Store => turn.router.features.archive.is_some(),
+            Needs::Files => turn.router.features.files.is_some(),
             // The help of such a verb says how a lab is started.
             Needs::Nothing | Needs::Lab => true,
         }
@@ -273,14 +292,10 @@ impl Hooks for Features {
         turn.router.stop_showing(client.id);
         turn.router.features.operators.forget(client.id);
         turn.router.features.presence.forget(client.id);
+        turn.end_talks_of(client.person());
         if client.state.is_listed {
             turn.router.forget_banned(client.id);
-            for room in turn.router.rooms.values_mut() {
-                room.features.rooms.invited.retain(|id| *id != client.id);
-                if let Some(opener) = room.features.opener.as_mut().filter(|opener| opener.person == Some(client.id)) {
-                    opener.person = None;
-                }
-            }
+            turn.forget_in_rooms(client.id);
         }
     }
 
@@ -294,9 +309,7 @@ impl Hooks for Features {
 
     fn renamed(turn: &mut Turn<'_, Self>, id: ClientId, renamed: &Arc<Envelope>) {
         turn.announce_name(id, renamed);
-        if let Event::Renamed { old, new, .. } = &renamed.event {
-            turn.router.features.presence.rename(old, new);
-        }
+        turn.rename_in_talks(id, renamed);
     }
 
     fn entered(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName, joined: Option<Event>) {
@@ -328,6 +341,7 @@ impl Hooks for Features {
         turn.show_topic(id, room);
         turn.show_history(id, room);
         turn.show_crowd(id, room);
+        turn.tell_of_talks(id);
     }
 
     fn keep_or_close(turn: &mut Turn<'_, Self>, room: &RoomName) {
@@ -335,10 +349,7 @@ impl Hooks for Features {
     }
 
     fn mend(turn: &mut Turn<'_, Self>) {
-        for room in turn.router.rooms.values_mut() {
-            room.features.rooms.ops.retain(|op| room.members.contains(op));
-            room.features.unannounced.retain(|hidden| room.members.contains(hidden));
-        }
+        turn.mend_rooms();
     }
 
     fn room_forgotten(turn: &mut Turn<'_, Self>, room: &Room, last_id: u64) {
@@ -356,6 +367,7 @@ impl Hooks for Features {
         turn.lift_what_is_over();
         turn.tick_operators();
         turn.tick_presence();
+        turn.router.features.programs.tick(turn.now.mono);
     }
 
     fn begin(turn: &mut Turn<'_, Self>, messages: &mut dyn Iterator<Item = Message>) -> Commit {
@@ -367,6 +379,7 @@ impl Hooks for Features {
     }
 
     fn committed(turn: &mut Turn<'_, Self>) {
+        turn.posts_are_kept();
         turn.ask_store();
     }
 

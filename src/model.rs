@@ -30,3 +30,4 @@ pub mod request;
 pub mod wire;
 pub mod run;
 pub mod rows;
+pub mod places;

@@ -3,6 +3,9 @@
 //!
 //! A hook has no `self`: the state of the features lies in `turn.router.features`, so that a feature may call the kernel and the
 //! kernel the features again without two borrows of one thing. Each hook has a default, which allows or does nothing.
+//!
+//! An example of a hook in use: `/roll` is carried out by `roll` in `features/dice.rs`, which `Features::carry_out` in `features.rs`
+//! calls; the hooks of that one `impl` are the order in which the features are asked.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -17,8 +20,8 @@ use crate::chat::room::Room;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::model::code::Code;
-use crate::model::command::HistoryQuery;
-use crate::model::event::{Block, Done, Envelope, Event, Greeting, Leave, Tag};
+use crate::model::command::{Command, HistoryQuery};
+use crate::model::event::{Block, Done, Envelope, Event, Greeting, Leave, Tag, Translate};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::{Moment, Now};
@@ -39,11 +42,16 @@ pub struct Router<F: Hooks> {
     /// The greatest id of any room that was forgotten: a room of that name must not count from 1 again.
     pub(crate) forgotten_id: u64,
     pub(crate) limiter: RateLimiter,
+    /// The setting of that name: refused lines in a minute after which a client is slowed down.
     pub(crate) spam_errors: u32,
+    /// What each connection is shown first.
     pub(crate) greeting: Arc<Greeting>,
+    /// The message of the day, line by line: what a client is shown when it has a name.
     pub(crate) motd: Vec<Text>,
+    /// How many lines the history of a room holds, and how many of them a client is shown when it joins.
     pub(crate) history: usize,
     pub(crate) history_on_join: usize,
+    /// The limits in force, as `/stats` shows them: a key, the value, what it limits.
     pub(crate) limits: Vec<(&'static str, u64, &'static str)>,
     pub(crate) metrics: Arc<Metrics>,
     /// Clients with something in their outbox.
@@ -120,6 +128,8 @@ pub trait Hooks: Sized {
 
     /// All verbs, the kernel's and those of the features, in the order in which `/help` shows them.
     const VERBS: &'static Verbs;
+    /// What a sentence of the server is in Indonesian.
+    const INDONESIAN: Translate = Translate(|_| None);
     /// What features know of one room.
     type Room: Send;
 
@@ -130,6 +140,11 @@ pub trait Hooks: Sized {
     fn new(config: &Config) -> Self;
 
     // ---- what clients and doors want of a feature ----
+
+    /// Carries out a command of the kernel that names what only a feature knows: a direct talk.
+    fn takes(_: &mut Turn<'_, Self>, _: ClientId, _: &Command) -> Option<Result<Answer<Self>, Refusal>> {
+        None
+    }
 
     /// Carries out a command of a feature, which alone opens it.
     ///
@@ -226,6 +241,18 @@ pub trait Hooks: Sized {
     fn may_whisper(_: &Turn<'_, Self>, _from: ClientId, _to: Option<ClientId>) -> Result<(), Refusal> {
         Ok(())
     }
+
+    /// Whispers to a user of whom no connection is here. `shown` is the name as typed.
+    ///
+    /// # Errors
+    /// There is no such user, or it could not get to know of it.
+    fn whisper_away(turn: &mut Turn<'_, Self>, from: ClientId, shown: &str, _: Text) -> Result<Answer<Self>, Refusal> {
+        Self::may_whisper(turn, from, None)?;
+        Err(Refusal::no_such_user(shown))
+    }
+
+    /// A whisper is about to be heard: it gets its number.
+    fn numbers(_: &mut Turn<'_, Self>, _from: ClientId, _whisper: &mut Event) {}
 
     /// Whether a client hears what a user of that name says.
     fn hears(_: &Turn<'_, Self>, _: ClientId, _from: &Name) -> bool {

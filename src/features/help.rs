@@ -5,7 +5,7 @@ use crate::chat::hooks::Hooks;
 use crate::chat::router::Turn;
 use crate::features::state::{Answer, Features};
 use crate::features::{
-    accounts, archive, dice, files, lab, line_editing, messages, moderation, operators, presence, rooms,
+    accounts, archive, dice, files, lab, line_editing, messages, moderation, operators, presence, programs, rooms,
 };
 use crate::model::args::wrong;
 use crate::model::command::Command;
@@ -122,7 +122,7 @@ pub static SUBJECTS: &[Subject] = &[
     ),
     subject(
         "order",
-        "keep order in a room",
+        "run a room",
         &[
             &moderation::verbs::OP,
             &moderation::verbs::DEOP,
@@ -132,6 +132,8 @@ pub static SUBJECTS: &[Subject] = &[
             &moderation::verbs::BAN,
             &moderation::verbs::UNBAN,
             &moderation::verbs::BANS,
+            &programs::verbs::HOOK,
+            &programs::verbs::UNHOOK,
         ],
     ),
     subject(
@@ -156,6 +158,8 @@ pub static SUBJECTS: &[Subject] = &[
             &[
                 &operators::verbs::FORGET,
                 &accounts::verbs::INVITECODE,
+                &programs::verbs::BOT,
+                &programs::verbs::UNBOT,
                 &operators::verbs::ANNOUNCE,
                 &operators::verbs::LOCKDOWN,
                 &operators::verbs::REHASH,

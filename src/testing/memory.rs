@@ -2,6 +2,7 @@
 //! stores are compared with it.
 
 mod accounts;
+mod programs;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{self, SyncSender};
@@ -10,9 +11,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use accounts::Accounts;
+use programs::Programs;
 
 use crate::features::archive::store::{
-    Account, Answer, Busy, Contents, Keeping, Question, Record, Report, RoomState, Store, StoredRoom,
+    Account, Answer, Busy, Contents, Keeping, Proof, Question, Record, Report, RoomState, Store, StoredRoom,
 };
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::{Act, Entry};
@@ -40,6 +42,7 @@ struct Memory {
     rooms: BTreeMap<RoomName, Kept>,
     forgotten_id: u64,
     accounts: Accounts,
+    programs: Programs,
     acts: Vec<Act>,
     /// What the router has handed over, and what it has asked.
     records: Vec<Record>,
@@ -218,6 +221,7 @@ impl Memory {
     fn write(&mut self, record: Record) {
         for (name, last_id) in record.forgotten {
             self.rooms.remove(&name);
+            self.programs.forget_room(&name);
             self.forgotten_id = self.forgotten_id.max(last_id);
         }
         for state in record.rooms {
@@ -257,6 +261,8 @@ impl Memory {
             Question::Register { name, secret, invite, needs_invite, token, from } => {
                 self.accounts.register(name, secret, invite, needs_invite, token, from)
             }
+            Question::SignIn { proof: Proof::Program(token), .. } => self.programs.sign_in(&token),
+            Question::Program(ask) => self.programs.answer(ask),
             Question::SignIn { proof, token, from, guarded } => self.accounts.sign_in(proof, token, from, guarded),
             Question::ChangePassword { name, old, new, token, guarded, from } => {
                 self.accounts.change_password(&name, (&old, new), token, (guarded, from))
@@ -269,6 +275,9 @@ impl Memory {
                 let (acts, more) = Entry::page(older.collect(), limit);
                 Ok(Answer::Acts { acts, more })
             }
+            Question::AddAccount { name, secret, role } => self.accounts.add_by_order(name, secret, role),
+            Question::SetPassword { name, secret } => self.accounts.set_password(name, secret),
+            Question::Remove { name } => self.accounts.remove(name),
             Question::Invite { by, terms } => Ok(self.accounts.invite(by, terms)),
             Question::Invitations { before, limit } => Ok(self.accounts.invitations(before, limit)),
             Question::EndInvitation { number } => self.accounts.end_invitation(number),
@@ -300,7 +309,8 @@ impl Memory {
         let rooms = self
             .rooms
             .values()
-            .filter(|kept| room.is_none_or(|room| kept.state.name == *room) && !hidden.contains(&kept.state.name));
+            .filter(|kept| room.map_or(!kept.state.name.is_talk(), |room| kept.state.name == *room))
+            .filter(|kept| !hidden.contains(&kept.state.name));
         let mut found: Vec<&Arc<Envelope>> = rooms
             .flat_map(|room| room.lines.values())
             .filter(|line| match &line.event {

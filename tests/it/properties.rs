@@ -29,13 +29,13 @@ use chat_server::features::operators::audit::{Act as PowerAct, Entry};
 use chat_server::features::presence::typing::Typing;
 use chat_server::features::rooms::ModeChange;
 use chat_server::features::rooms::told::{Modes, Topic};
-use chat_server::features::{messages, operators, presence, rooms};
+use chat_server::features::{messages, operators, presence, programs, rooms};
 use chat_server::model::body::{Body, MAX_LINES, MAX_MESSAGE};
 use chat_server::model::code::Code;
 use chat_server::model::command::{Choice, Command, HistoryQuery, Line, Presence, View};
 use chat_server::model::event::{
-    Block, Change, Done, Envelope, Event, Foreign, Greeting, Leave, Rows, SharedFile, Speech, Version, Warning, What,
-    Wire, Words,
+    Block, Change, Done, Envelope, Event, Foreign, Greeting, Leave, Rows, SharedFile, Speech, Translate, Version,
+    Warning, What, Wire, Words,
 };
 use chat_server::model::feature::{FeatureEvent, Told};
 use chat_server::model::file::{Granted, Token};
@@ -299,6 +299,7 @@ fn every_option_is_made() {
         Choice::View(_) => "view",
         Choice::Ids(_) => "ids",
         Choice::Zone(_) => "tz",
+        Choice::Indonesian(_) => "lang",
         Choice::Echo(_) => "echo",
         Choice::Presence(_) => "presence",
         Choice::Typing(_) => "typing",
@@ -364,6 +365,8 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
     let plain = Just(()).prop_flat_map(|()| {
         select(vec![
             (Command::Rooms, "ROOMS"),
+            (Command::feature(programs::Command::Bots), "BOT"),
+            (Command::feature(programs::Command::Hooks(None)), "HOOK"),
             (Command::feature(operators::Command::Reload), "REHASH"),
             (Command::Why, "WHY"),
             (Command::Stats, "STATS"),
@@ -376,6 +379,12 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             "FORGET",
             room.to_string()
         )),
+        (option::of(room()), name()).prop_map(|(room, name)| (
+            Command::feature(programs::Command::Unhook(room.clone(), name.clone())),
+            "UNHOOK",
+            format!("{} {name}", room_args(&room)).trim_start().into()
+        )),
+        name().prop_map(|name| (Command::feature(programs::Command::Unbot(name.clone())), "UNBOT", name.to_string())),
         option::of(room()).prop_map(|room| (
             Command::feature(files::Command::List(room.clone())),
             "FILES",
@@ -604,6 +613,7 @@ fn choice() -> impl Strategy<Value = Choice> {
         select(vec![View::Full, View::Short, View::Plain]).prop_map(Choice::View),
         any::<bool>().prop_map(Choice::Ids),
         select(vec![None, Some(Zone::UTC), Zone::offset_of("+07:00")]).prop_map(Choice::Zone),
+        any::<bool>().prop_map(Choice::Indonesian),
         any::<bool>().prop_map(Choice::Echo),
         select(vec![Presence::Off, Presence::Brief, Presence::Auto, Presence::Full]).prop_map(Choice::Presence),
         any::<bool>().prop_map(Choice::Typing),
@@ -827,7 +837,8 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             max_message: max_line,
             stored: true,
             files: Some(7_879),
-            zone: Zone::UTC
+            zone: Zone::UTC,
+            indonesian: Translate(|_| None),
         }))),
         (verb(), option::of(tag()), done()).prop_map(|(verb, tag, done)| Event::Done { verb: verb.name, tag, done }),
         (option::of("[A-Z]{1,16}"), option::of(tag()), error()).prop_map(|(verb, tag, error)| {
@@ -839,6 +850,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             by: ANI,
             from,
             to,
+            id: None,
             file,
             text
         }),
@@ -929,7 +941,7 @@ fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, Vec<String>)> 
             fields.extend(file.iter().flat_map(|file| [file.bytes.to_string(), file.token.to_string()]));
             Some((if file.is_some() { "FILE" } else { kind }, fields, text))
         }
-        Event::Whispered { from, to, file: Some(SharedFile { bytes, token }), text, .. } => {
+        Event::Whispered { from, to, id: None, file: Some(SharedFile { bytes, token }), text, .. } => {
             let fields = vec![to.to_string(), "0".into(), from.to_string(), bytes.to_string(), token.to_string()];
             Some(("FILE", fields, one(text)))
         }
@@ -1356,7 +1368,7 @@ proptest! {
                 Act::Presence => Event::Joined { room: rooms[0].clone(), by: ANI, name: ani.clone() },
                 Act::Must { bytes } => {
                     let text = Text::new(&"x".repeat(bytes)).unwrap();
-                    Event::Whispered { by: ANI, from: ani.clone(), to: ani.clone(), file: None, text }
+                    Event::Whispered { by: ANI, from: ani.clone(), to: ani.clone(), id: None, file: None, text }
                 }
                 Act::Block { lines } => {
                     let row = Stat { key: "clients", value: 1, text: "open connections" };

@@ -5,6 +5,7 @@ use crate::chat::router::Turn;
 use crate::features::accounts::Command;
 use crate::features::accounts::state::Accounts;
 use crate::features::archive::store::Refused;
+use crate::features::programs::for_users;
 use crate::features::state::{Answer, Features, Room};
 use crate::model::code::Code;
 use crate::model::event::Leave;
@@ -17,6 +18,7 @@ mod answers;
 mod checks;
 mod commands;
 mod invitations;
+mod orders;
 mod signing;
 
 const MEMBERS_ONLY: Refusal = Refusal::fixed(
@@ -94,6 +96,11 @@ impl Turn<'_, Features> {
         self.accounts().is_some_and(|accounts| accounts.by_name.contains_key(name))
     }
 
+    /// The name of an account as it was registered.
+    pub(crate) fn account_name(&self, name: &Name) -> Option<Name> {
+        self.accounts()?.by_name.get(name).map(|account| account.name.clone())
+    }
+
     /// Whether a client may take a name without a password.
     pub(crate) fn may_take(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
         let own = self.name_of(id).ok();
@@ -105,7 +112,7 @@ impl Turn<'_, Features> {
         }
         match own {
             Some(own) if self.is_signed_in(id) => Err(signed_in_as(&own)),
-            own => self.is_distinct(name, own.as_ref(), self.account_like(name)),
+            own => for_users(name).and_then(|()| self.is_distinct(name, own.as_ref(), self.account_like(name))),
         }
     }
 
@@ -152,6 +159,7 @@ impl Turn<'_, Features> {
 
     /// Whether a user may moderate a room: its operators, and those of the server.
     pub(crate) fn may_rule(&self, id: ClientId, room: &Room) -> bool {
-        room.features.rooms.ops.contains(&id) || self.role(id) >= Role::Op
+        // Of a talk no operator is told, whatever is done there: its members rule their own lines.
+        room.features.rooms.ops.contains(&id) || !room.name.is_talk() && self.role(id) >= Role::Op
     }
 }

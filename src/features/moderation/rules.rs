@@ -90,6 +90,9 @@ impl Turn<'_, Features> {
 
     /// Whether a user may read what is said in a room.
     pub(crate) fn can_read(&self, id: ClientId, room: &Room) -> bool {
+        if room.name.is_talk() {
+            return self.is_in_talk(id, room);
+        }
         room.may_read(id) && self.ban_on(id, &room.features.bans).is_none()
     }
 
@@ -143,6 +146,15 @@ impl Turn<'_, Features> {
         let here = room.and_then(|room| Some(on(&room.features.bans)?.muted(Some(&room.name))));
         let found = here.or_else(|| Some(on(&self.router.features.bans)?.muted(None)));
         found.map_or(Ok(()), Err)
+    }
+
+    /// Whether a program that has no connection may speak in a room: it is banned and muted by its name.
+    pub(crate) fn program_may_speak(&self, name: &Name, room: &Room) -> Result<(), Refusal> {
+        let suspect = Suspect { id: ClientId::NONE, name: Some(name), address: None };
+        let held = [&room.features.bans, &self.router.features.bans].into_iter().find_map(|bans| {
+            [Kind::Mute, Kind::Ban].into_iter().find_map(|kind| bans.on(kind, suspect, self.now.mono))
+        });
+        held.map_or(Ok(()), |held| Err(held.notice(self.now.mono).muted(Some(&room.name))))
     }
 
     /// Whether no mute keeps a user from words that all rooms of the user would read: a new name, a reason to be away,

@@ -241,6 +241,24 @@ impl Turn<'_, Features> {
         }
     }
 
+    /// A client is gone: no room has it as invited, or as the connection of the user who opened it.
+    pub(crate) fn forget_in_rooms(&mut self, id: ClientId) {
+        for room in self.router.rooms.values_mut() {
+            room.features.rooms.invited.retain(|invited| *invited != id);
+            if let Some(opener) = room.features.opener.as_mut().filter(|opener| opener.person == Some(id)) {
+                opener.person = None;
+            }
+        }
+    }
+
+    /// After a panic: only members are operators of a room, and only for members its arrivals are held back.
+    pub(crate) fn mend_rooms(&mut self) {
+        for room in self.router.rooms.values_mut() {
+            room.features.rooms.ops.retain(|op| room.members.contains(op));
+            room.features.unannounced.retain(|hidden| room.members.contains(hidden));
+        }
+    }
+
     /// Tells a client that has just come into a room the topic.
     pub(crate) fn show_topic(&mut self, id: ClientId, name: &RoomName) {
         if let Some((by, text)) = self.router.rooms.get(name).and_then(|room| room.features.rooms.topic.clone()) {
@@ -253,6 +271,10 @@ impl Turn<'_, Features> {
     /// # Errors
     /// What [`refusal_outside`](Self::refusal_outside) says.
     pub(crate) fn may_read_from_outside(&self, id: Option<ClientId>, room: &Room) -> Result<(), Refusal> {
+        if room.name.is_talk() {
+            let is_in = id.is_some_and(|id| self.is_in_talk(id, room));
+            return if is_in { Ok(()) } else { Err(Refusal::no_such_talk(&room.name)) };
+        }
         let may_read = id.map_or(room.is_open(), |id| room.may_read(id));
         if may_read { Ok(()) } else { Err(self.refusal_outside(id, room)) }
     }
@@ -327,7 +349,7 @@ impl Room {
 
     /// Whether all users may come in, read and speak.
     pub(crate) fn is_open(&self) -> bool {
-        self.features.rooms.is_open()
+        !self.name.is_talk() && self.features.rooms.is_open()
     }
 
     /// Whether a user may read what is said here, as far as the room's settings say.

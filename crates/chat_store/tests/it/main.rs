@@ -11,4 +11,5 @@ mod memory;
 mod migrations;
 mod model;
 mod scripts;
+mod talks;
 mod tools;

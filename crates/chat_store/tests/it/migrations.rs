@@ -70,6 +70,7 @@ fn the_database_of_another_program_is_refused() {
 /// What makes a file of today one of version 10, before an invitation was for several people: one that is good, and one that was used,
 /// by the codes k7qf-9d2m-x4tr and abcd-efgh-ijkm.
 const BACK_TO_10: &str = "
+    DROP TABLE programs;
     DROP TABLE invited;
     DROP TABLE invitations;
     CREATE TABLE invitations (
@@ -81,6 +82,7 @@ const BACK_TO_10: &str = "
     INSERT INTO invitations VALUES
         (x'c458c6d77ad04150779ef5116b96bd82024221bb7655f26d0b9ec4fc838d7ee1', 'root', 9000000000000, NULL),
         (x'09a08069fd8765a1f148349995fdf192d2d845fc0436288dae1ff3d6cec81fb3', 'root', 8000000000000, 'budi');
+    ALTER TABLE rooms DROP COLUMN waiting;
     PRAGMA user_version = 10;";
 
 #[test]
@@ -164,6 +166,23 @@ const BACK_TO_8: &str = r#"
     INSERT INTO words (words, rank) VALUES ('secure-delete', 1);
     INSERT INTO words (rowid, room, text) SELECT seq, room, text FROM said;
     PRAGMA user_version = 8;"#;
+
+#[test]
+fn a_file_from_before_there_were_programs_gets_their_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say([said("#a", 1, "ani", "a line")]);
+    talk.stop();
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch("DROP TABLE programs; PRAGMA user_version = 12;").unwrap();
+    drop(db);
+    let talk = Talk::open(dir.path());
+    assert_eq!(talk.contents.rooms[0].last_id, 1);
+    talk.stop();
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    assert_eq!(db.query_row("SELECT count(*) FROM programs", [], |row| row.get::<_, i64>(0)), Ok(0));
+    assert!(check(dir.path()).unwrap().is_sound);
+}
 
 /// A file of version 8 with so many lines; line 7 of them is deleted.
 fn of_version_8(dir: &std::path::Path, lines: u64) {

@@ -32,12 +32,8 @@ pub(crate) fn message_text(text: &str, max: usize) -> Result<Body, Refusal> {
     if body.is_blank() {
         return Err(Refusal::NO_TEXT);
     }
-    let longest =
-        if body.single().is_some() { body.len() } else { body.lines().map(str::len).max().unwrap_or_default() };
-    if longest > max {
-        return Err(Refusal::line_too_long(max, longest));
-    }
-    Ok(body)
+    let long = body.lines().map(str::len).find(|len| *len > max);
+    long.map_or(Ok(body), |len| Err(Refusal::line_too_long(max, len)))
 }
 
 /// A reaction.

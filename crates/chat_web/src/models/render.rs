@@ -150,7 +150,7 @@ pub(crate) fn unfit(verb: &'static Verb, command: &Command) -> Option<Refusal> {
         }
         (Unfit::SecretMissing, "PASSWD") => "Here both stand in the same line, or come by PUT /api/account/password.",
         (Unfit::SecretMissing, _) => "Here the key stands in the same line.",
-        (Unfit::NeedsLines, "PASTE") => "Send several lines as several messages.",
+        (Unfit::NeedsLines, "PASTE") => "The text of a message may have several lines.",
         (Unfit::NeedsLines, "PING") => "Send the frame Ping.",
         (Unfit::NeedsLines, "TYPING") => "Send the frame UserTyping or UserStoppedTyping.",
         (Unfit::NeedsLines, "QUIT") => "Leave by DELETE /api/me; the page has a button for it.",
