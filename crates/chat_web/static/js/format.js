@@ -9,7 +9,7 @@ const WORD = /[\p{L}\p{N}_]/u;
 /** `about` says who `me` is and which names are known: only those become mentions. */
 export function format(text, about = {}) {
   if (text.startsWith('> ') && text.length > 2) return [{ t: 'quote', c: inline(text.slice(2), about, 0) }];
-  // In one line all that stands behind the fence is code; of several the first may name a language.
+  // In one line all behind the fence is code; of several the first may name a language.
   const block = /^```(?:[\w+#.-]*\n)?(.+?)```$/s.exec(text);
   if (block) return [{ t: 'pre', s: block[1].includes('\n') ? block[1].trimEnd() : block[1].trim() }];
   if (isJumbo(text)) return [{ t: 'jumbo', s: text }];

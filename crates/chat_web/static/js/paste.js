@@ -17,7 +17,7 @@ export const lineCount = (text) => { let n = 1; for (let at = -1; (at = text.ind
 export const isHeavy = (text, chars = 0) => text.length + chars > MOST_CHARS || lineCount(text) > MOST_LINES;
 
 /** Why several lines, beside those of the last minute (`said`), would mute their author; null if they would not. `lines` and `same` are the
- * server's limits of a minute, 0 is none. A third of the lines stays for what is typed beside a paste. */
+ * server's limits, 0 is none. */
 export function spamIn(text, said, { lines = 0, same = 0 } = {}) {
   if (text.length < 2) return null;
   const all = [...said, ...text], share = Math.ceil(lines * 2 / 3), times = new Map();
@@ -27,16 +27,11 @@ export function spamIn(text, said, { lines = 0, same = 0 } = {}) {
   return line ? { n: times.get(line), most: same, line } : null;
 }
 
-const utf8 = new TextEncoder();
-/** By how many bytes the longest line is over `most`, or all of several lines over `all`; below zero: how many are left. */
+const utf8 = new TextEncoder(), bytes = (text) => utf8.encode(text).length;
+/** By how many bytes the longest line is over `most`, or several are over `all`; below zero: how many are left. */
 export function overBy(text, most, all = Infinity) {
-  const over = overOfLine(text, most);
-  return text.includes('\n') && text.length * 3 > all ? Math.max(over, utf8.encode(text).length - all) : over;
-}
-function overOfLine(text, most) {
   // A character has three bytes at most for each of its units: what is short is not measured.
   if (text.length * 3 < most - 1000) return text.length * 3 - most;
-  let longest = 0;
-  for (const line of text.split('\n')) if (line.length * 3 > longest) longest = Math.max(longest, utf8.encode(line).length);
-  return longest - most;
+  const longest = text.split('\n').reduce((longest, line) => Math.max(longest, bytes(line)), 0);
+  return Math.max(longest - most, text.includes('\n') ? bytes(text) - all : -Infinity);
 }
