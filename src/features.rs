@@ -57,6 +57,11 @@ pub static VERBS: Verbs = Verbs::new(&[
     &moderation::verbs::BANS,
     &operators::verbs::FORGET,
     &kernel::HISTORY,
+    &membership::verbs::UNREAD,
+    &membership::verbs::READ,
+    &membership::verbs::MENTIONS,
+    &membership::verbs::NOTIFY,
+    &membership::verbs::FOLLOW,
     &archive::verbs::SEARCH,
     &archive::verbs::EXPORT,
     &accounts::verbs::REGISTER,
@@ -100,6 +105,7 @@ pub mod figures;
 pub mod files;
 pub mod lab;
 pub mod line_editing;
+pub mod membership;
 pub mod message;
 pub mod messages;
 pub mod moderation;
@@ -120,6 +126,7 @@ const COMMANDS: &[CarryOut] = &[
     files::rules::carry_out,
     lab::rules::carry_out,
     line_editing::carry_out,
+    membership::rules::carry_out,
     messages::rules::carry_out,
     moderation::rules::carry_out,
     operators::rules::carry_out,
@@ -178,7 +185,8 @@ impl Hooks for Features {
 
     fn may_enter(turn: &Turn<'_, Self>, id: ClientId, room: &Room, key: Option<&Text>) -> Result<(), Refusal> {
         turn.not_banned_from(id, room)?;
-        turn.may_enter_closed(id, room, key)
+        turn.may_enter_closed(id, room, key)?;
+        turn.may_become_member(id, Some(&room.name))
     }
 
     fn may_follow(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
@@ -261,14 +269,16 @@ impl Hooks for Features {
 
     fn leaving(turn: &mut Turn<'_, Self>, id: ClientId, room: Option<&RoomName>) {
         turn.withdraw_files(id, room);
-        if let Some(room) = room {
-            turn.take_ops(id, room);
+        match room {
+            Some(room) => turn.take_ops(id, room),
+            None => turn.write_marks_of(id),
         }
     }
 
     fn left(turn: &mut Turn<'_, Self>, client: &Client) {
         turn.router.stop_showing(client.id);
         turn.router.features.operators.forget(client.id);
+        turn.router.features.members.forget_client(client.id);
         turn.router.features.presence.forget(client.id);
         if client.state.is_listed {
             turn.router.forget_banned(client.id);
@@ -283,6 +293,7 @@ impl Hooks for Features {
 
     fn said(turn: &mut Turn<'_, Self>, room: &RoomName, line: &Arc<Envelope>) {
         turn.record_line(room, line);
+        turn.note_line(room, line);
     }
 
     fn whispered(turn: &mut Turn<'_, Self>, from: ClientId, to: ClientId) {
@@ -298,10 +309,12 @@ impl Hooks for Features {
 
     fn entered(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName, joined: Option<Event>) {
         turn.give_ops(id, room);
+        turn.become_member(id, room);
         turn.announce_arrival(id, room, joined);
     }
 
     fn exited(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName, left: Option<Event>) {
+        turn.may_end_membership(id, room, left.as_ref());
         turn.announce_exit(id, room, left);
     }
 
@@ -318,6 +331,7 @@ impl Hooks for Features {
     }
 
     fn open_room(turn: &mut Turn<'_, Self>, id: ClientId) -> Result<RoomState, Refusal> {
+        turn.may_become_member(id, None)?;
         turn.new_room(id)
     }
 
@@ -342,6 +356,7 @@ impl Hooks for Features {
         if room.features.is_kept {
             turn.record_forgotten(&room.name, last_id);
         }
+        turn.forget_members(room);
         if let Some(files) = &turn.router.features.files {
             files.forget(&room.name, None);
         }
@@ -353,6 +368,7 @@ impl Hooks for Features {
         turn.lift_what_is_over();
         turn.tick_operators();
         turn.tick_presence();
+        turn.tick_members();
     }
 
     fn begin(turn: &mut Turn<'_, Self>, messages: &mut dyn Iterator<Item = Message>) -> Commit {

@@ -14,6 +14,7 @@ use accounts::Accounts;
 use crate::features::archive::store::{
     Account, Answer, Busy, Contents, Keeping, Question, Record, Report, RoomState, Store, StoredRoom,
 };
+use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::{Act, Entry};
 use crate::model::event::{Change, Envelope, Event, Speech, Version, What};
@@ -44,6 +45,8 @@ struct Memory {
     records: Vec<Record>,
     questions: Vec<Question>,
     bans: Vec<Ban>,
+    memberships: Vec<Membership>,
+    mentions: Vec<Mention>,
     /// The jobs that are not done yet.
     pending: usize,
     /// Why it cannot write at the moment, and what waits for that.
@@ -181,13 +184,18 @@ impl Memory {
             first_id: room.first_id,
             lines: room.lines.iter().rev().take(1_000).map(|(id, line)| (*id, line.clone())).rev().collect(),
         });
-        // Invitations to a closed room are gone with the connections; only its operators come back.
-        let rooms = rooms.filter(|room| !room.state.invite_only || !room.state.ops.is_empty());
+        // Invitations to a closed room are gone with the connections; only its operators and members come back.
+        let has_members = |room: &RoomName| self.memberships.iter().any(|member| member.room == *room);
+        let rooms = rooms.filter(|room| {
+            !room.state.invite_only || !room.state.ops.is_empty() || has_members(&room.state.name)
+        });
         Contents {
             rooms: rooms.collect(),
             forgotten_id: self.forgotten_id,
             accounts: self.accounts.all().map(|(account, _)| account.clone()).collect(),
             bans: self.bans.clone(),
+            memberships: self.memberships.clone(),
+            mentions: self.mentions.clone(),
             time: None,
             files: self
                 .rooms
@@ -217,6 +225,8 @@ impl Memory {
     fn write(&mut self, record: Record) {
         for (name, last_id) in record.forgotten {
             self.rooms.remove(&name);
+            self.memberships.retain(|member| member.room != name);
+            self.mentions.retain(|mention| mention.room != name);
             self.forgotten_id = self.forgotten_id.max(last_id);
         }
         for state in record.rooms {
@@ -240,6 +250,16 @@ impl Memory {
                 room.change(change);
             }
         }
+        for member in record.memberships {
+            let is_other = |other: &Membership| other.account != member.account || other.room != member.room;
+            self.memberships.retain(is_other);
+            if member.mark.is_none() {
+                self.mentions.retain(|mention| mention.account != member.account || mention.room != member.room);
+            } else {
+                self.memberships.push(member);
+            }
+        }
+        self.mentions.extend(record.mentions);
         self.acts.extend(record.acts);
         if let Some(bans) = record.bans {
             self.bans = bans.into();
@@ -253,6 +273,7 @@ impl Memory {
             Question::Search { room, hidden, words, before, limit } => {
                 Ok(self.search(room.as_ref(), &hidden, &words, before, limit))
             }
+            Question::Mentions { account, before, limit } => Ok(self.mentions(&account, before, limit)),
             Question::Register { name, secret, invite, needs_invite, token, from } => {
                 self.accounts.register(name, secret, invite, needs_invite, token, from)
             }
@@ -283,6 +304,22 @@ impl Memory {
         let edge = if after.is_some() { chosen.last() } else { chosen.first() };
         let more = edge.filter(|_| !rest.is_empty()).map(|(id, _)| **id);
         Answer::Lines { lines: chosen.iter().map(|(_, line)| (*line).clone()).collect(), more }
+    }
+
+    fn mentions(&self, account: &Name, before: Option<u64>, limit: usize) -> Answer {
+        let line = |mention: &Mention| {
+            let line = self.rooms.get(&mention.room)?.lines.get(&mention.id)?;
+            matches!(&line.event, Event::Said(speech) if speech.version != Version::Deleted).then(|| line.clone())
+        };
+        let own = self.mentions.iter().enumerate().rev().map(|(place, mention)| (place as u64 + 1, mention));
+        let own = own.filter(|(_, mention)| mention.account == *account);
+        let older = own.filter(|(number, _)| before.is_none_or(|before| *number < before));
+        let mut found: Vec<(u64, Arc<Envelope>)> =
+            older.filter_map(|(number, mention)| Some((number, line(mention)?))).take(limit + 1).collect();
+        let is_more = found.len() > limit;
+        found.truncate(limit);
+        let more = found.last().filter(|_| is_more).map(|(number, _)| *number);
+        Answer::Lines { lines: found.into_iter().rev().map(|(_, line)| line).collect(), more }
     }
 
     fn search(

@@ -12,7 +12,8 @@ const RECORD: usize = 256;
 /// About how many bytes a record takes while it waits.
 pub(crate) fn cost(record: &Record) -> usize {
     let lines: usize = record.lines.iter().map(|line| 160 + line.cost()).sum();
-    RECORD * (1 + record.rooms.len() + record.forgotten.len() + record.acts.len()) + lines
+    let others = record.rooms.len() + record.forgotten.len() + record.acts.len();
+    RECORD * (1 + others + record.memberships.len() + record.mentions.len()) + lines
 }
 
 /// A record that waits.
@@ -99,6 +100,8 @@ impl Backlog {
             kept.lines.retain(|line| line.room() != Some(&room));
             entry.last_ids.remove(&room);
             kept.forgotten.retain(|(other, _)| *other != room);
+            kept.memberships.retain(|membership| membership.room != room);
+            kept.mentions.retain(|mention| mention.room != room);
             kept.forgotten.push((room, last_id));
         }
         for state in new.rooms {
@@ -115,7 +118,13 @@ impl Backlog {
                 _ => lost += 1,
             }
         }
+        for new in new.memberships {
+            kept.memberships.retain(|old| old.account != new.account || old.room != new.room);
+            kept.memberships.push(new);
+        }
+        // What mentions an account is lost with its line.
         kept.acts.extend(new.acts);
+        kept.bans = new.bans.or(kept.bans.take());
         entry.bytes = cost(kept);
         self.rows = self.rows + kept.lines.len() - rows_before;
         self.bytes = self.bytes + entry.bytes - bytes_before;

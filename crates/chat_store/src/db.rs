@@ -152,6 +152,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
          last  INTEGER NOT NULL,         -- to here
          at    INTEGER NOT NULL          -- milliseconds since 1970, UTC
      ) STRICT;",
+    // 11: the rooms of each account, and the lines that mention it.
+    crate::members::SCHEMA,
 ];
 
 /// Opens the database for writing, with everything that has to be set, and makes it one of this version. The caller

@@ -97,6 +97,7 @@ fn lines(db: &mut Connection, question: &Question, deadline: Instant) -> rusqlit
         | Question::SignOut { .. }
         | Question::Grant { .. }
         | Question::Invite { .. }
+        | Question::Mentions { .. }
         | Question::Audit { .. } => Ok(Some((Vec::new(), None))),
     }
 }

@@ -13,6 +13,7 @@ use crate::features::accounts::state::Accounts;
 use crate::features::archive::state::Archive;
 use crate::features::archive::store;
 use crate::features::archive::store::{Contents, Keeping, Record, Report, Store, StoredRoom};
+use crate::features::membership::state::Members;
 use crate::features::message::Call;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::audit::Act;
@@ -40,7 +41,7 @@ impl Router<Features> {
     /// Gives the router a store, with what is in it. To be done before the first turn.
     pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy, now: Now) {
         // The files were restored on the disk.
-        let Contents { rooms, forgotten_id, accounts, files: _, bans, time } = contents;
+        let Contents { rooms, forgotten_id, accounts, files: _, bans, memberships, mentions, time } = contents;
         let trusted = time.unwrap_or(now.wall);
         self.forgotten_id = forgotten_id;
         self.greeting = Arc::new(Greeting { stored: true, ..Greeting::clone(&self.greeting) });
@@ -51,6 +52,7 @@ impl Router<Features> {
             self.rooms.insert(room.name.clone(), room);
         }
         self.features.bans = Bans::restored(bans, now, trusted);
+        self.features.members = Members::restored(memberships, mentions);
         // It is looked at in the first turn.
         self.features.next_lift = Some(now.mono);
         self.registry.lock().policy = Some(policy);
@@ -149,6 +151,9 @@ impl Turn<'_, Features> {
             let report = match message {
                 Message::Feature(sealed) if sealed.peek().is_some_and(is_about_turns) => sealed.open::<Call>(),
                 other => {
+                    if let Message::Requests(id, ..) = &other {
+                        archive.heard.push(*id);
+                    }
                     self.router.waiting.push_back(other);
                     continue;
                 }
@@ -193,6 +198,7 @@ impl Turn<'_, Features> {
             log::warn!("everything that was said is kept again");
             self.tell_all(Event::Note { room: None, text: Text::own("Everything that was said is kept again.") });
         }
+        self.begin_reading();
         Commit::Now
     }
 
@@ -210,6 +216,8 @@ impl Turn<'_, Features> {
             forgotten: std::mem::take(&mut archive.forgotten),
             acts: std::mem::take(&mut archive.acts),
             bans: archive.bans.take(),
+            memberships: std::mem::take(&mut archive.memberships),
+            mentions: std::mem::take(&mut archive.mentions),
         };
         if record.is_empty() {
             return Commit::Now;

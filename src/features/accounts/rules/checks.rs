@@ -77,7 +77,9 @@ impl Turn<'_, Features> {
             Question::Grant { .. } => Then::Granted { by: Actor::page(from) },
             Question::Invite { .. } => Then::Invited { by: Actor::page(from) },
             // What was said is read by `Call::Read`, which looks whether one may.
-            Question::Page { .. } | Question::Search { .. } => return Err(Refusal::no_store("history")),
+            Question::Page { .. } | Question::Search { .. } | Question::Mentions { .. } => {
+                return Err(Refusal::no_store("history"));
+            }
             Question::SignOut { token: Some(_), .. } | Question::Audit { .. } => Then::Nothing,
         };
         Ok((question, archive::Then::Account(then)))

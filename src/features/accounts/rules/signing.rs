@@ -17,6 +17,7 @@ impl Turn<'_, Features> {
         client.state.signed_in = true;
         let (rooms, name) = (client.state.rooms.clone(), client.name.clone());
         for room in rooms {
+            self.become_member(id, &room);
             let Some(room) = self.router.rooms.get_mut(&room).filter(|room| room.features.rooms.ops.contains(&id))
             else {
                 continue;
@@ -49,6 +50,7 @@ impl Turn<'_, Features> {
         if self.is_signed_in(id) {
             self.sign_out(id)?;
         }
+        self.router.features.members.arriving.insert(id);
         let holder = self.clients.named(&name);
         if let Some(holder) = holder.filter(|holder| !self.is_signed_in(*holder)) {
             // Another user took the name while it was being registered.
@@ -65,7 +67,7 @@ impl Turn<'_, Features> {
             }
             self.clients.rename(id, name);
             self.own(id);
-            let room = RoomName::lobby();
+            let room = self.first_room(id);
             self.come_in(id, &room)?;
             return Ok(Answer::In(done(self, room.clone()), room));
         };

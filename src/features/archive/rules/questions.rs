@@ -232,6 +232,7 @@ impl Turn<'_, Features> {
                         answer => turn.with_answer(id, then, answer),
                     };
                     turn.answer(id, verb, tag, outcome);
+                    turn.greet_member(id);
                 });
                 self.resume(id);
             }
