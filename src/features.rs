@@ -341,7 +341,7 @@ impl Hooks for Features {
         turn.show_crowd(id, room);
     }
 
-    fn settle(turn: &mut Turn<'_, Self>, room: &RoomName) {
+    fn keep_or_close(turn: &mut Turn<'_, Self>, room: &RoomName) {
         turn.after_leaving(room);
     }
 

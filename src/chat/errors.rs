@@ -1,4 +1,4 @@
-//! What a client costs that is refused again and again: it is read more slowly.
+//! A client that is refused again and again is read more slowly.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -16,11 +16,11 @@ pub struct History {
     bytes: usize,
 }
 
-/// A page of history: lines, oldest first, and the id to ask on from, if there are more.
+/// A page of history: lines, oldest first, and, if there are more, the id from which the next page is asked for.
 pub type Page = (Vec<Arc<Envelope>>, Option<u64>);
 
 impl History {
-    /// A ring of so many lines, which together cost at most so many bytes ([`Envelope::cost`]).
+    /// A ring of at most `lines` lines, which together cost at most `max_bytes` ([`Envelope::cost`]).
     pub fn new(lines: usize, max_bytes: usize) -> History {
         History { ring: VecDeque::new(), lines, max_bytes, bytes: 0 }
     }
@@ -33,7 +33,7 @@ impl History {
         self.make_room();
     }
 
-    /// So many lines from now on; where there are more, the oldest are forgotten.
+    /// At most `lines` lines from now on; where there are more, the oldest are forgotten.
     pub fn set_lines(&mut self, lines: usize) {
         self.lines = lines;
         self.make_room();
@@ -46,7 +46,7 @@ impl History {
         }
     }
 
-    /// Puts what became of a line into its place.
+    /// Puts the edited or deleted form of a line in its place.
     pub fn replace(&mut self, id: u64, line: Arc<Envelope>) {
         if let Ok(place) = self.ring.binary_search_by_key(&id, |(id, _)| *id) {
             let old = std::mem::replace(&mut self.ring[place].1, line);
@@ -92,7 +92,8 @@ impl History {
         self.ring.is_empty()
     }
 
-    /// The newest lines with an id below `before`; or, if `after` is given, the oldest ones behind it.
+    /// The newest lines with an id below `before`; or, if `after` is given, the oldest ones behind it. The page ends at
+    /// `limit` lines or `PAGE_BYTES`.
     pub fn page(&self, before: Option<u64>, after: Option<u64>, limit: usize) -> Page {
         let end = before.map_or(self.ring.len(), |id| self.ring.partition_point(|(i, _)| *i < id));
         let start = after.map_or(0, |id| self.ring.partition_point(|(i, _)| *i <= id)).min(end);

@@ -1,5 +1,5 @@
-//! The state of the chat, a turn on it, and what the kernel asks features in a turn: the list of hooks is the list of all that a
-//! feature can do.
+//! The state of the chat ([`Router`]), a turn on it ([`Turn`]), and the hooks by which the kernel asks the features in
+//! a turn: the list of hooks is the list of all that a feature can do.
 //!
 //! A hook has no `self`: the state of the features lies in `turn.router.features`, so that a feature may call the kernel and the
 //! kernel the features again without two borrows of one thing. Each hook has a default, which allows or does nothing.
@@ -34,7 +34,7 @@ use crate::model::verbs::KERNEL;
 /// It works in turns: it takes what waits, changes the state, and then hands each client one batch.
 pub struct Router<F: Hooks> {
     pub(crate) registry: Registry,
-    /// In an order: what reaches clients must not hang on how a map is laid out in memory.
+    /// Ordered, since what reaches clients must not depend on how a map lies in memory.
     pub(crate) rooms: BTreeMap<RoomName, Room<F::Room>>,
     /// The greatest id of any room that was forgotten: a room of that name must not count from 1 again.
     pub(crate) forgotten_id: u64,
@@ -48,14 +48,14 @@ pub struct Router<F: Hooks> {
     pub(crate) metrics: Arc<Metrics>,
     /// Clients with something in their outbox.
     pub(crate) unsent: Vec<ClientId>,
-    /// Rooms with news of this turn, and how many lines that is in all of them.
+    /// Rooms with news of this turn.
     pub(crate) spoken: Vec<RoomName>,
+    /// How many lines the news of all rooms have together: the number of the next one.
     pub(crate) said: usize,
-    /// Clients that set `presence=full`: in a crowd only they are told who comes and goes.
     pub(crate) taps: Vec<Tap>,
     /// The clients that left in this turn, with their last line: like anything else it goes out when the turn is over.
     pub(crate) leaving: Vec<(Box<Client>, Arc<Envelope>)>,
-    /// What the last turn found out about clients when it handed out their batches: input of the next one.
+    /// The clients that could not take their batch at the end of the last turn, as input of the next one.
     pub(crate) losses: Vec<Message>,
     /// Messages that wait until the turn before is committed.
     pub(crate) waiting: VecDeque<Message>,
@@ -64,11 +64,12 @@ pub struct Router<F: Hooks> {
     /// The state of the features.
     pub(crate) features: F,
     pub(crate) incidents: u64,
-    /// How many numbers were given to people who have no connection of that number.
+    /// How many numbers were given to clients that could not keep their own.
     pub(crate) spare_people: u64,
     pub(crate) next_tick: Option<Moment>,
-    /// When the figures want to know next how the clients are.
+    /// When the metrics get the next snapshot of the clients.
     pub(crate) next_look: Option<Moment>,
+    /// Whether there will be another turn: false after `Shutdown`.
     pub(crate) open: bool,
 }
 
@@ -89,13 +90,13 @@ pub struct Turn<'a, F: Hooks> {
 pub enum Answer<F: Hooks> {
     /// `OK`.
     Done(Done),
-    /// `OK` only to those who asked for it by a tag or `OPT:echo=on`: one's own words need no answer.
+    /// `OK` only where the client asked for it, by a tag or by `OPT:echo=on`: a user's own words need no answer.
     Said(Done),
     /// A block.
     Block(Block),
     /// Another line first, and `OK` only for a tag.
     Event(Event),
-    /// `OK`, and then what there is to see in the room one has come into.
+    /// `OK`, and then what the room shows a client that has come in.
     In(Done, RoomName),
     /// Goodbye.
     Leave(Leave),
@@ -138,7 +139,8 @@ pub trait Hooks: Sized {
         Err(NOT_HERE)
     }
 
-    /// Finds out what an answer waits for. The client is blocked until `Turn::resume` if the feature blocks it.
+    /// Finds out what an answer waits for. With `Turn::block` the feature makes the client's next requests wait as
+    /// well, until `Turn::resume`.
     fn later(turn: &mut Turn<'_, Self>, who: ClientId, verb: &'static str, tag: Option<Tag>, later: Self::Later);
 
     /// Takes a message that only a feature opens.
@@ -236,6 +238,8 @@ pub trait Hooks: Sized {
         Vec::new()
     }
 
+    // ---- what is shown ----
+
     /// The role of a client's account, as others see it; `None` if it is signed in to none.
     fn account_role(_: &Turn<'_, Self>, _: &Client) -> Option<Role> {
         None
@@ -268,7 +272,7 @@ pub trait Hooks: Sized {
 
     // ---- what happened ----
 
-    /// Other settings are in force, which the kernel follows already.
+    /// Other settings are in force; the kernel has taken its part of them already.
     fn reload(_: &mut Turn<'_, Self>, _: &Config) {}
 
     /// A client is about to leave a room, or with `None` the server, and can still be told something.
@@ -295,7 +299,7 @@ pub trait Hooks: Sized {
     /// A client has chosen options.
     fn chose(_: &mut Turn<'_, Self>, _: ClientId) {}
 
-    /// A client is about to be heard in a room. It is called for each line: no allocation where it does nothing.
+    /// A client is about to say a line in a room. It is called for each line: no allocation where it does nothing.
     fn speaks(_: &mut Turn<'_, Self>, _: ClientId) {}
 
     /// A room is about to be opened by a client: what features know of it.
@@ -320,17 +324,17 @@ pub trait Hooks: Sized {
         }
     }
 
-    /// Shows a client that has just come into a room what there is.
+    /// Shows a client that has just come into a room what it has to see first.
     fn show_room(turn: &mut Turn<'_, Self>, who: ClientId, room: &RoomName) {
         turn.show_history(who, room);
     }
 
     /// A client has left a room: if it was the last one, the room is kept or forgotten.
-    fn settle(turn: &mut Turn<'_, Self>, room: &RoomName) {
+    fn keep_or_close(turn: &mut Turn<'_, Self>, room: &RoomName) {
         turn.close_empty(room);
     }
 
-    /// A panic left something half done: whatever names a client that is in a room no more forgets it.
+    /// A panic left something half done: lists of a room that name clients forget those that are no members any more.
     fn mend(_: &mut Turn<'_, Self>) {}
 
     /// A room was forgotten; the next one of its name counts on behind `last_id`.
@@ -366,7 +370,7 @@ pub trait Hooks: Sized {
         Answer::Block(Block::history(Some(room.name.clone()), lines, more))
     }
 
-    /// What a tap that comes now has to be shown first.
+    /// What a new tap has to be shown first.
     fn backlog(_: &Turn<'_, Self>) -> Vec<Arc<Envelope>> {
         Vec::new()
     }
@@ -388,7 +392,7 @@ pub(crate) const PAGE: usize = 50;
 pub(crate) const NOT_HERE: Refusal =
     Refusal::fixed(Code::UnknownVerb, "This server does not have that command. /help shows those it has.");
 
-/// A router with this plays the kernel alone: names, rooms, lines, whispers, lists, history, limits.
+/// No features: a router with this is the kernel alone, with names, rooms, lines, whispers, lists, history and limits.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct NoFeatures;
 

@@ -1,4 +1,4 @@
-//! Spam: a sliding window for each talker, and what refusals cost. Time is an argument.
+//! The limits on spam: a sliding window for each client that speaks. Time is an argument.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -7,17 +7,17 @@ use crate::model::names::ClientId;
 use crate::model::now::Moment;
 use crate::model::spam::{PASTE_UNIT, Spam, TooFast, seconds_up};
 
-/// The window in which lines, and refusals, are counted.
+/// The window in which lines are counted, and refusals as well (`errors`).
 pub(super) const WINDOW: Duration = Duration::from_secs(60);
 /// How long a mute lasts.
 const MUTE: Duration = Duration::from_secs(30);
 /// The window in which mutes are counted.
 const STRIKES: Duration = Duration::from_secs(600);
-/// The mute of this number ends the connection instead.
+/// In place of this mute the client is disconnected.
 const LAST_STRIKE: usize = 3;
 
-/// Watches for spam: too many lines in a minute, or the same one too often. It mutes, and at the third time it
-/// gives up; it never bans.
+/// Watches for spam: too many lines in a minute, or the same one too often. It mutes a client, and the third time it
+/// says that the client has to go; it never bans.
 pub struct RateLimiter {
     lines: u32,
     repeats: u32,
@@ -26,6 +26,7 @@ pub struct RateLimiter {
 
 #[derive(Default)]
 struct Talker {
+    /// When lines were said, each with the hash of its words.
     recent: VecDeque<(Moment, Option<u64>)>,
     /// When pastes were said, once for each ten of their lines.
     pasted: VecDeque<Moment>,
@@ -34,7 +35,7 @@ struct Talker {
 }
 
 impl Talker {
-    /// Forgets what is a minute old. Where it is muted, nothing passes.
+    /// Forgets what is a minute old. Returns the refusal of a client that is muted.
     fn look(&mut self, now: Moment) -> Option<Verdict> {
         if let Some(until) = self.muted_until.filter(|until| *until > now) {
             return Some(Verdict::Refuse(TooFast { retry: seconds_up(until - now), why: Spam::Muted }));
@@ -58,12 +59,12 @@ pub enum Verdict {
     Pass,
     /// It is refused.
     Refuse(TooFast),
-    /// It is refused, and it was the last.
+    /// It is refused, and the client is to be disconnected.
     GiveUp,
 }
 
 impl RateLimiter {
-    /// At most so many lines, and so many times the same line, in 60 seconds. 0 switches a limit off.
+    /// At most `lines` lines, and `repeats` times the same line, in 60 seconds. 0 switches a limit off.
     pub fn new(lines: u32, repeats: u32) -> RateLimiter {
         RateLimiter { lines, repeats, talkers: HashMap::new() }
     }
@@ -73,7 +74,7 @@ impl RateLimiter {
         (self.lines, self.repeats) = (lines, repeats);
     }
 
-    /// Asks for a line whose words hash to `words`; `None` is never the same line again.
+    /// Counts a line, if it may pass. `words` is the hash of its words; with `None` it is never the same line again.
     pub fn take(&mut self, id: ClientId, words: Option<u64>, now: Moment) -> Verdict {
         if self.lines == 0 && self.repeats == 0 {
             return Verdict::Pass;
@@ -104,8 +105,9 @@ impl RateLimiter {
         Verdict::Refuse(TooFast { retry: MUTE.as_secs(), why })
     }
 
-    /// Asks for a paste of so many lines, of which [`PASTE_UNIT`] count as one. It passes whole or is refused whole, and no client is muted for it: pastes have
-    /// the limit of lines for themselves, and one that costs more than that costs all of it.
+    /// Counts a paste, if it may pass: [`PASTE_UNIT`] of its lines count as one. It passes whole or is refused whole,
+    /// and no client is muted for it. Pastes are counted apart from lines, up to the same limit; one that is longer
+    /// than the limit uses all of it.
     pub fn take_paste(&mut self, id: ClientId, lines: usize, now: Moment) -> Verdict {
         if self.lines == 0 && self.repeats == 0 {
             return Verdict::Pass;
@@ -119,7 +121,7 @@ impl RateLimiter {
             return Verdict::Pass;
         }
         let units = lines.div_ceil(PASTE_UNIT).min(max);
-        // It fits when so many of the oldest are a minute old.
+        // It fits when the `surplus` oldest units are a minute old.
         let surplus = (talker.pasted.len() + units).saturating_sub(max);
         if let Some(at) = surplus.checked_sub(1).and_then(|last| talker.pasted.get(last)) {
             let retry = seconds_up(WINDOW.saturating_sub(now.saturating_duration_since(*at)));

@@ -20,7 +20,8 @@ use crate::sync::Arc;
 
 pub use crate::chat::ticket::{Credits, Ticket};
 
-/// The most messages that wait for the router. Readers wait there, and so TCP holds their peers back.
+/// The most messages that wait for the router. Where there are so many, readers wait, and so TCP holds their peers
+/// back.
 pub const INBOX: usize = 1_024;
 
 /// A message to the router.
@@ -50,7 +51,7 @@ pub enum Message {
     },
     /// Other settings are in force.
     Reload(Arc<Config>),
-    /// Something for a feature, which alone opens it.
+    /// A message for a feature, sealed: only that feature knows the type inside.
     Feature(FeatureMessage),
     /// Say goodbye to all clients and end.
     Shutdown,
@@ -62,13 +63,13 @@ pub struct Client {
     pub id: ClientId,
     /// The name; none until `JOIN`.
     pub name: Option<Name>,
-    /// The way to it.
+    /// What the router has for it, and the way to its writer.
     pub sender: Outbox,
     /// The peer's address, for the log only: members never see it.
     pub origin: String,
     /// By which door it came: `line`, `tls`.
     pub door: &'static str,
-    /// Whether what goes between us and it is encrypted, which only its door knows.
+    /// Whether the connection is encrypted, which only its door knows.
     pub is_encrypted: bool,
     /// Where it is and what it wants; changed only by the router.
     pub(crate) state: State,
@@ -85,53 +86,57 @@ pub(crate) struct State {
     pub(crate) away: Option<Text>,
     /// Whether it has shown that its name belongs to it.
     pub(crate) signed_in: bool,
-    /// As whom others know it, if not as itself: the first connection of its account.
+    /// The number by which others know this user, if not its own: that of the first connection of its account.
     pub(crate) person: Option<ClientId>,
     /// Set while it waits for an answer, with what it has asked for since.
     pub(crate) blocked: Option<Box<Blocked>>,
     pub(crate) refusal: Option<(DateTime<Utc>, Refusal)>,
     pub(crate) last_line: Option<Moment>,
-    /// What it was refused, and its tickets that come back only when it may send more.
+    /// How often it was refused lately.
     pub(crate) errors: Errors,
+    /// Its tickets that come back only at that time, since it is refused too often.
     pub(crate) slowed: Vec<(Moment, Ticket)>,
-    /// Whether its lines are edited here.
+    /// Whether the server edits its lines, as for a telnet in character mode.
     pub(crate) is_edited: bool,
-    /// Whether its terminal was told to show nothing of what is typed.
+    /// Whether its terminal was told not to show what is typed.
     pub(crate) is_hidden: bool,
     /// Whether it was asked for a password last.
     pub(crate) is_prompted: bool,
-    /// Whether lists of rooms it is not in may have its number, to be forgotten: bans and mutes, invitations, who opened them.
+    /// Whether its number may stand in lists of rooms that it is not in, and has to be taken out of them at its end:
+    /// bans, mutes, invitations, and who opened the room.
     pub(crate) is_listed: bool,
     pub(crate) options: Options,
-    /// Lines that were no good and bytes that were sent, before there was a name.
+    /// How many of its lines were refused before it had a name.
     pub(crate) bad_lines: u32,
+    /// How many bytes it was sent before it had a name.
     pub(crate) early_bytes: usize,
 }
 
-/// The requests of a client that waits for an answer: they are carried out when it is there.
+/// The requests of a client that waits for an answer: they are carried out when the answer is there.
 #[derive(Default)]
 pub(crate) struct Blocked {
     pub(crate) is_waiting: bool,
     pub(crate) rest: VecDeque<(Vec<Request>, Ticket)>,
-    /// Set where the client has gone meanwhile.
+    /// Why the client has left, if it did so while it waited.
     pub(crate) leave: Option<Leave>,
 }
 
 impl State {
-    /// Whether one's own lines are answered. Who reads by numbers has to know those.
+    /// Whether its own lines are answered with `OK`. A client that is shown the numbers of lines has to learn its own,
+    /// too.
     pub(crate) fn wants_echo(&self) -> bool {
         self.options.echo || self.options.ids.unwrap_or(self.is_edited)
     }
 }
 
 impl Client {
-    /// A client without a name. In a box, for it goes through a queue and into a map as it is.
+    /// A client without a name, in a box, since it is moved through a queue and into a map.
     pub fn new(id: ClientId, sender: Outbox, origin: impl Into<String>, door: &'static str) -> Box<Client> {
         let (origin, state) = (origin.into(), State::default());
         Box::new(Client { id, name: None, sender, origin, door, is_encrypted: false, state })
     }
 
-    /// The peer's address, where the origin is one.
+    /// The peer's address; `None` where the origin is no address, as in tests.
     pub fn address(&self) -> Option<IpAddr> {
         self.origin.parse().ok().map(|origin: SocketAddr| origin.ip().to_canonical())
     }
@@ -146,7 +151,7 @@ impl Client {
         Envelope::new(wall, Event::Bye { why, name: self.name.clone() })
     }
 
-    /// As whom others know it.
+    /// The number by which others know this user.
     pub fn person(&self) -> ClientId {
         self.state.person.unwrap_or(self.id)
     }

@@ -14,12 +14,12 @@ use crate::model::hasher::NumberHasher;
 use crate::model::names::ClientId;
 use crate::model::run::Run;
 
-/// One room's news.
+/// One room's news: what was said in it in this turn.
 #[derive(Default)]
 pub struct News {
     /// The lines, each with its number among all that was said in this turn.
     said: Vec<(usize, Arc<Envelope>)>,
-    /// How many of them a client has heard that does not stand at the beginning.
+    /// How many of the lines each client has heard; a client that has heard none is not in here.
     heard: HashMap<ClientId, usize, BuildHasherDefault<NumberHasher>>,
 }
 
@@ -53,7 +53,7 @@ impl News {
         Run::shared(self.said.iter().map(|(_, envelope)| envelope.clone()).collect())
     }
 
-    /// The turn is over.
+    /// Empties the news at the end of a turn.
     pub(crate) fn clear(&mut self) {
         self.said.clear();
         self.said.shrink_to(256);

@@ -1,18 +1,19 @@
-//! The way out to one client: what the router has for it, and the trait that a transport implements.
+//! The outbox of one client: what the router has for it, and the trait by which a transport takes that over.
 //!
 //! # The contract
-//! 1. It never blocks: not in [`Outbox::push`], not in [`Outbox::flush`], whatever the client does. Nothing goes out but by
-//!    a flush: what is pushed in a turn may have to be kept by a store before a client sees any of it.
+//! 1. It never blocks, whatever the client does. Nothing goes out before the end of a turn ([`Outbox::give`],
+//!    [`Outbox::flush`], [`Outbox::close`]): a store may have to keep what is pushed before any client sees it.
 //! 2. It never reorders: what was pushed first is written first.
 //! 3. It is bounded, in items and in bytes, whenever it was flushed. Past the bound, coming and going is dropped first, then room speech,
 //!    oldest first; a `GAP` stands in the place of what was dropped. Answers, whispers and what has no number to be asked for again
-//!    (topics, notes, events of features) are never dropped: a client for whom only those are left is let go.
-//! 4. The last words are kept: the transport has room for them even when it is full.
+//!    (topics, notes, events of features) are never dropped: a client that is past the bound with only those is
+//!    disconnected.
+//! 4. The last words are never dropped: the transport has room for them even when it is full.
 //!
 //! A client cannot fill its own outbox with answers: the tickets of its requests travel with them, and its reader goes
 //! on only when they are written ([`Outbox::hold`]). A long answer, a block, is asked for when all before it is written
-//! ([`Verb::long`](crate::model::verb::Verb::long)), so there is one at a time. The longest block that waits is within the bound
-//! whatever it costs, for who asks for a page and reads it is not slow; all others count like anything else.
+//! ([`Verb::long`](crate::model::verb::Verb::long)), so there is one at a time. The longest block that waits does not
+//! count towards the bound, since a client that asks for a page and reads it is not slow; other blocks do.
 
 use std::sync::Arc;
 
@@ -37,16 +38,16 @@ pub enum Undelivered {
     Full(Batch),
     /// There is no such client any more.
     Gone,
-    /// A bug of ours struck while it was written, and nothing more will be.
+    /// The writer has stopped because of a bug in the server.
     Broken,
 }
 
-/// The one trait that a transport implements. Dropping it ends the connection, after what was delivered is written.
+/// The transport's end of an outbox. Dropping it ends the connection, after what was delivered is written.
 pub trait Deliver: Send {
     /// Hands a batch over. Must not block.
     ///
     /// # Errors
-    /// [`Undelivered::Full`] gives the batch back; with the others nothing will ever be written again.
+    /// [`Undelivered::Full`] gives the batch back; after the other errors nothing will ever be written again.
     fn deliver(&mut self, batch: Batch) -> Result<(), Undelivered>;
 
     /// Hands over the last batch of this connection, for which there is always room.
@@ -75,20 +76,20 @@ pub enum Flushed {
     Overfull,
     /// There is no such client any more.
     Gone,
-    /// There is none, because of a bug of ours.
+    /// There is no such client any more, because of a bug in the server.
     Broken,
 }
 
 /// The router's side of one client's queue.
 pub struct Outbox {
     pending: Vec<Arc<Envelope>>,
-    /// What they cost.
+    /// What the pending envelopes cost, in bytes.
     bytes: usize,
     tickets: Vec<Ticket>,
     /// How many of the bytes are those of the longest block.
     block: usize,
     max_bytes: usize,
-    /// How many lines were missed since the last question.
+    /// How many lines were dropped since the last `take_lost`.
     lost: u64,
     ended: Option<Flushed>,
     deliver: Box<dyn Deliver>,
@@ -109,7 +110,7 @@ impl Outbox {
         }
     }
 
-    /// Puts an event behind the others. Returns true if there was none before, so that a flush is due.
+    /// Puts an event behind the others. Returns whether it is the first, so that this outbox has to be flushed.
     pub fn push(&mut self, envelope: &Arc<Envelope>) -> bool {
         if self.ended.is_some() {
             return false;
@@ -120,13 +121,13 @@ impl Outbox {
         }
         self.bytes += envelope.cost();
         self.pending.push(envelope.clone());
-        // What is past the bound falls out when it is handed over and not before: no client may have any of a turn as long as
-        // it goes on, and the transport may have room for all of it.
+        // The bound is checked when it is handed over and not here: nothing may go out while the turn goes on, and the
+        // transport may have room for all of it.
         first
     }
 
-    /// Hands over a run that others get as well, if nothing waits. Otherwise, or if there is no room, it is put behind
-    /// what waits. Returns whether a flush is due.
+    /// Hands over a run that other clients get as well, if nothing waits here. Otherwise, or if the transport has no
+    /// room, the run waits behind the rest. Returns whether this outbox has to be flushed because of it.
     pub fn give(&mut self, run: &Run) -> bool {
         if self.ended.is_some() || run.is_empty() {
             return false;
@@ -198,7 +199,7 @@ impl Outbox {
         }
     }
 
-    /// Ends it: what waits and the last words go to the transport's reserve.
+    /// Ends the outbox: what waits, and the last line behind it, go to the transport as its last batch.
     pub fn close(mut self, last: Arc<Envelope>) {
         if self.is_overfull() {
             self.flush();
@@ -208,7 +209,7 @@ impl Outbox {
         self.deliver.last_words(batch);
     }
 
-    /// How many lines this client missed since this was asked last.
+    /// How many lines were dropped for this client since the last call.
     pub fn take_lost(&mut self) -> u64 {
         std::mem::take(&mut self.lost)
     }
@@ -224,12 +225,12 @@ impl Outbox {
     }
 
     fn is_overfull(&self) -> bool {
-        // One thing alone always fits: a long answer of ours must not be able to end a connection.
+        // A single event always fits: a long answer of the server must not be able to end a connection.
         self.pending.len() > 1 && (self.pending.len() > MAX_PENDING || self.bytes - self.block > self.max_bytes)
     }
 
-    /// Makes room: first without the coming and going, and if that is not enough, without the older half of the speech,
-    /// so that the work of it is spread over many pushes.
+    /// Makes room: drops joins, leaves and new names, and, if that is not enough, the oldest speech down to half of the
+    /// bound, so that the next events do not make it necessary again.
     fn shed(&mut self) {
         let bytes = &mut self.bytes;
         self.pending.retain(|envelope| {
@@ -249,7 +250,7 @@ impl Outbox {
     fn shed_speech(&mut self) {
         let envelopes = std::mem::take(&mut self.pending);
         let (mut count, mut bytes) = (envelopes.len(), self.bytes - self.block);
-        // What fell out since the last envelope that stays: one gap for each room.
+        // What was dropped since the last envelope that stays: one gap for each room.
         let mut gaps: Vec<Arc<Envelope>> = Vec::new();
         for envelope in envelopes {
             let enough = count <= MAX_PENDING / 2 && bytes <= self.max_bytes / 2;
@@ -275,7 +276,7 @@ impl Outbox {
     }
 }
 
-/// The gap for the place of this envelope, if it may be missed: speech, or what is a gap already.
+/// The gap that takes the place of this envelope, if it may be dropped: it is speech, or a gap already.
 fn gap(envelope: &Arc<Envelope>) -> Option<Arc<Envelope>> {
     match &envelope.event {
         Event::Said(Speech { room, id, .. }) | Event::Changed(Change { room, id, .. }) => {
@@ -287,7 +288,7 @@ fn gap(envelope: &Arc<Envelope>) -> Option<Arc<Envelope>> {
     }
 }
 
-/// Two gaps of one room as one.
+/// Two gaps of one room as one; `None` if they are not both gaps of one room.
 fn joined(a: &Envelope, b: &Envelope) -> Option<Arc<Envelope>> {
     match (&a.event, &b.event) {
         (Event::Gap { room, first, count, .. }, Event::Gap { room: other, last, count: more, .. }) if room == other => {

@@ -49,8 +49,9 @@ impl Registry {
         Registry::default()
     }
 
-    /// Says goodbye to all clients that are left, where the router ended without doing so: the registry outlives it, and a client
-    /// that stays in there would wait for a word of it for ever.
+    /// Says goodbye to all clients that are left after the router ended without doing so, by a panic. The registry
+    /// outlives the router, and with it each client's sender: the writer of a client that stayed in here would wait for
+    /// ever.
     pub(crate) fn abandon(&self, wall: DateTime<Utc>) {
         let mut clients = self.lock();
         for id in clients.ids() {
@@ -61,7 +62,8 @@ impl Registry {
         }
     }
 
-    /// For the router's turn. A panic in a turn is caught and mended inside it, so a poisoned lock is a sound one.
+    /// Locks the map for a turn of the router. A panic in a turn is caught and repaired inside it, so what is behind a
+    /// poisoned lock is good.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Clients> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -81,7 +83,7 @@ impl Clients {
         Some(client)
     }
 
-    /// Takes a name from one connection. Others who share it keep it.
+    /// Takes a name from one connection. Other connections that share it keep it.
     fn release(&mut self, name: &Name, id: ClientId) {
         let Some(holders) = self.by_name.get_mut(name) else { return };
         if holders.first != id {
@@ -133,7 +135,7 @@ impl Clients {
         }
     }
 
-    /// Gives a client a name that others may have as well: those of the same account.
+    /// Gives a client a name that other connections of the same account may have as well.
     pub(crate) fn share(&mut self, id: ClientId, name: Name) {
         let Some(client) = self.by_id.get_mut(&id) else { return };
         if let Some(old) = client.name.replace(name.clone()) {
@@ -142,14 +144,14 @@ impl Clients {
         self.claim(name, id);
     }
 
-    /// All of them, in the order of their numbers: what comes of it reaches clients.
+    /// All clients in the order of their numbers, since the order shows in what clients get.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Client> {
         let mut clients: Vec<&Client> = self.by_id.values().map(|client| &**client).collect();
         clients.sort_unstable_by_key(|client| client.id);
         clients.into_iter()
     }
 
-    /// All of them in no order: for what is done to each alone.
+    /// All clients in no order, for what is done to each by itself.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
         self.by_id.values_mut().map(|client| &mut **client)
     }
@@ -161,7 +163,7 @@ impl Clients {
         ids
     }
 
-    /// Builds the map of names anew from the clients, after something went wrong in between.
+    /// Builds the map of names anew from the clients, after a panic may have left it half changed.
     pub(crate) fn mend(&mut self) {
         self.by_name.clear();
         self.looks.clear();

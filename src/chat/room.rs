@@ -1,4 +1,4 @@
-//! A room: who is in it, what it is about, who may come in, and what was said.
+//! A room: its members, what was said in it, and what features know of it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -62,12 +62,12 @@ impl<R> Room<R> {
         self.next_id - 1
     }
 
-    /// The line of that id, if it is kept and is a line.
+    /// The line of that id, if it is in memory and is speech: a change to a line has an id as well.
     pub fn line(&self, id: u64) -> Option<&Speech> {
         self.history.get(id).and_then(speech)
     }
 
-    /// The last line that is not deleted and is one that is meant.
+    /// The last line that is not deleted and for which `is_meant` holds.
     pub fn last_line(&self, is_meant: impl Fn(&Speech) -> bool) -> Option<&Speech> {
         let mut lines = self.history.newest_first().filter_map(speech);
         lines.find(|line| line.version != Version::Deleted && is_meant(line))

@@ -85,7 +85,8 @@ impl<F: Hooks> Router<F> {
         &self.registry
     }
 
-    /// How long the next turn may wait for a message: not at all where the last one had losses, and shorter where a client was slow.
+    /// How long the next turn may wait for a message: not at all if the last one had losses, less than a tick if a
+    /// client was slow.
     pub fn next_turn_in(&self) -> Duration {
         match (self.losses.is_empty(), self.unsent.is_empty()) {
             (false, _) => Duration::ZERO,
@@ -94,8 +95,8 @@ impl<F: Hooks> Router<F> {
         }
     }
 
-    /// Clients that the last turn could not hand their batch to, as messages that the next turn has to be given. They come in
-    /// like everything else, so that a record of the input has all that a router goes by.
+    /// The clients that could not take their batch at the end of the last turn, as messages that the next turn has to
+    /// be given. They come in like everything else, so that a recording of the input is complete.
     pub fn take_losses(&mut self) -> Vec<Message> {
         std::mem::take(&mut self.losses)
     }
@@ -108,7 +109,8 @@ impl<F: Hooks> Router<F> {
         self.metrics.turns.fetch_add(1, Relaxed);
         self.metrics.rooms.store(self.rooms.len() as u64, Relaxed);
         self.metrics.held.store(self.waiting.len() as u64, Relaxed);
-        // Behind the turn, for what was handed over does not wait; and not while the store still has to keep it.
+        // After the turn, when what was handed over does not wait any more; and not while the turn is uncommitted, when
+        // all of it waits.
         if self.next_look.is_none_or(|at| at <= now.mono) && !self.is_uncommitted {
             self.next_look = Some(now.mono + TICK);
             F::count(self);
@@ -116,7 +118,7 @@ impl<F: Hooks> Router<F> {
         }
     }
 
-    /// A number for a user without a connection of that number.
+    /// A number for a client that cannot keep its own ([`ClientId::synthetic`]).
     pub(crate) fn spare_person(&mut self) -> ClientId {
         self.spare_people += 1;
         ClientId::synthetic(self.spare_people)
@@ -132,7 +134,7 @@ impl<F: Hooks> Turn<'_, F> {
         if std::mem::take(&mut self.router.is_uncommitted) {
             self.hand_out();
         }
-        // One after the other: what comes while others are carried out may come along.
+        // One at a time: a message that comes while others are carried out is still taken in this turn.
         while let Some(message) = self.router.waiting.pop_front().or_else(|| messages.next()) {
             self.take(message);
             if !self.router.open || self.router.is_uncommitted {
@@ -149,13 +151,13 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// Commits what has changed since it was done last.
+    /// Commits what has changed since the last commit.
     pub(crate) fn commit(&mut self) -> Commit {
         self.router.is_uncommitted |= F::commit(self) == Commit::Later;
         if self.router.is_uncommitted { Commit::Later } else { Commit::Now }
     }
 
-    /// All that was done is committed: clients hear of it.
+    /// All that was done is committed: hands it out to clients and taps.
     pub(crate) fn hand_out(&mut self) {
         F::committed(self);
         self.flush();
@@ -185,7 +187,7 @@ impl<F: Hooks> Turn<'_, F> {
                 self.router.follow(&config);
                 F::reload(self, &config);
             }
-            // Where something was said in this turn, the end waits until it is committed.
+            // What was said in this turn has to be committed before the end.
             Message::Shutdown if self.commit() == Commit::Later => self.router.waiting.push_front(Message::Shutdown),
             Message::Shutdown => self.shut_down(),
             Message::Feature(message) => F::message(self, message),
@@ -202,7 +204,8 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// The only exit. The first call wins; all later ones find no such client.
+    /// Removes a client from the chat, and tells its rooms. Only [`shut_down`](Self::shut_down) does without it. A
+    /// second call for the same client does nothing.
     pub(crate) fn remove(&mut self, id: ClientId, why: Leave) {
         self.catch_up(id);
         F::leaving(self, id, None);
@@ -241,7 +244,7 @@ impl<F: Hooks> Turn<'_, F> {
         self.router.unsent.clear();
     }
 
-    /// Hands each client its batch. What it finds out about a client that does not take it is input of the next turn.
+    /// Hands each client its batch. That a client could not take it is input of the next turn.
     pub(crate) fn flush(&mut self) {
         self.hand_out_news();
         for (client, bye) in std::mem::take(&mut self.router.leaving) {

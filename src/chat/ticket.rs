@@ -10,23 +10,25 @@ pub const MESSAGES: usize = 2;
 #[derive(Clone)]
 pub struct Credits(Arc<Purse>);
 
-/// One credit. It is dropped with the answers it travels with, and lets the client's reader go on.
+/// One credit, which travels with a message and then with its answers. When they are written it is dropped, and so goes
+/// back to the client's reader, which may send the next message.
 pub struct Ticket(Option<Arc<Purse>>);
 
 struct Purse {
     free: Mutex<usize>,
     returned: Condvar,
-    /// For a reader that has no thread of its own to wait with.
+    /// Called when a ticket is back, for a reader that has no thread of its own to wait on `returned`.
     wake: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Credits {
-    /// So many messages at once.
+    /// Credits for that many messages at once.
     pub fn new(messages: usize) -> Credits {
         Credits(Arc::new(Purse { free: Mutex::new(messages), returned: Condvar::new(), wake: None }))
     }
 
-    /// The same, with something to be called whenever a ticket is back: by the thread that drops it, so it must be quick.
+    /// The same, with a function that is called whenever a ticket is back. The thread that drops the ticket calls it,
+    /// so it must be quick.
     pub fn waking(messages: usize, wake: impl Fn() + Send + Sync + 'static) -> Credits {
         Credits(Arc::new(Purse { free: Mutex::new(messages), returned: Condvar::new(), wake: Some(Box::new(wake)) }))
     }
@@ -38,7 +40,7 @@ impl Credits {
         Some(Ticket(Some(self.0.clone())))
     }
 
-    /// Whether so many tickets are free.
+    /// Whether at least `count` tickets are free.
     pub fn are_back(&self, count: usize) -> bool {
         self.free() >= count
     }
@@ -48,8 +50,8 @@ impl Credits {
         *self.0.lock()
     }
 
-    /// Waits until so many tickets are free: as long as the client itself does not read what it is answered. All of them
-    /// means that all that was sent is handled and answered.
+    /// Blocks until `count` tickets are free, for as long as the client does not read its answers. When all of them are
+    /// free, all that the client has sent is handled and answered.
     pub fn wait_for(&self, count: usize) {
         let mut free = self.0.lock();
         while *free < count {
@@ -59,14 +61,14 @@ impl Credits {
 }
 
 impl Purse {
-    /// A number cannot be left half changed, so a poisoned lock is as good as a sound one.
+    /// A number cannot be left half changed, so the value behind a poisoned lock is good.
     fn lock(&self) -> MutexGuard<'_, usize> {
         self.free.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
 impl Ticket {
-    /// A ticket for a message that is not counted.
+    /// A ticket for a message that needs no credit.
     pub fn free() -> Ticket {
         Ticket(None)
     }

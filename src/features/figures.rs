@@ -127,7 +127,7 @@ fn serve(mut socket: &TcpStream, handle: &ServerHandle) -> io::Result<()> {
             count => head.extend_from_slice(&part[..count]),
         }
     }
-    let (answer, is_head) = match Asked::read(&head) {
+    let (answer, is_head) = match Head::read(&head) {
         _ if head.len() > MAX_HEAD => {
             (Answer::text("431 Request Header Fields Too Large", "A head has at most 8 KiB.\n"), false)
         }
@@ -152,22 +152,22 @@ fn is_whole(head: &[u8]) -> bool {
 }
 
 /// What of a request's head counts here.
-struct Asked<'a> {
+struct Head<'a> {
     method: &'a str,
     path: &'a str,
     called: Called<'a>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> Head<'a> {
     /// `None`: it is no head of HTTP/1, or says not exactly once which server it means.
-    fn read(head: &'a [u8]) -> Option<Asked<'a>> {
+    fn read(head: &'a [u8]) -> Option<Head<'a>> {
         let mut lines = std::str::from_utf8(head).ok()?.lines().take_while(|line| !line.is_empty());
         let mut words = lines.next()?.split(' ');
         let (method, target, version) = (words.next()?, words.next()?, words.next()?);
         if words.next().is_some() || !version.starts_with("HTTP/1.") {
             return None;
         }
-        let mut asked = Asked { method, path: target, called: Called::default() };
+        let mut asked = Head { method, path: target, called: Called::default() };
         let mut host = None;
         for line in lines {
             let (name, value) = line.split_once(':')?;
@@ -242,7 +242,7 @@ mod tests {
 
     fn status(head: &str) -> &'static str {
         let hosts = Hosts::parse("chat.example").unwrap();
-        Asked::read(head.as_bytes())
+        Head::read(head.as_bytes())
             .map_or("400", |asked| asked.answer(&hosts, || "x 1\n".into()).status.get(..3).unwrap())
     }
 

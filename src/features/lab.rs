@@ -40,7 +40,7 @@ pub struct Lab {
     /// What goes wrong here on purpose.
     chaos: Chaos,
     started: Instant,
-    seats: Mutex<BTreeMap<ClientId, Arc<Seat>>>,
+    connections: Mutex<BTreeMap<ClientId, Arc<Connection>>>,
     snapshot: Mutex<Arc<Snapshot>>,
     /// The last turns, the oldest overwritten: how many messages, and how many microseconds.
     turns: [AtomicU64; TURNS],
@@ -51,7 +51,7 @@ pub struct Lab {
 
 /// What the threads of one connection note.
 #[derive(Default)]
-struct Seat {
+struct Connection {
     credits: OnceLock<Credits>,
     reading: Since,
     writing: Since,
@@ -134,7 +134,7 @@ impl Lab {
         Lab {
             chaos,
             started: now,
-            seats: Mutex::default(),
+            connections: Mutex::default(),
             snapshot: Mutex::default(),
             turns: [const { AtomicU64::new(0) }; TURNS],
             turn: AtomicUsize::new(0),
@@ -150,9 +150,9 @@ impl Lab {
     /// Takes a snapshot. Reads files of the system, so it is never the router who does it.
     pub fn look(&self, now: Instant) {
         let tasks = process::tasks();
-        let seats = self.seats().clone();
+        let connections = self.connections().clone();
         let now = self.clock(now);
-        let mut threads: Vec<Thread> = tasks.into_iter().map(|task| thread(task, &seats, now)).collect();
+        let mut threads: Vec<Thread> = tasks.into_iter().map(|task| thread(task, &connections, now)).collect();
         let all = threads.len();
         threads.sort_by_cached_key(|thread| {
             let stuck = match thread.doing {
@@ -164,8 +164,9 @@ impl Lab {
             (!is_ours, client.is_some(), std::cmp::Reverse(stuck), client, thread.name.clone())
         });
         threads.truncate(THREADS);
-        let out = |seat: &Seat| MESSAGES.saturating_sub(seat.credits.get().map_or(MESSAGES, Credits::free));
-        let tickets = seats.iter().map(|(id, seat)| (*id, out(seat))).collect();
+        let out =
+            |connection: &Connection| MESSAGES.saturating_sub(connection.credits.get().map_or(MESSAGES, Credits::free));
+        let tickets = connections.iter().map(|(id, connection)| (*id, out(connection))).collect();
         self.show(Snapshot { threads, all, tickets, turns: self.last_turns() });
     }
 
@@ -205,9 +206,9 @@ impl Lab {
         now.saturating_duration_since(self.started)
     }
 
-    fn seats(&self) -> MutexGuard<'_, BTreeMap<ClientId, Arc<Seat>>> {
+    fn connections(&self) -> MutexGuard<'_, BTreeMap<ClientId, Arc<Connection>>> {
         // Only ever added to and taken from, so it cannot be left half done.
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -230,27 +231,27 @@ impl Since {
 }
 
 /// What the system says of a thread, and what its connection has noted.
-fn thread(task: Task, seats: &BTreeMap<ClientId, Arc<Seat>>, now: Duration) -> Thread {
+fn thread(task: Task, connections: &BTreeMap<ClientId, Arc<Connection>>, now: Duration) -> Thread {
     let Task { name, state, cpu, waits_in } = task;
     let number = |prefix: &str| name.strip_prefix(prefix).and_then(|number| number.parse().ok()).map(ClientId);
     let (reader, writer) = (number("client-"), number("write-"));
-    let seat = |id: Option<ClientId>| id.and_then(|id| seats.get(&id));
+    let noted = |id: Option<ClientId>| id.and_then(|id| connections.get(&id));
     let asleep = Doing::Asleep(waits_in.clone());
     let doing = if state == 'R' {
         Doing::Working
-    } else if let Some(seat) = seat(reader) {
+    } else if let Some(connection) = noted(reader) {
         // Behind a long answer it waits for all of them, with one still free.
-        let free = seat.credits.get().map_or(MESSAGES, Credits::free);
+        let free = connection.credits.get().map_or(MESSAGES, Credits::free);
         let awaits_ticket = free == 0 || free < MESSAGES && waits_in.contains("futex");
-        match seat.reading.until(now) {
+        match connection.reading.until(now) {
             Some(since) => Doing::Reading(since),
             None if awaits_ticket => Doing::AwaitingTicket,
             // Where the system does not say in what it sleeps, this is nearly always why.
             None if waits_in.is_empty() || waits_in.contains("nanosleep") => Doing::Paced,
             None => asleep,
         }
-    } else if let Some(seat) = seat(writer) {
-        seat.writing.until(now).map_or(Doing::AwaitingBatch, Doing::Writing)
+    } else if let Some(connection) = noted(writer) {
+        connection.writing.until(now).map_or(Doing::AwaitingBatch, Doing::Writing)
     } else if name == "router" {
         Doing::AwaitingMessage
     } else if name == "metrics" || name.starts_with("accept") {
@@ -359,28 +360,28 @@ mod tests {
     /// Threads as the system names them; who waits where is what their connection has noted.
     #[test]
     fn a_thread_is_shown_with_what_it_waits_for() {
-        let seat = Arc::<Seat>::default();
-        let seats = BTreeMap::from([(ClientId(7), seat.clone())]);
+        let connection = Arc::<Connection>::default();
+        let connections = BTreeMap::from([(ClientId(7), connection.clone())]);
         let shown = |name: &str, state, waits_in: &str| {
             let task = Task { name: name.into(), state, cpu: Duration::ZERO, waits_in: waits_in.into() };
-            thread(task, &seats, Duration::from_secs(5)).doing.to_string()
+            thread(task, &connections, Duration::from_secs(5)).doing.to_string()
         };
         assert_eq!(shown("router", 'S', "futex_do_wait"), "waits for a message");
         assert_eq!(shown("router", 'R', ""), "at work");
         assert_eq!(shown("accept-tls", 'S', "inet_csk_accept"), "waits for a connection");
         assert_eq!(shown("write-7", 'S', "futex_do_wait"), "waits for something to write");
-        seat.writing.begin(Duration::from_millis(1_800));
+        connection.writing.begin(Duration::from_millis(1_800));
         assert_eq!(shown("write-7", 'S', "wait_woken"), "blocked in write since 3.2 s");
         assert_eq!(shown("client-7", 'S', "hrtimer_nanosleep"), "held back: it was too fast");
         let credits = Credits::new(MESSAGES);
-        assert!(seat.credits.set(credits.clone()).is_ok());
+        assert!(connection.credits.set(credits.clone()).is_ok());
         assert_eq!(shown("client-7", 'S', "futex_do_wait"), "asleep in futex_do_wait");
         let _one = credits.try_take().unwrap();
         assert_eq!(shown("client-7", 'S', "futex_do_wait"), "waits: its answers are unread");
         assert_eq!(shown("client-7", 'S', "hrtimer_nanosleep"), "held back: it was too fast");
         let _others: Vec<_> = (1..MESSAGES).map(|_| credits.try_take().unwrap()).collect();
         assert_eq!(shown("client-7", 'S', "futex_do_wait"), "waits: its answers are unread");
-        seat.reading.begin(Duration::from_secs(1));
+        connection.reading.begin(Duration::from_secs(1));
         assert_eq!(shown("client-7", 'S', "wait_woken"), "reading since 4.0 s");
         assert_eq!(shown("client-8", 'S', "wait_woken"), "asleep in wait_woken", "it is not ours to know");
         assert_eq!(shown("store-writer", 'S', ""), "asleep");

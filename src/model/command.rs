@@ -1,12 +1,12 @@
-//! What a client can ask for.
+//! Commands: what a client can ask for.
 
 use crate::model::feature::{Asked, FeatureCommand};
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
 use crate::model::zone::Zone;
 
-/// A request that was understood. It holds names, rooms and texts that were looked at already; whether the chat
-/// allows it is for the router to say.
+/// A line that was understood. Its names, rooms and texts are valid by their types; whether the chat allows it is
+/// decided by the router.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
     /// Sign on.
@@ -24,7 +24,7 @@ pub enum Command {
         room: Option<RoomName>,
         /// The line that this one answers.
         re: Option<Line>,
-        /// What becomes [`Speech::cid`](crate::model::event::Speech::cid).
+        /// The client's own id for the line: [`Speech::cid`](crate::model::event::Speech::cid).
         cid: Option<Text>,
         /// Whether it is `/me waves`: speech in the third person.
         act: bool,
@@ -35,18 +35,18 @@ pub enum Command {
     Paste(Vec<Text>),
     /// The first line of a paste was read; its lines follow.
     PasteBegins,
-    /// Private words for one person.
+    /// Say something to one user alone.
     Whisper {
         /// The recipient.
         to: Name,
         /// The text, without control characters.
         text: Text,
     },
-    /// Change one's own name.
+    /// Change the client's name.
     Nick(Name),
-    /// Who is on, everywhere or in one room.
+    /// List the users, everywhere or in one room.
     List(Option<RoomName>),
-    /// All rooms one may know of.
+    /// List the rooms that the client may know of.
     Rooms,
     /// Leave a room, the current one if none is named.
     Part(Option<RoomName>),
@@ -56,28 +56,28 @@ pub enum Command {
     History(HistoryQuery),
     /// Change options of this connection.
     Options(Vec<Choice>),
-    /// Something for the client's own terminal. It stays in the kernel: keys stand in order among all that a client sends and is told.
-    /// No line can ask for it.
+    /// A step of line editing on the client's own terminal, which no line can ask for. It goes through the router, so
+    /// that it keeps its place among all that the client sends and is told.
     Terminal(Terminal),
-    /// Are you there? The token comes back.
+    /// Ask for a sign of life: the token comes back.
     Ping(Text),
-    /// The last refusal, with its numbers.
+    /// Show the last refusal again, with its code and pairs.
     Why,
     /// The table of verbs, or the row that the word means.
     Help(Option<Text>),
     /// The server's figures.
     Stats,
-    /// What a feature can do; it opens its own.
+    /// A command of a feature, sealed: only that feature knows the type inside.
     Feature(FeatureCommand),
-    /// Goodbye.
+    /// Leave the server, perhaps with last words.
     Quit(Option<Text>),
-    /// Panics where it is told to: the tests' way to show what a panic costs.
+    /// Panic in the router, for tests that show what a panic costs.
     #[cfg(test)]
     Crash,
 }
 
 impl Command {
-    /// A command of a feature.
+    /// Seals a command of a feature.
     pub fn feature(command: impl Asked) -> Command {
         Command::Feature(FeatureCommand::new(command))
     }
@@ -91,34 +91,34 @@ impl Command {
 /// What happens on the terminal of a client that is a telnet (PROTOCOL.md section 10, "Telnet").
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Terminal {
-    /// The client is asked whether lines may be edited here.
+    /// The client's telnet is asked whether the server may edit its lines.
     Offer,
-    /// It has agreed.
+    /// The telnet has agreed: the server edits its lines from now on.
     On,
-    /// It has not, or it is over.
+    /// The telnet has refused, or line editing has ended.
     Off,
-    /// Its window has so many columns and rows.
+    /// The columns and rows of the client's window.
     Size(u16, u16),
-    /// This is typed now, and the cursor stands behind so many bytes of it.
+    /// The line as it is typed so far, and the place of the cursor in it, in bytes.
     Typed(Text, usize),
-    /// This was typed, and Enter.
+    /// The line that Enter has ended.
     Entered(Text),
-    /// All is to be drawn again.
+    /// Draw everything again.
     Clear,
-    /// The line takes nothing more.
+    /// A key was not taken: the line has as many bytes as it may.
     Full,
-    /// The next line is a secret, and is not shown.
+    /// What is typed is not shown from now on: the next line is a secret.
     Hide,
-    /// And now it is again.
+    /// What is typed is shown again.
     Show,
 }
 
-/// One line of a room, as a person names it.
+/// One line of a room, as a user names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Line {
     /// By its number.
     Id(u64),
-    /// `last`: the last one of one's own where it is to be changed, else the last one in the room.
+    /// `last`: where a line is to be changed, the user's own last one; else the last one in the room.
     Last,
 }
 
@@ -131,14 +131,14 @@ pub struct HistoryQuery {
     pub before: Option<u64>,
     /// Only lines with a greater id; the page then starts right behind it.
     pub after: Option<u64>,
-    /// How many at most, 1 to 500; 50 if not said.
+    /// How many lines at most, 1 to 500; `None` is 50.
     pub limit: Option<usize>,
 }
 
 /// One option of a connection (PROTOCOL.md section 5, "Options").
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Choice {
-    /// `history=off|n`: how many old lines one gets on entering a room.
+    /// `history=off|n`: how many old lines the client gets when it enters a room.
     History(usize),
     /// `time=s|ms`: how fine the times are.
     Millis(bool),
@@ -148,7 +148,7 @@ pub enum Choice {
     Ids(bool),
     /// `tz=server|utc|+07:00`: whose clock the views for people show; `None` is the server's.
     Zone(Option<Zone>),
-    /// `echo=on|off`: whether one's own speech is answered with `OK`.
+    /// `echo=on|off`: whether the client's own speech is answered with `OK`.
     Echo(bool),
     /// `presence=off|brief|auto|full`: joins, leaves and new names.
     Presence(Presence),
@@ -170,7 +170,7 @@ pub enum View {
     Plain,
 }
 
-/// How much a person wants to know of the coming and going.
+/// How much a user wants to read of joins, leaves and new names.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum Presence {
     /// Nothing.
@@ -193,5 +193,5 @@ pub const CROWD: usize = 250;
 /// The most lines `HISTORY` gives at once.
 pub const MAX_PAGE: usize = 500;
 
-/// What is said where a page has no line, or too many.
+/// The words of the refusal of a page of 0 lines, or of more than `MAX_PAGE`.
 pub(crate) const PAGE: &str = "It is 1 to 500 lines.";

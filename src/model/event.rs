@@ -1,4 +1,5 @@
-//! What clients get to know: events, and the envelope that lets one event go to many and be written only once.
+//! Events, which clients are told, and the envelope, in which one event goes to many clients and is rendered once for
+//! all.
 
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
@@ -19,13 +20,14 @@ use crate::model::text::Text;
 pub use crate::model::wire::Wire;
 use crate::model::zone::Zone;
 
-/// A word that a program puts behind a verb, as in `SAY=42:…`, to know its answer by.
+/// A word that a program puts behind a verb, as in `SAY=42:…`; the answer has it too, so that the program finds its
+/// answer.
 pub type Tag = Text;
 
 /// Something that a client is told. Dialects turn it into bytes; the router never does.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// The first line: who we are and what the limits are.
+    /// The first line on a connection: the server's name and its limits.
     Hello(Arc<Greeting>),
     /// A request was carried out.
     Done {
@@ -45,13 +47,13 @@ pub enum Event {
         /// The refusal, with its code and words.
         error: Refusal,
     },
-    /// Several lines that nothing may come between.
+    /// Several lines that stand together: nothing comes between them.
     Block(Block),
     /// A user spoke in a room.
     Said(Speech),
     /// A user changed a line: corrected it, deleted it, or put a reaction to it.
     Changed(Change),
-    /// Private words.
+    /// A whisper: words for one user alone.
     Whispered {
         /// By which connection.
         by: ClientId,
@@ -59,7 +61,7 @@ pub enum Event {
         from: Name,
         /// The recipient.
         to: Name,
-        /// The file that is passed on by this, if it is one.
+        /// The file that this whisper passes on, if any.
         file: Option<SharedFile>,
         /// The words; of a file its name.
         text: Text,
@@ -109,16 +111,17 @@ pub enum Event {
         /// The name the client has then.
         name: Name,
     },
-    /// For taps only: a closed room is empty, and what was said in it is forgotten.
+    /// For taps only: a room is closed, and what was said in it is forgotten.
     Forgotten(RoomName),
-    /// For taps only: the last one has left an open room, and with them went what only operators could change: its modes now.
+    /// For taps only: the last client has left a room that stays. Modes that only its operators could change end with
+    /// that.
     Emptied {
         /// The room's name.
         room: RoomName,
-        /// Its modes: `+`.
+        /// The modes that are left: `+` and a letter for each.
         modes: Text,
     },
-    /// Something of a feature, which has no variant of its own here.
+    /// An event of a feature, sealed: it has no variant of its own here.
     Feature(FeatureEvent),
     /// The server has something to say, in one room or to all.
     Note {
@@ -129,17 +132,17 @@ pub enum Event {
     },
     /// The server warns this client.
     Warn(Warning),
-    /// The lines of a paste come now.
+    /// The answer to `PASTE`: the client's next lines are the paste.
     PasteBegins,
-    /// The next line is a password or a key, and is shown to no other client. Not a feature's event: the router answers the request
-    /// behind it, and a line of it names no room.
+    /// The server asks for a password or a key, which the client's next line is; no other client is shown it. It is no
+    /// event of a feature, since the router has to know it: the `OK` comes behind that line.
     Prompt {
         /// The secret that is asked for: `Your password for ani`.
         what: Cow<'static, str>,
-        /// Whether their own terminal does not show it either.
+        /// Whether the client's own terminal must not show it either.
         is_hidden: bool,
     },
-    /// Something for this client's terminal, in its place among all that it is told. Only a terminal sees anything of it.
+    /// A step of line editing, for a client whose lines the server edits.
     Terminal(Terminal),
     /// The answer to a ping, or an unasked sign of life with the token `*`.
     Pong(Text),
@@ -158,13 +161,13 @@ pub enum Event {
     Bye {
         /// Why it ends.
         why: Leave,
-        /// Whose connection it was.
+        /// The client's name, if it had one.
         name: Option<Name>,
     },
 }
 
 impl Event {
-    /// An event of a feature.
+    /// Seals an event of a feature.
     pub fn feature(told: impl Told) -> Event {
         Event::Feature(FeatureEvent::new(told))
     }
@@ -177,9 +180,9 @@ pub struct Greeting {
     pub name: Text,
     /// The most bytes a client's line can have.
     pub max_line: usize,
-    /// Whether it keeps what is said, and knows accounts.
+    /// Whether the server has a store: it keeps what is said, and knows accounts.
     pub stored: bool,
-    /// The port by which files come and go, if they do.
+    /// The port of the file door, if the server has one.
     pub files: Option<u16>,
     /// Whose clock the views for people show.
     pub zone: Zone,
@@ -190,19 +193,19 @@ pub struct Greeting {
 pub struct Block {
     /// The request's tag.
     pub tag: Option<Tag>,
-    /// What it is a block of: `LIST`.
+    /// The kind of block, named after the verb that asks for it: `LIST`.
     pub kind: &'static str,
     /// The room it is about, if it is about one.
     pub room: Option<RoomName>,
     /// Its rows.
     pub rows: Rows,
-    /// There is more: the request with `before=` this number, or `after=` it, goes on there.
+    /// The id at which the next page goes on, by `before=` or `after=`; `None` if there is no more.
     pub more: Option<u64>,
-    /// What people read above the rows, and below; empty is nothing.
+    /// What people read above the rows; empty is nothing.
     pub head: Cow<'static, str>,
-    /// See `head`.
+    /// What people read below the rows; empty is nothing.
     pub foot: &'static str,
-    /// It shows what the block of this kind before it showed, as it is now: a terminal draws it in the place of that one.
+    /// Whether it is a newer state of the last block of this kind: a terminal draws it in the place of that one.
     pub is_update: bool,
 }
 
@@ -215,7 +218,7 @@ pub enum Rows {
     Made(Arc<dyn Table>),
 }
 
-/// About what a line costs besides its words, in bytes.
+/// About how much memory an envelope takes besides its words, in bytes.
 const LINE: usize = 96;
 
 /// An event with its time, shared by all clients that get it, and its bytes once a writer needed them.
@@ -234,7 +237,7 @@ impl Envelope {
         Arc::new(Envelope { at, event, wires: Default::default() })
     }
 
-    /// The room's number of it, if it is a line, or a change to one.
+    /// Its number in the room, if it is a line or a change to one.
     pub fn id(&self) -> Option<u64> {
         match &self.event {
             Event::Said(Speech { id, .. }) | Event::Changed(Change { id, .. }) => Some(*id),
@@ -242,7 +245,7 @@ impl Envelope {
         }
     }
 
-    /// The room it stands in, if it is a line, or a change to one.
+    /// Its room, if it is a line or a change to one.
     pub fn room(&self) -> Option<&RoomName> {
         match &self.event {
             Event::Said(Speech { room, .. }) | Event::Changed(Change { room, .. }) => Some(room),
@@ -250,7 +253,7 @@ impl Envelope {
         }
     }
 
-    /// The bytes on a wire: rendered by the first who asks, shared by the others.
+    /// The bytes of the event in the form `wire`: the first caller renders them, all others share them.
     pub fn on(&self, wire: Wire, render: impl FnOnce(&Envelope) -> Vec<u8>) -> &[u8] {
         self.wires[wire as usize].get_or_init(|| render(self).into_boxed_slice())
     }

@@ -1,4 +1,4 @@
-//! Who and where: client numbers, names and room names, each looked at once and never again.
+//! Client numbers, user names and room names. A name is checked once, where it is made, and is valid from then on.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -31,7 +31,7 @@ impl ClientId {
         ClientId((incarnation as u64) << 40 | number)
     }
 
-    /// A number for a user that is no connection's: the router gives them in the order of its input.
+    /// A number that no connection has, for a client that signs out while others of its account keep its own number.
     pub(crate) const fn synthetic(number: u64) -> ClientId {
         ClientId(1 << 63 | number)
     }
@@ -43,7 +43,7 @@ impl fmt::Display for ClientId {
     }
 }
 
-/// A person's name: a letter or `_`, then letters, digits, `_` and `-`; 1 to 32 characters; compared without case.
+/// A user's name: a letter or `_`, then letters, digits, `_` and `-`; 1 to 32 characters; compared without case.
 ///
 /// ```
 /// use chat_server::model::names::Name;
@@ -60,10 +60,10 @@ impl Name {
         Name("server".into())
     }
 
-    /// Looks a name over.
+    /// Checks a name against the rule above.
     ///
     /// # Errors
-    /// [`Code::NoName`] if there is nothing, [`Code::BadName`] if the rule above is broken.
+    /// [`Code::NoName`] if it is empty, [`Code::BadName`] if it breaks the rule.
     pub fn parse(name: &str) -> Result<Name, Refusal> {
         if name.is_empty() {
             return Err(Refusal::fixed(Code::NoName, "A name is missing. JOIN:ani makes you ani."));
@@ -98,10 +98,10 @@ impl Name {
 pub struct RoomName(Arc<str>);
 
 impl RoomName {
-    /// Looks a room name over.
+    /// Checks a room name against the rule above.
     ///
     /// # Errors
-    /// [`Code::NoSuchRoom`], with a hint where only the `#` is missing.
+    /// [`Code::NoSuchRoom`] if it breaks the rule, with a hint where only the `#` is missing.
     pub fn parse(name: &str) -> Result<RoomName, Refusal> {
         match name.strip_prefix('#') {
             Some(rest) if can_be_room(rest) => Ok(RoomName(name.into())),
@@ -120,12 +120,12 @@ impl RoomName {
     }
 }
 
-/// Whether this can stand behind the `#` of a room.
+/// Whether a word can be a room's name behind the `#`.
 fn can_be_room(rest: &str) -> bool {
     (1..MAX_NAME).contains(&rest.len()) && rest.bytes().all(is_name_byte)
 }
 
-/// Why this cannot be a room.
+/// The refusal of a word that is no room's name.
 fn no_room(shown: &str) -> Refusal {
     let words = if shown.is_empty() {
         "Which room? Rooms start with #, as in #rust. /rooms shows them.".into()
@@ -160,7 +160,7 @@ fn is_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
 }
 
-/// What a user typed, cut to a length that fits into an answer.
+/// What a user typed, cut to 40 characters for the answer.
 fn shown(typed: &str) -> Text {
     Text::new(&typed.chars().take(40).collect::<String>()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The time, and a number that is left to chance, both read once for a turn and then handed on as an argument.
+//! The time and the source of randomness of a turn, both read once by the caller and then passed on as an argument.
 
 use std::hash::{BuildHasher, RandomState};
 use std::ops::{Add, AddAssign, Sub};
@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-/// A time that never jumps, in whole microseconds since some start: of this process, or of whatever gives the router its messages.
-/// Unlike an [`Instant`] it can be written down and means the same in another process.
+/// A monotonic time, in whole microseconds since a start: that of this process, or that of a recording which gives a
+/// router its messages. Unlike an [`Instant`] it can be written down and means the same in another process.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct Moment(u64);
 
 impl Moment {
-    /// So many microseconds after the start.
+    /// The moment that many microseconds after the start.
     pub const fn from_micros(micros: u64) -> Moment {
         Moment(micros)
     }
@@ -23,7 +23,7 @@ impl Moment {
         self.0
     }
 
-    /// Asks the clock of this process. Doors do; the router is told.
+    /// Reads the clock of this process. The threads around the router do that; the router gets its times as arguments.
     pub fn now() -> Moment {
         Instant::now().into()
     }
@@ -34,7 +34,7 @@ impl Moment {
     }
 }
 
-/// As the clock of this process has it. An instant before the process asked for the first time is taken for that one.
+/// The time since the first conversion in this process, which is the start. An instant before that becomes 0.
 impl From<Instant> for Moment {
     fn from(instant: Instant) -> Moment {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -43,7 +43,8 @@ impl From<Instant> for Moment {
     }
 }
 
-/// Rounded up to the next microsecond, so that no wait is over too early. What is too far away for the number is never.
+/// Rounded up to the next microsecond, so that no wait is over too early. A sum that does not fit is the last moment
+/// there is.
 impl Add<Duration> for Moment {
     type Output = Moment;
 
@@ -68,27 +69,29 @@ impl Sub for Moment {
     }
 }
 
-/// One moment on both clocks, with the chance of that moment.
+/// One point in time on both clocks, and a random number.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
-    /// For limits and waits: never jumps.
+    /// The monotonic clock, for limits and waits.
     pub mono: Moment,
-    /// For people: the time on the wall, in UTC.
+    /// The wall clock, in UTC, for what is shown and stored.
     pub wall: DateTime<Utc>,
-    /// What all that is random in a turn follows from. It comes in with the time, so that the same input gives the same output.
+    /// The seed of all that is random in a turn. It comes in with the time, so that the same input gives the same
+    /// output.
     pub chance: u64,
 }
 
 impl Now {
-    /// Asks both clocks, and the system for a random number. The only place of the core that does.
+    /// Reads both clocks, and a random number from the system.
     pub fn read() -> Now {
         let wall = Utc::now();
-        // std's keys of hash maps come from the system, and no two are the same. What is hashed with them cannot be foreseen.
+        // std takes the keys of its hash maps from the system's random source, so a hash by such a key cannot be
+        // predicted.
         Now { mono: Moment::now(), wall, chance: RandomState::new().hash_one(wall) }
     }
 
     /// The next random number that follows from [`chance`](Self::chance): SplitMix64 (Steele, Lea, Flood 2014). For dice, not for
-    /// secrets: a client that sees some of a turn's numbers whole could work out the others of that turn.
+    /// secrets: a client that sees some of a turn's numbers in full could work out the others of that turn.
     pub fn draw(&mut self) -> u64 {
         self.chance = self.chance.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.chance;
@@ -98,7 +101,8 @@ impl Now {
     }
 }
 
-/// How long a clock that has leapt goes on before it is believed, where what is done by it cannot be undone.
+/// How long a wall clock that has jumped must go on before it is trusted for what cannot be undone, such as deleting
+/// old lines.
 pub const CONFIRMED_AFTER: Duration = Duration::from_secs(3 * 3_600);
 
 #[cfg(test)]

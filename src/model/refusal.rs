@@ -1,4 +1,4 @@
-//! What a client asked for that the server will not do. Never about sockets: those fail with `io::Error`.
+//! Refusals: the answer to what the server will not do. They are never about sockets, which fail with `io::Error`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,59 +16,59 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// First a name.
+    /// The client has no name yet.
     pub const NOT_SIGNED_ON: Refusal =
         Refusal::fixed(Code::NotSignedOn, "First a name: JOIN:<your-name>, for example JOIN:ani.");
-    /// First an account.
+    /// The client is signed in to no account.
     pub const NOT_SIGNED_IN: Refusal = Refusal::fixed(
         Code::NotSignedIn,
         "First LOGIN:<name> <password>, or REGISTER:<password> for the name you have.",
     );
-    /// Something was to be said, and there is nothing.
+    /// A command that needs a text has none.
     pub const NO_TEXT: Refusal = Refusal::fixed(Code::NoText, "There is no text to send. Write it behind the command.");
 
-    /// A refusal in words that are always the same.
+    /// A refusal with words that are always the same.
     pub const fn fixed(code: Code, words: &'static str) -> Refusal {
         Refusal { code, pairs: Vec::new(), words: Cow::Borrowed(words) }
     }
 
-    /// A refusal in words of this moment. Characters that could move a terminal's cursor are made visible, as in a
-    /// [`Text`](crate::model::text::Text).
+    /// A refusal with words that are made for this case. Characters that could move a terminal's cursor are made
+    /// visible, as in a [`Text`](crate::model::text::Text).
     pub fn new(code: Code, words: impl Into<String>) -> Refusal {
         Refusal { code, pairs: Vec::new(), words: Cow::Owned(harmless(words.into())) }
     }
 
-    /// An argument is not what the command takes.
+    /// The argument `what` is not what the command takes; `right` is a sentence that says what it takes.
     pub fn bad_argument(what: impl fmt::Display, right: &str) -> Refusal {
         Refusal::new(Code::BadArgument, format!("\"{what}\" does not fit here. {right}"))
     }
 
-    /// A name would be taken for that one, which another client or account has.
+    /// The wanted name looks too much like `name`, which another client or account has.
     pub fn looks_like(name: impl fmt::Display) -> Refusal {
         let words = format!("That looks too much like \"{name}\", which is taken. Take another name.");
         Refusal::new(Code::NameRegistered, words)
     }
 
-    /// A name would be taken for that one, which is the server's.
+    /// The wanted name looks too much like `name`, which stands for the server.
     pub fn reserved(name: impl fmt::Display) -> Refusal {
         let words = format!("\"{name}\" is a name of the server, and that would be taken for it. Take another name.");
         Refusal::new(Code::NameRegistered, words)
     }
 
-    /// In other words, with the same code and pairs.
+    /// The same refusal in other words, with the same code and pairs.
     #[must_use]
     pub fn reworded(self, words: impl Into<String>) -> Refusal {
         Refusal { pairs: self.pairs, ..Refusal::new(self.code, words) }
     }
 
-    /// With a pair more.
+    /// Adds a pair for programs.
     #[must_use]
     pub fn with(mut self, key: &'static str, value: impl Into<Value>) -> Refusal {
         self.pairs.push((key, value.into()));
         self
     }
 
-    /// Its code.
+    /// The code, by which programs know the refusal.
     pub fn code(&self) -> Code {
         self.code
     }
@@ -78,7 +78,7 @@ impl Refusal {
         &self.pairs
     }
 
-    /// The number of a pair.
+    /// The value of the pair `key`, if it is a number.
     pub fn number(&self, key: &str) -> Option<u64> {
         match self.pairs.iter().find(|(known, _)| *known == key)?.1 {
             Value::Number(number) => Some(number),
@@ -86,7 +86,7 @@ impl Refusal {
         }
     }
 
-    /// The word of a pair.
+    /// The value of the pair `key`, if it is a word.
     pub fn word(&self, key: &str) -> Option<&str> {
         match &self.pairs.iter().find(|(known, _)| *known == key)?.1 {
             Value::Word(word) => Some(word),

@@ -9,15 +9,16 @@ use crate::model::verb::Verb;
 /// One line of a client, read as far as it can be without knowing the chat.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Request {
-    /// The word to know the answer by.
+    /// The tag, if the client gave one: it comes back with the answer.
     pub tag: Option<Tag>,
-    /// The verb, if the line had one that we know. Plain text is `MSG`.
+    /// The verb, if the line had one of the table. Plain text is `MSG`.
     pub verb: Option<&'static Verb>,
-    /// The verb as typed, where we do not know it.
+    /// The verb as typed, where the table does not have it.
     pub typed: Option<Text>,
-    /// The command, or why it is none.
+    /// The command, or the refusal of the line.
     pub what: Result<Command, Refusal>,
-    /// How the same line reads before sign-on, when it is text otherwise: there `join:ani` is a verb.
+    /// For a line of plain text: how it reads before sign-on, if differently. `join:ani` is a verb for a client without
+    /// a name.
     pub early: Option<Box<Request>>,
 }
 

@@ -19,23 +19,23 @@ pub struct Speech {
     pub act: bool,
     /// The line that this one answers.
     pub re: Option<u64>,
-    /// Whether it still is what was said first.
+    /// Whether the words are those that were said first.
     pub version: Version,
-    /// Whether its author had signed in: the name is theirs, by whatever connection they come.
+    /// Whether the author had signed in: then the name alone shows who the author is, on every connection.
     pub signed: bool,
-    /// The author's own word for this line, if the door has any, by which a line that is sent twice is known. Dialects show
-    /// it to no other client.
+    /// The author's own id for this line, if its door has such ids: a line that is sent twice is known by it. Dialects
+    /// show it to no other client.
     pub cid: Option<Text>,
-    /// The file that is passed on by this line, if it is one.
+    /// The file that this line passes on, if any.
     pub file: Option<SharedFile>,
-    /// The words, of a file its name; none if it was deleted.
+    /// The words; of a file its name; empty if the line was deleted.
     pub text: Text,
 }
 
-/// What became of a line after it was said.
+/// What happened to a line after it was said.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum Version {
-    /// Nothing.
+    /// Nothing: it has its first words.
     #[default]
     First,
     /// Its author corrected it.
@@ -51,13 +51,13 @@ pub struct Change {
     pub room: RoomName,
     /// The change's own number in that room.
     pub id: u64,
-    /// By which connection.
+    /// The connection that changed it.
     pub by: ClientId,
-    /// Who changed it.
+    /// The name of the user who changed it.
     pub from: Name,
-    /// The line that is changed.
+    /// The number of the line that is changed.
     pub target: u64,
-    /// Who said that line.
+    /// The name of the user who said that line.
     pub author: Name,
     /// Whether the author of the change had signed in.
     pub signed: bool,
@@ -68,12 +68,12 @@ pub struct Change {
 /// What is done to a line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum What {
-    /// These are its words now.
+    /// It has these words from now on.
     Edited(Text),
-    /// It is gone.
+    /// Its words are deleted; its number stays.
     Deleted,
     /// A user reacts with this to the line.
     Reacted(Text),
-    /// And now does not any more.
+    /// A user takes this reaction back.
     Unreacted(Text),
 }

@@ -13,7 +13,7 @@ use crate::model::refusal::Refusal;
 /// The most bytes a [`Text`] can have, so that a server line stays below 4,096 (PROTOCOL.md section 3, "Server lines").
 pub const MAX_TEXT: usize = 3_500;
 
-/// The most bytes of what stands in a line beside many fields: a topic, and why a user is away.
+/// The most bytes of a text that shares its line with many fields: a topic, a reason to be away.
 pub const MAX_SHORT: usize = 1_024;
 
 /// Clean UTF-8: no control character but the ones that were made visible, no bidirectional override.
@@ -32,10 +32,10 @@ pub struct Text {
     end: usize,
 }
 
-/// Some editors put it in front of a file.
+/// The byte order mark (U+FEFF), which some editors put in front of a file.
 pub const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// A text without the byte order mark (U+FEFF) that some editors put in front of a file.
+/// A text without a [`BYTE_ORDER_MARK`] in front.
 pub fn without_mark(text: &str) -> &str {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
 }
@@ -72,14 +72,14 @@ impl Text {
         Ok(Text { start: 0, end: line.len(), line })
     }
 
-    /// For words of our own, which are clean and short by construction.
+    /// For the server's own words, which are clean and short by construction; a debug build checks that they are clean.
     pub(crate) fn own(words: impl Into<Arc<str>>) -> Text {
         let line = words.into();
         debug_assert!(!line.chars().any(is_harmful), "our own words hold a control character: {line:?}");
         Text { start: 0, end: line.len(), line }
     }
 
-    /// The words.
+    /// The text as a string slice.
     pub fn as_str(&self) -> &str {
         &self.line[self.start..self.end]
     }
@@ -93,7 +93,7 @@ impl Text {
         Text { line: self.line.clone(), start: self.start + range.start, end: self.start + range.end }
     }
 
-    /// Whether it consists of invisible characters only.
+    /// Whether it is empty or has only invisible characters.
     pub fn is_blank(&self) -> bool {
         self.as_str().chars().all(is_invisible)
     }
@@ -105,7 +105,7 @@ impl Text {
         self.slice(start..start + words.trim().len())
     }
 
-    /// The first word, and all that follows the one space behind it: of a password every space counts.
+    /// The first word, and all that follows the one space behind it, for a password, of which every space counts.
     pub fn split_exactly(&self) -> (Text, Text) {
         let words = self.as_str();
         let start = words.len() - words.trim_start().len();
@@ -124,7 +124,7 @@ impl Text {
 }
 
 impl Refusal {
-    /// A line, or a part of one, has more bytes than it may.
+    /// The refusal of a line, or of a part of one, with `got` bytes where `max` are allowed.
     pub fn line_too_long(max: usize, got: usize) -> Refusal {
         let words = format!("Your line had {got} bytes, {max} are allowed. Nothing was sent; send it in pieces.");
         Refusal::new(Code::LineTooLong, words).with("max", max).with("got", got)

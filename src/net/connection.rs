@@ -42,7 +42,7 @@ impl Transport for Threads {
     ) -> io::Result<()> {
         let thread = thread::Builder::new().name(format!("client-{}", arrival.id.0)).stack_size(STACK);
         let client = move || {
-            // The arrival as a whole, for its place in the server ends with it.
+            // Takes the whole arrival into the closure, not only the fields in use: its permit must live as long.
             let arrival = &arrival;
             let (decoder, encoder) = (LineDecoder::new(handle.verbs()), LineEncoder::default());
             serve(&*arrival.socket, arrival.id, arrival.accepted, decoder, encoder, handle);
@@ -76,7 +76,7 @@ pub fn serve(
     client.is_encrypted = link.is_encrypted();
     handle.send(Message::ClientJoined(client));
     let mut departure = Departure { id, why: Leave::Crashed, handle };
-    // Nothing is ever sent here. That the reader drops its end is the message: it is awake, and sees the peer off.
+    // Nothing is ever sent on this channel. The reader drops its end when it has left `read`, and the writer sees that.
     let (reading, still_reading) = mpsc::channel::<()>();
 
     thread::scope(|scope| {
@@ -87,7 +87,7 @@ pub fn serve(
                 handle.send(Message::ClientLeft(id, Leave::Crashed));
             }
             if let Err(RecvTimeoutError::Timeout) = still_reading.recv_timeout(LINGER) {
-                // It sleeps, for nothing has come since. That wakes it, and what comes in this moment is read all the same.
+                // The reader still sleeps in a read. This wakes it, and what has come by then is read all the same.
                 let _closed_already = link.socket().shutdown(Shutdown::Read);
             }
         };
@@ -102,14 +102,14 @@ pub fn serve(
             }
         };
         let credits = Credits::new(MESSAGES);
-        link.lend(&credits);
+        link.show_credits(&credits);
         let mut intake = Box::new(Intake::new(id, accepted, decoder, credits, hangup, handle));
         let mut at_end = false;
         match catch_unwind(AssertUnwindSafe(|| read(link, id, &mut intake, handle, &mut at_end))) {
             Ok(why) => departure.why = why,
             Err(_) => handle.caught_panic(id, "reading it"),
         }
-        // Dropped before the scope waits for the writer: the writer ends only when the router has heard this.
+        // Dropped before the scope waits for the writer, which ends only when the router has got this message.
         drop(departure);
         drop(reading);
         see_off(link, at_end, || writer.is_finished());
@@ -117,13 +117,13 @@ pub fn serve(
     link.close();
 }
 
-/// Tells the router that a client is gone, whatever way its reader ends.
+/// Tells the router that a client is gone when it is dropped, so however the client's reader ends.
 pub struct Departure<'a> {
-    /// Which client.
+    /// The client.
     pub id: ClientId,
-    /// Why; what it is made with is what stands when the reader panics.
+    /// Why it is gone. The reason it is made with is the one for a panic of the reader.
     pub why: Leave,
-    /// How to tell.
+    /// The way to the router.
     pub handle: &'a ServerHandle,
 }
 
@@ -135,8 +135,8 @@ impl Drop for Departure<'_> {
 
 // ---- reading ----
 
-/// Reads a client on this thread until there is a reason to stop, which is returned. Whether the peer has closed its
-/// side stands in `at_end`, also after a panic.
+/// Reads a client on this thread until there is a reason to stop, which is returned. `at_end` is set when the peer has
+/// closed its side; the caller can look at it also after a panic.
 pub fn read(
     link: &impl Link,
     id: ClientId,
@@ -194,8 +194,8 @@ pub fn read(
     }
 }
 
-/// Lets the next read come back in time. Asks the kernel only where that is needed: a timeout that comes too early does no
-/// harm.
+/// Sets a timeout so that the next read comes back in time. A timeout that is set already stays if it is short enough,
+/// since one that comes too early does no harm: that saves a system call.
 fn arm(socket: &TcpStream, id: ClientId, wait: Duration, armed: &mut Option<Duration>) {
     let wait = wait.max(Duration::from_millis(1));
     if armed.is_none_or(|armed| wait < armed) {
@@ -208,7 +208,7 @@ fn arm(socket: &TcpStream, id: ClientId, wait: Duration, armed: &mut Option<Dura
 
 // ---- writing ----
 
-/// Writes what comes, until the router lets go and all is written, or until the peer takes nothing more.
+/// Writes what comes, until the router has dropped its end and all is written, or until the peer takes nothing more.
 fn write_all(
     link: &impl Link,
     id: ClientId,
@@ -227,11 +227,11 @@ fn write_all(
     let _closed_already = link.finish();
 }
 
-/// Writes everything in time, or fails. A peer that is too slow is reported to the router, which has some last words for
-/// it, and gets a little more time to read them.
+/// Writes everything in time, or fails. A peer that is too slow is reported to the router, which has some last words
+/// for it, and gets a little more time to read them.
 ///
 /// # Errors
-/// What the system says to the socket, and [`ErrorKind::TimedOut`] when the peer had all the time there is.
+/// The system's error for the socket, or [`ErrorKind::TimedOut`] when the peer has used up its time.
 pub fn write(
     link: &impl Link,
     id: ClientId,
@@ -249,7 +249,7 @@ pub fn write(
             Err(error) => return Err(error),
         };
         outgoing.wrote(taken, queue);
-        // After a part as well: a peer that takes a byte at a time must not keep us for ever.
+        // Checked also when a part was written: a peer that takes a byte at a time must not keep this thread for ever.
         if taken < whole {
             match outgoing.patience(Instant::now(), queue.hangup().is_over()) {
                 Patience::Until(_) => {}

@@ -43,15 +43,15 @@ pub(super) struct Shared {
 pub(super) struct Parts {
     /// Of all listeners: a thread that is blocked in accept is woken at the end.
     pub(super) listeners: Vec<SocketAddr>,
-    /// For doors, at most one of each type.
+    /// What parts share with doors, at most one of each type.
     pub(super) shares: Vec<std::sync::Arc<Share>>,
     pub(super) samplers: Vec<std::sync::Arc<Sampler>>,
 }
 
 pub(super) type Share = dyn Any + Send + Sync;
-/// Looks at a command before the router gets it.
+/// Asks the system for what a command of this verb needs, before the router gets the command.
 pub(super) type Sampler = dyn Fn(&Verb) + Send + Sync;
-/// Writes figures behind a text.
+/// Appends the figures of a part to the text of all figures.
 pub(super) type Figures = dyn Fn(&mut String) + Send + Sync;
 
 impl ServerHandle {
@@ -109,10 +109,10 @@ impl ServerHandle {
         self.send(Message::Broadcast(text));
     }
 
-    /// Asks the system for what a command of this verb wants to know of it. The reader of a client calls this before the router gets
-    /// the command, for the router reads no files.
+    /// Asks the system for what a command of this verb needs. The reader of a client calls this before the router gets
+    /// the command, since the router reads no files.
     pub fn sample_for(&self, verb: &Verb) {
-        // The way of each line of chat: no lock.
+        // Each line of chat ends here, without a lock.
         if !verb.sampled {
             return;
         }
@@ -138,8 +138,8 @@ impl ServerHandle {
         ClientId::of_node(0, self.shared.next_id.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// A place for a client of a door that moves its clients' bytes itself. It counts as those of all other doors do, and is
-    /// to be taken before anything is waited for.
+    /// Takes a place for a client of a door that moves its clients' bytes itself. Places are counted for all doors
+    /// together; the door has to take one before it waits for anything.
     ///
     /// # Errors
     /// The server, or the neighbourhood of the address, has as many clients as it may.
@@ -164,7 +164,7 @@ impl ServerHandle {
         &self.shared.connections
     }
 
-    /// Whether the server has as many clients as it may.
+    /// Whether all places are taken.
     pub fn is_full(&self) -> bool {
         self.shared.connections.is_full()
     }
@@ -189,7 +189,7 @@ impl ServerHandle {
 
     // ---- settings ----
 
-    /// The address that is really listened on.
+    /// The address that the server listens on, with the real port where the settings say 0.
     pub fn addr(&self) -> SocketAddr {
         self.shared.addr
     }
@@ -206,7 +206,8 @@ impl ServerHandle {
 
     /// Puts other settings in force, and disconnects no client by that. Limits on lines and time hold for each client from
     /// its next line, those on connections for the next one that comes; the size of lines and queues (`line_bytes`,
-    /// `outbox_bytes`, `slow_secs`) stays what it was for clients that are connected. The addresses are not looked at.
+    /// `outbox_bytes`, `slow_secs`) stays what it was for clients that are connected. Other addresses to listen on have
+    /// no effect.
     pub fn reload(&self, config: Config) {
         let config = Arc::new(config);
         self.shared.connections.set_limits(config.max_clients, config.max_per_address);
@@ -229,7 +230,7 @@ impl ServerHandle {
         }
     }
 
-    /// Lets all accept loops end. Nothing is said to the router.
+    /// Ends all accept loops, and tells the router nothing.
     pub(super) fn stop_accepting(&self) {
         self.shared.stop.store(true, Ordering::Release);
         self.wake_all();

@@ -65,7 +65,7 @@ pub struct Intake<D> {
     /// What the last line means, until the pace lets it pass.
     held: Option<Held>,
     /// Bytes since the last time that all were used up, and those before there was a name.
-    fresh: usize,
+    new_bytes: usize,
     early: usize,
     ending: Ending,
     // What is owed, in this order.
@@ -146,7 +146,7 @@ impl<D: Decoder> Intake<D> {
             clock: Clock { accepted, signed_on: false, last_line: accepted, line_began: None, warned: false },
             requests: Vec::new(),
             held: None,
-            fresh: 0,
+            new_bytes: 0,
             early: 0,
             ending: Ending::No,
             handing_over: false,
@@ -177,7 +177,7 @@ impl<D: Decoder> Intake<D> {
             return Next::Leave(Leave::Closed);
         }
         loop {
-            if let Some(next) = self.owed(bytes, now) {
+            if let Some(next) = self.due_first(bytes, now) {
                 return next;
             }
             if let Some(held) = self.held.take() {
@@ -192,7 +192,7 @@ impl<D: Decoder> Intake<D> {
                         return Next::Tickets(MESSAGES);
                     }
                 }
-                self.admit(held);
+                self.passed(held);
                 continue;
             }
             if let Some(why) = self.leaving.take() {
@@ -202,7 +202,7 @@ impl<D: Decoder> Intake<D> {
             self.splitter.set_keeps_empty(self.decoder.is_pasting());
             let (is_editing, is_secret) = (self.splitter.is_editing(), self.decoder.is_prompting());
             let input = self.splitter.next(bytes);
-            self.fresh += before - bytes.len();
+            self.new_bytes += before - bytes.len();
             let (held, counts) = match input {
                 Some(Input::Line(line)) => {
                     if is_editing {
@@ -233,7 +233,7 @@ impl<D: Decoder> Intake<D> {
                 }
                 Some(Input::Interrupt) => (Held::Interrupt, true),
                 Some(Input::EndOfTransmission) => (self.quit(), false),
-                None if self.fresh > 0 => {
+                None if self.new_bytes > 0 => {
                     self.used_up(now);
                     continue;
                 }
@@ -262,7 +262,7 @@ impl<D: Decoder> Intake<D> {
     }
 
     /// What has to be done before anything else is looked at.
-    fn owed(&mut self, bytes: &[u8], now: Instant) -> Option<Next> {
+    fn due_first(&mut self, bytes: &[u8], now: Instant) -> Option<Next> {
         if self.handing_over {
             if !self.requests.is_empty() {
                 let Some(ticket) = self.credits.try_take() else { return Some(Next::Tickets(1)) };
@@ -326,7 +326,7 @@ impl<D: Decoder> Intake<D> {
     }
 
     /// The pace has let it pass.
-    fn admit(&mut self, held: Held) {
+    fn passed(&mut self, held: Held) {
         match held {
             Held::Nothing => {}
             Held::Interrupt => {
@@ -449,9 +449,9 @@ impl<D: Decoder> Intake<D> {
             self.clock.last_line = now;
             self.clock.warned = false;
         }
-        let fresh = std::mem::take(&mut self.fresh);
+        let new_bytes = std::mem::take(&mut self.new_bytes);
         if !self.clock.signed_on {
-            self.early += fresh;
+            self.early += new_bytes;
             if self.early > EARLY_BYTES {
                 self.question = Some(Question::HasName);
             }

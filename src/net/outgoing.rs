@@ -68,7 +68,7 @@ impl<E: Encoder> Outgoing<E> {
             Some(bytes) => self.out.extend_from_slice(bytes),
             None => batch.envelopes.iter().for_each(|envelope| self.encoder.encode(envelope, &mut self.out)),
         }
-        self.encoder.settle(&mut self.out);
+        self.encoder.finish_batch(&mut self.out);
         self.tickets.extend(batch.tickets);
     }
 
@@ -91,7 +91,7 @@ impl<E: Encoder> Outgoing<E> {
         }
         scratch.clear();
         run.iter().for_each(|envelope| self.encoder.encode(envelope, scratch));
-        self.encoder.settle(scratch);
+        self.encoder.finish_batch(scratch);
         scratch
     }
 

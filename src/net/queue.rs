@@ -20,9 +20,10 @@ pub fn queue(max_bytes: usize) -> (QueueSender, QueueReceiver) {
 struct Load {
     batches: AtomicUsize,
     bytes: AtomicUsize,
-    /// The router has let go.
+    /// The router has dropped its end.
     closed: AtomicBool,
-    /// The writer has ended. What it had not written stays counted, so the counts alone would say "full" for ever.
+    /// The writer has dropped its end. What it had not written stays counted, so the counts alone would say "full" for
+    /// ever.
     abandoned: AtomicBool,
 }
 
@@ -39,7 +40,7 @@ pub struct QueueReceiver {
     load: Arc<Load>,
 }
 
-/// Tells the reader of the same client whether the router has let go of it.
+/// Tells the reader of the same client whether the router has dropped its end.
 #[derive(Clone)]
 pub struct Hangup(Arc<Load>);
 
@@ -49,7 +50,7 @@ impl QueueSender {
         self.load.bytes.fetch_add(batch.bytes, Ordering::Relaxed);
         match self.sender.try_send(batch) {
             Ok(()) => Ok(()),
-            // Cannot be full: the counts above it are checked before. A queue that is not counted right ends.
+            // Cannot be full: the counts were checked before. If they are wrong all the same, the connection ends.
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Undelivered::Gone),
         }
     }
@@ -91,7 +92,7 @@ impl Drop for QueueReceiver {
 }
 
 impl QueueReceiver {
-    /// Waits for the next batch; `None` when the router has let go and all is taken.
+    /// Waits for the next batch; `None` when the router has dropped its end and all batches are taken.
     pub fn recv(&self) -> Option<Batch> {
         self.receiver.recv().ok()
     }
@@ -101,7 +102,7 @@ impl QueueReceiver {
         self.receiver.try_recv().ok()
     }
 
-    /// Says that a batch is written, so that its place is free.
+    /// Says that so many batches and bytes are written, so that their places are free.
     pub fn written(&self, batches: usize, bytes: usize) {
         self.load.bytes.fetch_sub(bytes, Ordering::Release);
         self.load.batches.fetch_sub(batches, Ordering::Release);
@@ -114,7 +115,7 @@ impl QueueReceiver {
 }
 
 impl Hangup {
-    /// Whether the router has let go of this client: what it still sends is in vain.
+    /// Whether the router has dropped this client: what it still sends is of no use.
     pub fn is_over(&self) -> bool {
         self.0.closed.load(Ordering::Acquire)
     }

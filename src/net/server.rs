@@ -49,7 +49,7 @@ impl<F: Hooks + Send + 'static> Server<F> {
     /// Binds the line door's address. The other doors of the settings are parts ([`with`](Self::with)).
     ///
     /// # Errors
-    /// What the system says to the address.
+    /// The system cannot listen on the address.
     pub fn bind(config: Config) -> io::Result<Server<F>> {
         Server::on(TcpListener::bind(&config.addr)?, config)
     }
@@ -129,7 +129,7 @@ impl Drop for RouterEnd<'_> {
     }
 }
 
-/// The router's thread: one message is waited for, all that are there by then come along, and that is a turn.
+/// The router's thread: it waits for a message, and takes it, and all others that are there by then, in one turn.
 pub(crate) fn run_router<F: Hooks>(mut router: Router<F>, inbox: &Receiver<Message>, metrics: &Metrics) {
     while router.is_open() {
         let first = match inbox.recv_timeout(router.next_turn_in()) {
@@ -157,8 +157,8 @@ pub(crate) fn run_router<F: Hooks>(mut router: Router<F>, inbox: &Receiver<Messa
     }
 }
 
-/// Lets threads that are about to send a message send it, so that it goes along in the same turn: a turn costs a wake-up or a
-/// send for each client that hears it, however much there is to hear. Costs next to nothing where no thread is about to.
+/// Yields while threads are about to send messages, so that these are taken in the same turn: a turn wakes up, or sends
+/// to, each client once, however much there is for it. It costs next to nothing when no thread is about to send.
 fn gather(metrics: &Metrics) {
     let mut waiting = 0;
     loop {
@@ -171,7 +171,7 @@ fn gather(metrics: &Metrics) {
     }
 }
 
-/// Starts all connections that are taken, until no thread accepts any more.
+/// Starts a client for each connection that is taken, until no thread accepts any more.
 fn start_all<'scope, 'env>(
     taken: Receiver<Taken<'env>>,
     scope: &'scope Scope<'scope, 'env>,
@@ -214,7 +214,7 @@ fn start<'scope, 'env>(
 fn end_all(handle: &ServerHandle) {
     let deadline = Instant::now() + handle.config().shutdown_secs;
     if !handle.connections().wait_until_closed(deadline) {
-        // Not inside the macro, which does nothing at all where the log is quieter than that.
+        // Not inside the macro, which does not evaluate its arguments where warnings are not logged.
         let cut = handle.connections().cut_all();
         log::warn!("{cut} connections did not end in time and are cut");
     }

@@ -83,7 +83,7 @@ pub trait Link: Send + Sync {
     fn is_encrypted(&self) -> bool;
 
     /// The tickets of the client behind this link, for one that shows how many are out.
-    fn lend(&self, _credits: &Credits) {}
+    fn show_credits(&self, _credits: &Credits) {}
 }
 
 impl Link for TcpStream {

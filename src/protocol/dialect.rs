@@ -100,7 +100,7 @@ pub trait Encoder: Send {
     fn encode(&mut self, envelope: &Envelope, out: &mut Vec<u8>);
 
     /// Nothing more comes for now: puts what belongs below all the rest behind what is in `out`.
-    fn settle(&mut self, _out: &mut Vec<u8>) {}
+    fn finish_batch(&mut self, _out: &mut Vec<u8>) {}
 
     /// The bytes of a whole run, if they are the same for others and were made already or are worth making.
     fn shared<'a>(&self, _run: &'a Run) -> Option<&'a [u8]> {
@@ -345,7 +345,7 @@ impl Encoder for LineEncoder {
         self.is_editing &= !matches!(envelope.event, Event::Bye { .. });
     }
 
-    fn settle(&mut self, out: &mut Vec<u8>) {
+    fn finish_batch(&mut self, out: &mut Vec<u8>) {
         if let (true, Some(screen)) = (self.is_editing, &mut self.screen) {
             screen.draw(out);
         }

@@ -1,4 +1,4 @@
-//! The line protocol, inward: one clean line becomes one request (PROTOCOL.md section 2, "Client lines").
+//! The parser of the line protocol: one clean line becomes one request (PROTOCOL.md section 2, "Client lines").
 
 use crate::model::code::Code;
 use crate::model::command::Command;
@@ -9,7 +9,7 @@ use crate::model::text::{BYTE_ORDER_MARK, Text};
 use crate::model::verb::{Verb, Verbs};
 use crate::model::verbs::MSG;
 
-/// Reads one line, which may have a verb of the table. `None` is a line without anything in it.
+/// Reads one line with the verbs of a server. Returns `None` for a blank line.
 ///
 /// ```
 /// use chat_server::model::{command::Command, text::Text, verbs::KERNEL};
@@ -24,7 +24,7 @@ pub fn parse(line: &Text, verbs: &Verbs) -> Option<Request> {
         return None;
     }
     if words.starts_with(BYTE_ORDER_MARK) {
-        // Some editors put one in front of a file. What is behind it may be a password, which must not be said for it.
+        // A file from an editor may begin with one. A `LOGIN:` behind it must not become speech because of that.
         return parse(&line.slice(BYTE_ORDER_MARK.len_utf8()..words.len()), verbs);
     }
     if let Some(request) = verb_line(line, verbs, str::to_string, is_verb) {
@@ -43,14 +43,14 @@ pub fn parse(line: &Text, verbs: &Verbs) -> Option<Request> {
     Some(Request { early, ..spoken(line.clone()) })
 }
 
-/// The whole-line words. This set is frozen for version 1.
+/// Whether a verb may be a whole line, without a colon. The set is frozen for version 1 of the protocol.
 fn is_bare(word: &str) -> bool {
     matches!(word, "QUIT" | "LIST" | "HELP" | "PING")
 }
 
-/// `VERB:args` or `VERB=tag:args`; `folded` makes the verb upper case where case does not matter.
+/// Reads `VERB:args` or `VERB=tag:args`; `folded` makes the verb upper case where case does not matter.
 fn verb_line(line: &Text, verbs: &Verbs, folded: fn(&str) -> String, is_verb: fn(&str) -> bool) -> Option<Request> {
-    // A verb and a tag together have at most 16 + 1 + 32 bytes, so most text is told apart by looking at few.
+    // A verb and a tag together have at most 16 + 1 + 32 bytes, so only that many are searched for a colon.
     let colon = line.bytes().take(50).position(|b| b == b':')?;
     let head = &line[..colon];
     let (word, tag) = match head.split_once('=') {
@@ -74,7 +74,7 @@ fn is_tag(tag: &str) -> bool {
     (1..=32).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
-/// A line that is text for people who have a name may be a verb in small letters for people who have none.
+/// The second reading of a line of plain text: for a client without a name, a verb may be in small letters.
 fn early_line(line: &Text, verbs: &Verbs) -> Option<Request> {
     let word = line.trim().to_ascii_uppercase();
     if is_bare(&word) {

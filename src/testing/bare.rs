@@ -50,7 +50,7 @@ pub struct Bare {
     in_force: Config,
     file: Option<Result<Config, String>>,
     now: Now,
-    clients: HashMap<String, Seat>,
+    clients: HashMap<String, BareClient>,
     /// How many have connected: a number is never given twice.
     connected: u64,
     /// Clients that a turn could not hand their batch to, which was input of the next one.
@@ -90,7 +90,7 @@ impl Peer for Script {
 }
 
 /// One client of the bare router.
-struct Seat {
+struct BareClient {
     id: ClientId,
     splitter: Splitter,
     decoder: LineDecoder,
@@ -212,7 +212,7 @@ impl Bare {
         self.seat(who).shelf.len()
     }
 
-    fn seat(&mut self, who: &str) -> &mut Seat {
+    fn seat(&mut self, who: &str) -> &mut BareClient {
         self.clients.get_mut(who).unwrap_or_else(|| panic!("{who} has not connected"))
     }
 }
@@ -259,7 +259,7 @@ impl Stage for Bare {
         self.turn(vec![Message::ClientJoined(Client::new(id, outbox, format!("{address}:1"), "line"))]);
         let splitter = Splitter::new(self.setup.config.line_bytes);
         let (decoder, encoder) = (LineDecoder::new(&VERBS), LineEncoder::default());
-        self.clients.insert(who.into(), Seat { id, splitter, decoder, encoder, shelf, lines: VecDeque::new() });
+        self.clients.insert(who.into(), BareClient { id, splitter, decoder, encoder, shelf, lines: VecDeque::new() });
         true
     }
 
@@ -275,7 +275,7 @@ impl Stage for Bare {
         let max = self.setup.config.line_bytes;
         let mut bytes = bytes;
         loop {
-            let Seat { id, splitter, decoder, .. } = self.seat(who);
+            let BareClient { id, splitter, decoder, .. } = self.seat(who);
             let id = *id;
             let Some(input) = splitter.next(&mut bytes) else { break };
             if let Some(meant) = meaning(input, decoder, max) {
@@ -283,7 +283,7 @@ impl Stage for Bare {
             }
             let is_prompted = self.router.registry().is_prompted(id);
             let is_signed_on = self.router.registry().is_signed_on(id);
-            let Seat { splitter, decoder, .. } = self.seat(who);
+            let BareClient { splitter, decoder, .. } = self.seat(who);
             match is_prompted {
                 true => {}
                 false if is_ahead(bytes) => decoder.prompt_refused(),
@@ -295,7 +295,7 @@ impl Stage for Bare {
             splitter.set_secret(decoder.is_prompting());
             splitter.set_keeps_empty(decoder.is_pasting());
         }
-        let Seat { id, splitter, decoder, .. } = self.seat(who);
+        let BareClient { id, splitter, decoder, .. } = self.seat(who);
         if splitter.is_inside_line()
             && let Some(why) = decoder.glance(splitter.begun())
         {
@@ -313,7 +313,7 @@ impl Stage for Bare {
             let line = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_string();
             return (end > 0).then_some(line);
         }
-        let Seat { encoder, shelf, lines, .. } = self.seat(who);
+        let BareClient { encoder, shelf, lines, .. } = self.seat(who);
         for batch in shelf.take() {
             let mut out = Vec::new();
             batch.envelopes.iter().for_each(|envelope| encoder.encode(envelope, &mut out));
@@ -328,7 +328,7 @@ impl Stage for Bare {
             return;
         }
         let max = self.setup.config.line_bytes;
-        let Seat { id, splitter, decoder, .. } = self.seat(who);
+        let BareClient { id, splitter, decoder, .. } = self.seat(who);
         let id = *id;
         let mut messages = Vec::new();
         if let Some(input) = splitter.finish() {

@@ -246,7 +246,7 @@ impl Model {
         if role >= Role::Op { Err(484) } else { Ok(()) }
     }
 
-    fn put_out(&mut self, all: &[usize], room: &str) {
+    fn remove_from_room(&mut self, all: &[usize], room: &str) {
         for id in all.iter().rev() {
             if self.seat(*id).rooms.iter().any(|other| other == room) {
                 self.leave(*id, room, true);
@@ -630,7 +630,7 @@ impl Model {
                     return Err(441);
                 }
                 all.sort_unstable();
-                self.put_out(&all, scope);
+                self.remove_from_room(&all, scope);
                 Ok(Vec::new())
             }
             Act::Hold(kind, scope, name) => {
@@ -659,7 +659,7 @@ impl Model {
                     let mut all: Vec<usize> = out.flat_map(|id| self.connections(id)).collect();
                     all.sort_unstable();
                     all.dedup();
-                    self.put_out(&all, scope);
+                    self.remove_from_room(&all, scope);
                 }
                 Ok(Vec::new())
             }
@@ -712,7 +712,7 @@ impl Model {
             } else {
                 for room in self.seat(id).rooms.clone() {
                     if self.is_held(id, Kind::Ban, &room) {
-                        self.put_out(&[id], &room);
+                        self.remove_from_room(&[id], &room);
                     }
                 }
             }

@@ -169,7 +169,7 @@ proptest! {
             let envelope = Envelope::new(DateTime::UNIX_EPOCH, event);
             encoder.encode(&envelope, &mut out);
             if settle {
-                encoder.settle(&mut out);
+                encoder.finish_batch(&mut out);
             }
             vt.play(&out);
         };
@@ -233,7 +233,7 @@ fn an_update_takes_the_place_of_the_one_before() {
     let mut tell = |vt: &mut Vt, event: Event| {
         let mut out = Vec::new();
         encoder.encode(&Envelope::new(DateTime::UNIX_EPOCH, event), &mut out);
-        encoder.settle(&mut out);
+        encoder.finish_batch(&mut out);
         vt.play(&out);
     };
     let text = |words: &str| Text::new(words).unwrap();

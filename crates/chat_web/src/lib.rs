@@ -13,6 +13,7 @@
 //! - `task`: the task of a session, between its sockets and the router.
 //! - `handlers`: the REST calls, files, the operators' calls, the page.
 //! - `websocket`: one WebSocket, its reader and its writer.
+//! - `events`: one stream of server-sent events.
 //! - `server`: routes, the gate before them, the listener, and the thread of it all: [`Web`].
 #![warn(missing_docs)]
 
@@ -26,6 +27,7 @@ mod state;
 mod task;
 mod handlers;
 mod websocket;
+mod events;
 mod server;
 
 pub use config::{Times, WebConfig};

@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chat_server::model::names::{ClientId, Name, RoomName};
@@ -33,8 +34,14 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// How a socket ends whose session has got another token since.
 pub(crate) const RENEWED: (u16, &str) = (4011, "this session has another token: connect again");
 
-/// The number of one WebSocket.
+/// The number of one WebSocket, or one stream of events.
 pub(crate) type SocketId = u64;
+
+/// A number that no socket had before.
+pub(crate) fn next_socket() -> SocketId {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 /// One session.
 pub struct Session {
@@ -72,6 +79,8 @@ pub enum Input {
         socket: SocketId,
         /// Gets the socket's queue.
         attached: oneshot::Sender<FrameReceiver>,
+        /// The whispers that it lacks are to come at once, those that wait and those since that time; none if it asks for them later.
+        whispers: Option<Option<String>>,
     },
     /// A socket is gone.
     Detach(SocketId),
@@ -158,8 +167,18 @@ impl Session {
 
     /// Gives a socket to the session, which sends it the frame `Hello`. `None` if the session is over.
     pub async fn attach(&self, socket: SocketId) -> Option<FrameReceiver> {
+        self.attach_with(socket, None).await
+    }
+
+    /// The same for a socket that cannot ask later: the whispers that wait, and those since that time, come behind `Hello`, with no
+    /// other between.
+    pub async fn attach_behind(&self, socket: SocketId, since: Option<String>) -> Option<FrameReceiver> {
+        self.attach_with(socket, Some(since)).await
+    }
+
+    async fn attach_with(&self, socket: SocketId, whispers: Option<Option<String>>) -> Option<FrameReceiver> {
         let (attached, answer) = oneshot::channel();
-        self.inputs.send(Input::Attach { socket, attached }).await.ok()?;
+        self.inputs.send(Input::Attach { socket, attached, whispers }).await.ok()?;
         answer.await.ok()
     }
 

@@ -1,7 +1,6 @@
 //! One WebSocket, from the upgrade to the close (docs/protocol.md, section 2).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -21,7 +20,7 @@ use crate::error::AppError;
 use crate::handlers::caller::{check_address, session_of, token_of};
 use crate::http::peer::Peer;
 use crate::models::client_frames::FRAME_BYTES;
-use crate::session::{RENEWED, Session, SocketId};
+use crate::session::{RENEWED, Session, SocketId, next_socket};
 use crate::state::AppState;
 use crate::state::sockets::SocketGuard;
 use reader::{End, read};
@@ -35,8 +34,6 @@ const LARGEST_FRAME: usize = 16 * 1024 * 1024;
 
 /// How a socket ends that has no session.
 const NO_SESSION: (u16, &str) = (4001, "no session, or it is over: POST /api/users makes one");
-
-static NEXT_SOCKET: AtomicU64 = AtomicU64::new(1);
 
 /// `GET /ws`.
 ///
@@ -87,7 +84,7 @@ type Entry = Result<(Arc<Session>, SocketGuard), (u16, &'static str)>;
 
 async fn handle_socket(socket: WebSocket, state: Arc<AppState>, entry: Entry) {
     let closing = state.config.times.closing;
-    let id: SocketId = NEXT_SOCKET.fetch_add(1, Ordering::Relaxed);
+    let id: SocketId = next_socket();
     let (sink, mut stream) = socket.split();
     let (session, _place) = match entry {
         Ok(entry) => entry,

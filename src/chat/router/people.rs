@@ -1,4 +1,4 @@
-//! What a client is called, which connections are one user, and the list of users.
+//! The names of clients, which connections are one user, and the list of users.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -21,7 +21,7 @@ impl<F: Hooks> Turn<'_, F> {
                 room.members.iter().filter_map(|member| self.user(id, self.clients.get(*member)?)).collect()
             }
         };
-        // One person, by however many connections: the least idle of them counts.
+        // One row for a user, however many the connections: that of the least idle one.
         users.sort_by_key(|user| user.idle);
         let mut seen = HashSet::new();
         users.retain(|user| user.account.is_none() || seen.insert(user.name.clone()));
@@ -29,7 +29,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Answer::Block(Block::list(room, users)))
     }
 
-    /// A person as `asker` may see them: without the closed rooms that the asker is not in.
+    /// A user as `asker` may see them: without the rooms in which the asker may not read.
     pub(crate) fn user(&self, asker: ClientId, client: &Client) -> Option<User> {
         let visible =
             |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| F::may_read(self, asker, room).is_ok());
@@ -53,12 +53,13 @@ impl<F: Hooks> Turn<'_, F> {
         self.clients.get(id).and_then(|client| client.name.clone()).ok_or(Refusal::NOT_SIGNED_ON)
     }
 
-    /// The first connection of the person who has this one: what others know them by.
+    /// The number by which others know the user of a connection: that of the user's first connection.
     pub(crate) fn person(&self, id: ClientId) -> ClientId {
         self.clients.get(id).map_or(id, Client::person)
     }
 
-    /// Whether two are the same person: one connection, or one account.
+    /// Whether a client is the author of a line, which was said by the number `by` under the name `from`, and was
+    /// `signed` if the author had signed in.
     pub(crate) fn is_same(&self, id: ClientId, by: ClientId, signed: bool, from: &Name) -> bool {
         self.person(id) == by
             || signed
@@ -66,21 +67,21 @@ impl<F: Hooks> Turn<'_, F> {
                 && self.clients.get(id).is_some_and(|client| client.name.as_ref() == Some(from))
     }
 
-    /// All connections of the person who has this one, this one first.
+    /// All connections of the user who has this one, this one first.
     pub(crate) fn connections(&self, id: ClientId) -> Vec<ClientId> {
         let name = self.clients.get(id).and_then(|client| client.name.clone());
         let others = name.iter().flat_map(|name| self.clients.all_named(name)).filter(|other| *other != id);
         std::iter::once(id).chain(others).collect()
     }
 
-    /// The members of a client's rooms but itself, each once, of those rooms that `is_meant`.
+    /// The other members of a client's rooms, each once; only of rooms for which `is_meant` holds.
     pub(crate) fn members_near(&self, id: ClientId, is_meant: impl Fn(&Room<F::Room>) -> bool) -> BTreeSet<ClientId> {
         let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
         let rooms = rooms.filter_map(|name| self.router.rooms.get(name)).filter(|room| is_meant(room));
         rooms.flat_map(|room| &room.members).copied().filter(|member| *member != id).collect()
     }
 
-    /// Gives a user another name, and tells the clients that it concerns.
+    /// Gives a client another name that no other client has, and tells the clients that it concerns.
     pub(crate) fn rename(&mut self, id: ClientId, new: Name) -> Result<(), Refusal> {
         let old = self.name_of(id)?;
         if !self.clients.rename(id, new.clone()) {
@@ -100,7 +101,7 @@ impl<F: Hooks> Turn<'_, F> {
         Refusal::new(Code::NameInUse, format!("\"{name}\" is taken. Try {free}.")).with("try", free.as_str())
     }
 
-    /// A name like this one that no client and no account has, and that is not taken for another one.
+    /// This name with a number behind it, so that no client and no account has it, or one that looks like it.
     pub(crate) fn free_name(&self, name: &Name) -> Name {
         let is_free = |free: &Name| self.clients.named(free).is_none() && F::is_free(self, free, name);
         (2..).map(|number| name.numbered(number)).find(is_free).unwrap_or_else(|| name.clone())

@@ -1,4 +1,5 @@
-//! The way of a request: carried out once, answered once, and behind those that wait for an answer.
+//! Requests: each is carried out once and answered once; while a client waits for an answer, its next requests wait as
+//! well.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -15,7 +16,7 @@ use crate::model::request::Request;
 use crate::model::text::Text;
 use crate::model::verb::Verb;
 
-/// Refused lines of a client without a name: with that many it is disconnected.
+/// A client without a name is disconnected when that many of its lines were refused.
 const EARLY_BAD_LINES: u32 = 10;
 
 impl<F: Hooks> Turn<'_, F> {
@@ -28,7 +29,8 @@ impl<F: Hooks> Turn<'_, F> {
         let incident = self.router.incidents;
         Metrics::count(&self.router.metrics.panics);
         log::error!("{id}: a request of it panicked (incident {incident}); the panic's own message stands above");
-        // What the panic left half done: the index of names is built anew, and the members' own lists of rooms follow the rooms.
+        // Repairs what the panic left half done: the map of names is built anew, and rooms drop members that are not in
+        // them.
         self.clients.mend();
         for room in self.router.rooms.values_mut() {
             let is_in = |id: &ClientId| self.clients.get(*id).is_some_and(|c| c.state.rooms.contains(&room.name));
@@ -40,15 +42,15 @@ impl<F: Hooks> Turn<'_, F> {
         self.remove(id, Leave::Crashed);
     }
 
-    /// Carries out the requests of a message, as far as the client does not have to wait for an answer.
+    /// Takes the requests of a message: they wait if the client waits for an answer, and are carried out if not.
     pub(crate) fn requests(&mut self, id: ClientId, requests: Vec<Request>, ticket: Ticket) {
         if let Some(blocked) = self.blocked(id) {
             return blocked.rest.push_back((requests, ticket));
         }
-        self.carry_on(id, requests, ticket);
+        self.carry_out_all(id, requests, ticket);
     }
 
-    fn carry_on(&mut self, id: ClientId, requests: Vec<Request>, ticket: Ticket) {
+    fn carry_out_all(&mut self, id: ClientId, requests: Vec<Request>, ticket: Ticket) {
         let mut requests = requests.into_iter();
         while let Some(request) = requests.next() {
             self.guarded(id, |turn| turn.request(id, request));
@@ -58,7 +60,7 @@ impl<F: Hooks> Turn<'_, F> {
             }
         }
         if let Some(client) = self.clients.get_mut(id) {
-            // Its reader waits for the ticket, and TCP holds the peer back.
+            // While the ticket is not back the client's reader waits, and TCP holds the peer back.
             match client.state.errors.until(self.now.mono) {
                 Some(until) => client.state.slowed.push((until, ticket)),
                 None => client.sender.hold(ticket),
@@ -87,7 +89,7 @@ impl<F: Hooks> Turn<'_, F> {
             match (blocked.rest.pop_front(), blocked.leave.take()) {
                 (Some((requests, ticket)), leave) => {
                     blocked.leave = leave;
-                    self.carry_on(id, requests, ticket);
+                    self.carry_out_all(id, requests, ticket);
                 }
                 (None, Some(why)) => return self.remove(id, why),
                 (None, None) => {
@@ -98,13 +100,13 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// What waits behind an answer, if the client waits for one.
+    /// The requests that wait, if the client waits for an answer.
     fn blocked(&mut self, id: ClientId) -> Option<&mut Blocked> {
         self.clients.get_mut(id)?.state.blocked.as_deref_mut().filter(|blocked| blocked.is_waiting)
     }
 
-    /// A client will send nothing more. What it sent is done first, also where its connection broke: a lost one may only be half
-    /// closed without TLS's goodbye, as by `ncat --ssl`, and what came whole was meant.
+    /// A client will send nothing more. What it sent before is carried out first, also if its connection was lost:
+    /// `ncat --ssl` closes its side without TLS's goodbye, which looks like a loss, and its whole lines are meant.
     pub(crate) fn departed(&mut self, id: ClientId, why: Leave) {
         if matches!(why, Leave::Closed | Leave::Lost)
             && let Some(blocked) = self.blocked(id)
@@ -118,7 +120,7 @@ impl<F: Hooks> Turn<'_, F> {
     fn request(&mut self, id: ClientId, request: Request) {
         let Some(client) = self.clients.get_mut(id) else { return };
         let request = match request {
-            // Keys are no lines: they count for nothing, need no name, and do not wait.
+            // Keys of line editing are no lines: no limit counts them, and they need no name.
             Request { what: Ok(Command::Terminal(terminal)), .. } => {
                 match terminal {
                     Terminal::On => (client.state.is_edited, client.state.is_hidden) = (true, false),
@@ -141,7 +143,7 @@ impl<F: Hooks> Turn<'_, F> {
         if client.name.is_some() {
             return self.carry_out(id, request);
         }
-        // Without a name a line may have a second reading: `join:ani` is a verb here.
+        // For a client without a name a line may have a second reading, in which `join:ani` is a verb.
         let request = match request.early {
             Some(early) => *early,
             None => request,
@@ -160,7 +162,7 @@ impl<F: Hooks> Turn<'_, F> {
     pub(crate) fn refuse(&mut self, id: ClientId, verb: Option<Text>, tag: Option<Text>, error: Refusal) {
         self.router.metrics.refused(error.code());
         let Some(client) = self.clients.get_mut(id) else { return };
-        // Not in words: those repeat what was typed, which may have been a password in the place of a name.
+        // The code without its words, which repeat what was typed: that may be a password in the place of a name.
         log::debug!("{client}: refused: {}", error.code());
         client.state.refusal = Some((self.now.wall, error.clone()));
         let early = client.name.is_none();
@@ -186,7 +188,7 @@ impl<F: Hooks> Turn<'_, F> {
                 Verdict::Refuse(too_fast) => Err(too_fast.into()),
                 Verdict::GiveUp => return self.remove(id, Leave::Flood),
             },
-            // The parser names the verb of everything it understood.
+            // Does not happen: every command that the parser makes has its verb.
             (Ok(_), None) => return,
             (Err(error), _) => Err(error),
         };
@@ -218,7 +220,7 @@ impl<F: Hooks> Turn<'_, F> {
                 self.tell(id, Event::Block(Block { tag, ..block }));
             }
             Ok(Answer::Event(event)) => {
-                // The answer to a request that needs a password, or lines, comes behind those.
+                // A request that needs a password, or the lines of a paste, is answered after those.
                 let is_question = matches!(event, Event::Prompt { .. } | Event::PasteBegins);
                 self.tell(id, event);
                 if tag.is_some() && !is_question {
@@ -245,7 +247,7 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// Asks the rate limiter about what other people would hear.
+    /// Asks the rate limiter about a command that other users would hear.
     fn spam(&mut self, id: ClientId, verb: &Verb, command: &Command) -> Verdict {
         if !verb.loud || matches!(command, Command::Join(_) | Command::PasteBegins) {
             return Verdict::Pass;
@@ -257,7 +259,7 @@ impl<F: Hooks> Turn<'_, F> {
             Command::Say { room, text, .. } => Some((room.as_ref().map_or("", RoomName::as_str), text.as_str())),
             Command::Whisper { to, text } => Some((to.as_str(), text.as_str())),
             Command::Feature(command) => command.words(),
-            // Anything else is counted, but is not the same line again.
+            // Any other command is counted, and never as the same line again.
             _ => None,
         };
         let words = words.map(|(to, words)| hash(to, words));
@@ -265,7 +267,7 @@ impl<F: Hooks> Turn<'_, F> {
     }
 }
 
-/// FNV-1a, which is the same in every version of Rust: the window of spam outlives a process where another one takes over.
+/// FNV-1a, which gives the same result in every process and in every version of Rust, as std's hashers need not.
 fn hash(to: &str, words: &str) -> u64 {
     let bytes = to.bytes().chain([0]).chain(words.bytes());
     bytes.fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3))

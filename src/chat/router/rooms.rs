@@ -9,10 +9,10 @@ use crate::model::refusal::Refusal;
 use crate::model::rows::RoomInfo;
 use crate::model::text::Text;
 
-/// There is no current room.
+/// The refusal of a command that means the current room, where there is none.
 pub(crate) const IN_NO_ROOM: Refusal =
     Refusal::fixed(Code::NotInRoom, "You are in no room. /join #lobby takes you to the lobby.");
-/// The most rooms one person can be in.
+/// The most rooms that a user can be in.
 pub(super) const ROOMS_EACH: usize = 20;
 
 impl<F: Hooks> Turn<'_, F> {
@@ -50,9 +50,9 @@ impl<F: Hooks> Turn<'_, F> {
         }
         self.open_room(id, &name)?;
         let mut users = 0;
-        // One person goes in by all their connections.
+        // A user enters with all connections.
         for connection in self.connections(id).into_iter().rev() {
-            // But not by one that comes from a banned address.
+            // But not with one that comes from a banned address.
             let room = self.router.rooms.get(&name);
             if connection != id && !room.is_some_and(|room| F::may_follow(self, connection, room)) {
                 continue;
@@ -70,7 +70,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Answer::In(Done::Entered { room: room.clone(), users, op }, room))
     }
 
-    /// Makes sure that a room exists.
+    /// Opens a room, if it does not exist yet.
     fn open_room(&mut self, id: ClientId, name: &RoomName) -> Result<(), Refusal> {
         if !self.router.rooms.contains_key(name) {
             let features = F::open_room(self, id)?;
@@ -80,7 +80,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(())
     }
 
-    /// A client has a name now, and goes into its first room. Returns how many are in it.
+    /// Takes a client that has a name now into its first room. Returns how many users are in it.
     pub(crate) fn come_in(&mut self, id: ClientId, room: &RoomName) -> Result<usize, Refusal> {
         let name = self.name_of(id)?;
         if let Some(client) = self.clients.get(id) {
@@ -92,7 +92,7 @@ impl<F: Hooks> Turn<'_, F> {
         self.go_in(id, room)
     }
 
-    /// Puts a client into a room that exists, makes it current, and tells the others. Returns how many are in it.
+    /// Puts a client into a room that exists, makes it current, and tells the others. Returns how many users are in it.
     pub(crate) fn go_in(&mut self, id: ClientId, name: &RoomName) -> Result<usize, Refusal> {
         let (who, by) = (self.name_of(id)?, self.person(id));
         let Some(room) = self.router.rooms.get_mut(name) else {
@@ -128,20 +128,20 @@ impl<F: Hooks> Turn<'_, F> {
 
     pub(super) fn part(&mut self, id: ClientId, room: Option<RoomName>) -> Result<Answer<F>, Refusal> {
         let name = self.room_or_current(id, room)?;
-        // What was said there is still for them.
+        // The client still gets what was said before it left.
         self.catch_up(id);
         let client = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         let Some(name) = client.state.rooms.iter().find(|room| **room == name).cloned() else {
             return Err(Refusal::not_in_room(&name));
         };
-        // One person leaves by all their connections, and this one, which is answered, last.
-        self.put_out(&self.connections(id), &name, &Leave::Parted, Some(id));
+        // A user leaves with all connections; this one, which is answered, goes last.
+        self.remove_from_room(&self.connections(id), &name, &Leave::Parted, Some(id));
         let current = self.clients.get(id).and_then(|client| client.state.current.clone());
         Ok(Answer::Done(Done::Parted { room: name, current }))
     }
 
-    /// Connections leave a room. They are told as the others are, but for the one that asked for it.
-    pub(crate) fn put_out(&mut self, all: &[ClientId], name: &RoomName, why: &Leave, asked: Option<ClientId>) {
+    /// Takes connections out of a room. Each is told so, except the one that `asked` for it, which gets an answer.
+    pub(crate) fn remove_from_room(&mut self, all: &[ClientId], name: &RoomName, why: &Leave, asked: Option<ClientId>) {
         for id in all.iter().copied().rev() {
             self.catch_up(id);
             let Some(client) = self.clients.get_mut(id).filter(|client| client.state.rooms.contains(name)) else {
@@ -160,8 +160,8 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// Takes a client out of a room's lists and tells the others, if they were told of the coming, and unless the same person is
-    /// there by another connection.
+    /// Takes a client out of a room's lists. The others are told, unless the user is still there by another connection,
+    /// or they were not told of the arrival.
     pub(crate) fn leave_room(
         &mut self,
         id: ClientId,
@@ -179,10 +179,10 @@ impl<F: Hooks> Turn<'_, F> {
         let room = room.name.clone();
         let left = who.filter(|_| !stays).map(|name| Event::Left { room, by: person, name, why: why.clone() });
         F::exited(self, id, name, left);
-        F::settle(self, name);
+        F::keep_or_close(self, name);
     }
 
-    /// A room in which no client is goes on if something was said in it, and is forgotten else.
+    /// Keeps an empty room if something was said in it, or it is the lobby, and forgets it otherwise.
     pub(crate) fn close_empty(&mut self, name: &RoomName) {
         let Some(room) = self.router.rooms.get(name).filter(|room| room.members.is_empty()) else { return };
         if room.history.is_empty() && *name != RoomName::lobby() {
@@ -192,7 +192,7 @@ impl<F: Hooks> Turn<'_, F> {
         self.router.publish(&Envelope::new(self.now.wall, emptied));
     }
 
-    /// A room of that name that is opened later counts on from here.
+    /// Forgets a room. A room that is opened later counts on behind `last_id`.
     pub(crate) fn forget_room(&mut self, name: &RoomName, last_id: u64) {
         self.router.forgotten_id = self.router.forgotten_id.max(last_id);
         if let Some(room) = self.router.rooms.remove(name) {

@@ -1,4 +1,4 @@
-//! What each command of the kernel does: one function for each, in the order of the table of commands.
+//! What each command of the kernel does: joining and speaking here, all else in the files beside this one.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ impl<F: Hooks> Turn<'_, F> {
             }
             Command::Help(word) => self.help(id, word),
             Command::Stats => Ok(Answer::Block(Block::stats(self.stats()))),
-            // Last words are words, too.
+            // All rooms of a client read its last words, so a client that is muted has none.
             Command::Quit(words) => {
                 Ok(Answer::Leave(Leave::Quit(words.filter(|_| F::may_speak_everywhere(self, id).is_ok()))))
             }
@@ -65,7 +65,7 @@ impl<F: Hooks> Turn<'_, F> {
             );
             return Err(Refusal::new(Code::AlreadySignedOn, words));
         }
-        // First, so that a private server does not tell which names there are.
+        // Asked first, so that a private server does not tell a guest which names there are.
         F::may_sign_on(self, id)?;
         F::may_be_called(self, id, &name)?;
         if !self.clients.rename(id, name.clone()) {
@@ -114,7 +114,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Answer::Said(Done::Said { room: name, id: last, kept }))
     }
 
-    /// Says a paste in the room in which it was begun: what was meant for that one is not said in another.
+    /// Says a paste in the room that was current when it began, whichever is current now.
     fn paste(&mut self, id: ClientId, lines: Vec<Text>) -> Result<Answer<F>, Refusal> {
         let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         let room = client.state.pasting_in.take();
@@ -124,15 +124,15 @@ impl<F: Hooks> Turn<'_, F> {
         self.say(id, room, lines, false, None, None)
     }
 
-    /// A room into which a user may speak.
+    /// The room of that name, if the client may speak in it.
     pub(crate) fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room<F::Room>, Refusal> {
         let room = self.readable(id, name)?;
         F::may_speak(self, id, room)?;
         Ok(room)
     }
 
-    /// Puts something into a room's log under the next id, which it returns with it, and hands it to all members but
-    /// the one who did it: their own words need no echo. `None` where there is no such room.
+    /// Puts a line, or a change to one, into a room's history under the next id, and into the news of all members but
+    /// the `speaker`, who needs no echo. Returns the id and the envelope; `None` if there is no such room.
     pub(crate) fn log(
         &mut self,
         speaker: Option<ClientId>,
@@ -145,7 +145,7 @@ impl<F: Hooks> Turn<'_, F> {
         room.history.push(id, envelope.clone());
         let from = match &envelope.event {
             Event::Said(Speech { from, .. }) | Event::Changed(Change { from, .. }) => from.clone(),
-            // Nothing else has an id.
+            // Does not happen: no other event has an id.
             _ => return (id, Some(envelope)),
         };
         F::said(self, name, &envelope);
@@ -153,7 +153,7 @@ impl<F: Hooks> Turn<'_, F> {
         (id, Some(envelope))
     }
 
-    /// `WHISPER` and `REPLY`. `shown` is the name as typed, for the case that no user has it.
+    /// `WHISPER` and `REPLY`. `shown` is the name as typed, for the refusal if no user has it.
     pub(crate) fn whisper(
         &mut self,
         id: ClientId,
@@ -173,7 +173,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Answer::Done(Done::Whispered { to: name, away }))
     }
 
-    /// Carries [`Message::DirectMessage`] out.
+    /// Carries out a [`Message::DirectMessage`].
     pub(crate) fn direct_message(&mut self, from: ClientId, to: ClientId, content: Text) -> Result<(), Refusal> {
         let (name, _) = self.may_whisper(from, to, "")?;
         let (by, own) = (self.person(from), self.name_of(from)?);
@@ -184,7 +184,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(())
     }
 
-    /// Whether one may whisper to the other; their name, and why they are away.
+    /// Whether `from` may whisper to `to`. Returns the recipient's name and away message.
     pub(crate) fn may_whisper(
         &self,
         from: ClientId,
@@ -198,7 +198,8 @@ impl<F: Hooks> Turn<'_, F> {
         found.ok_or_else(|| Refusal::no_such_user(shown))
     }
 
-    /// Hands a whisper to all connections of both people. The one that it came by gets it only where it was not typed there.
+    /// Hands a whisper to all connections of both users. The connection of the sender, `id`, gets it only if it is
+    /// `untyped`: it was not typed there, as that of a file is not.
     pub(crate) fn hand_whisper(&mut self, id: ClientId, to: &Name, whisper: &Arc<Envelope>, untyped: bool) {
         let Some(from) = self.clients.get(id).and_then(|client| client.name.clone()) else { return };
         // A user who ignores the sender does not get it, and the sender does not learn it: it looks delivered.
@@ -249,7 +250,7 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(F::history(self, room, &query))
     }
 
-    /// A room whose talk a user may know of.
+    /// The room of that name, if the client may read in it.
     pub(crate) fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room<F::Room>, Refusal> {
         let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
         F::may_read(self, id, room)?;
@@ -268,7 +269,8 @@ impl<F: Hooks> Turn<'_, F> {
 }
 
 impl Refusal {
-    /// No line has that id, or it is not kept any more; without an id `last` found none.
+    /// The refusal of an id that no line has, or none in memory any more; without an id: of `last`, which found no
+    /// line.
     pub fn no_such_id(id: Option<u64>, room: &RoomName) -> Refusal {
         let words = match id {
             Some(id) => {

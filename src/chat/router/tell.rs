@@ -11,7 +11,7 @@ use crate::model::event::{Done, Envelope, Event, Leave};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::text::Text;
 
-/// Bytes that a client is sent before it has a name.
+/// The most bytes that a client is sent before it has a name.
 const EARLY_BYTES: usize = 4_096;
 
 impl<F: Hooks> Turn<'_, F> {
@@ -51,8 +51,8 @@ impl<F: Hooks> Turn<'_, F> {
         self.spread(name, but, None, Envelope::new(self.now.wall, event));
     }
 
-    /// Shows something to the taps, and puts it into a room's news, which all members hear at the end of the turn, but for one, and
-    /// for those that do not hear its author ([`Hooks::not_hearing`]).
+    /// Shows an event to the taps, and puts it into a room's news, which all members get at the end of the turn, except
+    /// `but` and those that do not hear the author `from` ([`Hooks::not_hearing`]).
     pub(crate) fn spread(
         &mut self,
         name: &RoomName,
@@ -62,22 +62,22 @@ impl<F: Hooks> Turn<'_, F> {
     ) {
         self.router.publish(&envelope);
         let Some(room) = self.router.rooms.get(name) else { return };
-        // They are given what came before, and then count as if they had heard this as well.
-        let mut deaf = from.map_or_else(Vec::new, |from| F::not_hearing(self, room, from));
-        deaf.extend(but.filter(|but| room.members.contains(but)));
-        deaf.iter().for_each(|id| self.catch_up(*id));
+        // Clients that are left out get what came before this event, and then count as having heard it.
+        let mut left_out = from.map_or_else(Vec::new, |from| F::not_hearing(self, room, from));
+        left_out.extend(but.filter(|but| room.members.contains(but)));
+        left_out.iter().for_each(|id| self.catch_up(*id));
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         if room.news.is_empty() {
             self.router.spoken.push(room.name.clone());
         }
         room.news.push(self.router.said, envelope);
         self.router.said += 1;
-        for id in deaf {
+        for id in left_out {
             let _unheard = room.news.take_rest(id);
         }
     }
 
-    /// Gives a client the news of its rooms that it has not heard: before anything of its own.
+    /// Gives a client the news of its rooms that it has not heard, before it is told anything else.
     pub(crate) fn catch_up(&mut self, id: ClientId) {
         if self.router.spoken.is_empty() {
             return;
@@ -97,7 +97,7 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// Puts something into a client's outbox, behind what was said before it.
+    /// Puts an event into a client's outbox, behind the news that came before it.
     pub(crate) fn push(&mut self, id: ClientId, envelope: &Arc<Envelope>) {
         self.catch_up(id);
         if let Some(client) = self.clients.get_mut(id) {
@@ -105,8 +105,8 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// Hands round what was said in the rooms: a client that has heard nothing of it, and is in no other room that has news, gets
-    /// what all of them get.
+    /// Hands out the news of all rooms. Members that have heard nothing of a room's news all get the same run, unless
+    /// they are in several rooms: then the news of these have to be put in order first.
     pub(crate) fn hand_out_news(&mut self) {
         let spoken = std::mem::take(&mut self.router.spoken);
         let in_several =

@@ -157,7 +157,7 @@ impl Accounts {
     }
 
     /// The store has looked at a password. What was wrong is counted, and what was registered; nothing else changes a count.
-    pub(crate) fn settle(&mut self, number: u64, answer: &Answer, now: Moment) {
+    pub(crate) fn answered(&mut self, number: u64, answer: &Answer, now: Moment) {
         let Some(place) = self.trials.iter().position(|trial| trial.number == number) else { return };
         let trial = self.trials.swap_remove(place);
         let near = trial.near();
@@ -278,7 +278,7 @@ mod tests {
         #[track_caller]
         fn answered(&mut self, question: Question, answer: &Answer) -> bool {
             let (number, guarded) = self.goes(question);
-            self.accounts.settle(number, answer, self.now);
+            self.accounts.answered(number, answer, self.now);
             guarded.is_some()
         }
     }
@@ -297,7 +297,7 @@ mod tests {
                     Some(retry) => refused(Refused::Guarded(retry)),
                     None => refused(Refused::WrongPassword),
                 };
-                guard.accounts.settle(number, &answer, guard.now);
+                guard.accounts.answered(number, &answer, guard.now);
                 guard.answered(ask("owner", &format!("10.1.{guess}.1")), &refused(Refused::Busy));
             }
             assert_eq!(looked_at, 10, "and not one more, whatever was refused in between");
@@ -356,7 +356,7 @@ mod tests {
             assert_eq!(guard.asks(waits), None);
         }
         guard.goes(sign_in("c", "2001:db8:1:3::1"));
-        guard.accounts.settle(first, &refused(Refused::Busy), guard.now);
+        guard.accounts.answered(first, &refused(Refused::Busy), guard.now);
         guard.goes(sign_in("c", "2001:db8:1:2:ffff::1"));
         assert_eq!(guard.asks(sign_in("d", "2001:db8:1:2::9")), None);
     }
@@ -373,7 +373,7 @@ mod tests {
         // One more may be; while it is looked at the next one waits for what comes of it.
         let (last, _) = guard.goes(register("p3", "192.0.2.1", None));
         assert_eq!(guard.asks(register("p4", "192.0.2.1", None)), None);
-        guard.accounts.settle(last, &right("p3"), guard.now);
+        guard.accounts.answered(last, &right("p3"), guard.now);
         assert_eq!(guard.asks(register("p4", "192.0.2.1", None)), too_many(1_800));
         guard.answered(register("q4", "192.0.2.1", Some("a code")), &right("q4"));
         guard.answered(register("p4", "192.0.2.2", None), &right("p4"));
@@ -410,7 +410,7 @@ mod tests {
                 _ => sign_in(who, &address),
             };
             if let Some(Ok((number, _))) = guard.asks(question) {
-                guard.accounts.settle(number, &answer, guard.now);
+                guard.accounts.answered(number, &answer, guard.now);
             }
         }
         let Accounts { wrong_from, wrong_for, wrong_there, registered, trials, .. } = &guard.accounts;

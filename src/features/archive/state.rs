@@ -41,7 +41,7 @@ pub(crate) struct Archive {
     /// What was said before the start, for the taps that come in the first moments.
     pub(crate) seed: Vec<Arc<Envelope>>,
     pub(crate) seeded: Option<Moment>,
-    pub(crate) questions: BTreeMap<u64, Asked>,
+    pub(crate) questions: BTreeMap<u64, Unanswered>,
     /// Those that the store has not got yet: it has to know first what the turn changed that they were asked in.
     pub(crate) to_ask: Vec<(u64, Question)>,
     /// Those that wait for the pace of reading, with when that is over.
@@ -51,8 +51,8 @@ pub(crate) struct Archive {
     pub(crate) last_question: u64,
 }
 
-/// Who waits for an answer, and what to do with it.
-pub(crate) struct Asked {
+/// A question without an answer yet: for whom it is, and what to do with what comes.
+pub(crate) struct Unanswered {
     pub(crate) asker: Asker,
     pub(crate) then: Then,
     pub(crate) until: Moment,
@@ -69,8 +69,8 @@ pub(crate) enum Asker {
     Door(Reply),
     /// A user who reads by a call. What they may not read when the answer comes is not shown.
     Caller(Caller, Reply),
-    /// They were told already that it takes too long.
-    Nobody,
+    /// The client was told already that it takes too long.
+    TimedOut,
 }
 
 /// What to do with an answer.

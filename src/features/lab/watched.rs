@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::{self, Scope};
 use std::time::Instant;
 
-use super::{EVERY, Lab, Seat, Since};
+use super::{Connection, EVERY, Lab, Since};
 use crate::chat::router::Router;
 use crate::chat::ticket::Credits;
 use crate::features::lab::chaos::Faulty;
@@ -106,14 +106,14 @@ struct Watched<'a, L> {
     link: &'a L,
     lab: &'a Lab,
     id: ClientId,
-    seat: Arc<Seat>,
+    connection: Arc<Connection>,
 }
 
 impl<'a, L: Link> Watched<'a, L> {
     fn new(lab: &'a Lab, id: ClientId, link: &'a L) -> Self {
-        let seat = Arc::<Seat>::default();
-        lab.seats().insert(id, seat.clone());
-        Watched { link, lab, id, seat }
+        let connection = Arc::<Connection>::default();
+        lab.connections().insert(id, connection.clone());
+        Watched { link, lab, id, connection }
     }
 
     /// Waits, and notes that it does: until something moves, for a timeout only looks at the time and waits on.
@@ -129,7 +129,7 @@ impl<'a, L: Link> Watched<'a, L> {
 
 impl<L> Drop for Watched<'_, L> {
     fn drop(&mut self) {
-        self.lab.seats().remove(&self.id);
+        self.lab.connections().remove(&self.id);
     }
 }
 
@@ -139,11 +139,11 @@ impl<L: Link> Link for Watched<'_, L> {
     }
 
     fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.wait(&self.seat.reading, || self.link.read(buffer))
+        self.wait(&self.connection.reading, || self.link.read(buffer))
     }
 
     fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.wait(&self.seat.writing, || self.link.write(bytes))
+        self.wait(&self.connection.writing, || self.link.write(bytes))
     }
 
     fn answer(&self, bytes: &[u8]) -> io::Result<()> {
@@ -162,8 +162,8 @@ impl<L: Link> Link for Watched<'_, L> {
         self.link.is_encrypted()
     }
 
-    fn lend(&self, credits: &Credits) {
+    fn show_credits(&self, credits: &Credits) {
         // There is one call for each connection.
-        let _set_already = self.seat.credits.set(credits.clone());
+        let _set_already = self.connection.credits.set(credits.clone());
     }
 }

@@ -158,7 +158,7 @@ impl Turn<'_, Features> {
         for name in rooms {
             let Some(room) = self.router.rooms.get(&name) else { continue };
             if let Some(notice) = self.ban_on(id, &room.features.bans) {
-                self.put_out(&[id], &name, &Leave::Banned(notice.why), None);
+                self.remove_from_room(&[id], &name, &Leave::Banned(notice.why), None);
             }
         }
     }

@@ -188,7 +188,7 @@ impl Turn<'_, Features> {
         let all: Vec<ClientId> = ops.into_iter().chain(others).collect();
         self.act(by, "forget", Some(&name), "", "");
         let words = Text::own(format!("{} ended the room", by.name));
-        self.put_out(&all, &name, &Leave::Kicked(Some(words)), None);
+        self.remove_from_room(&all, &name, &Leave::Kicked(Some(words)), None);
         if let Some(last_id) = self.router.rooms.get(&name).map(Room::last_id) {
             self.forget_room(&name, last_id);
         }

@@ -46,7 +46,7 @@ const KEPT: &str = "private, max-age=300";
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct NewFile {
-    /// The room, without its `#`; `lobby` if neither this nor `to` is said.
+    /// The room, with or without its `#`; `lobby` if neither this nor `to` is said.
     room: Option<String>,
     /// The one person who is to have it, in place of a room.
     to: Option<String>,

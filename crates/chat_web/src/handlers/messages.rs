@@ -24,8 +24,8 @@ pub(crate) struct NewMessage {
     /// One line, not empty, of at most as many bytes as the server takes: 2,048 if nothing is set.
     #[schema(example = "hello", min_length = 1, pattern = r"^[^\r\n]*[\S\x1c-\x1f][^\r\n]*[\r\n]*$")]
     text: String,
-    /// The room without its `#`; `lobby` if nothing is said.
-    #[schema(example = "lobby", min_length = 1, max_length = 31, pattern = "^[A-Za-z0-9_-]+$")]
+    /// The room, with or without its `#`; `lobby` if nothing is said.
+    #[schema(example = "lobby", min_length = 1, max_length = 32, pattern = "^#?[A-Za-z0-9_-]+$")]
     room: Option<String>,
     /// By which a repeat is known.
     #[schema(example = "cid-0123456789abcdef", min_length = 16, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chat_server::features::message::{Access, Caller};
+use chat_server::model::names::RoomName;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -13,7 +14,7 @@ use super::caller::{Shared, Viewer};
 use super::extract::{PathParam, QueryParams, number};
 use crate::error::{AppError, Problem};
 use crate::http::negotiation;
-use crate::models::names::room_name;
+use crate::models::names::without_sign;
 use crate::models::objects::Message;
 use crate::state::AppState;
 use crate::state::rooms::{Page, PageQuery};
@@ -26,7 +27,7 @@ pub(crate) const LARGEST_PAGE: usize = 200;
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MessageQuery {
-    /// The room without its `#`; `lobby` if nothing is said.
+    /// The room, with or without its `#`; `lobby` if nothing is said.
     #[param(example = "lobby")]
     room: Option<String>,
     /// Only messages with a smaller `seq`.
@@ -91,13 +92,13 @@ pub(crate) async fn list_messages(
     headers: HeaderMap,
     QueryParams(query): QueryParams<MessageQuery>,
 ) -> Result<Response, AppError> {
-    let room = query.room.unwrap_or_else(|| "lobby".into());
+    let room = query.room.as_deref().map_or("lobby", without_sign);
     let asked = RoomQuery { before: query.before, after: query.after, around: query.around, limit: query.limit };
-    let page = page_of(&state, viewer.caller(), &room, &asked).await?;
+    let page = page_of(&state, viewer.caller(), room, &asked).await?;
     let limit = limit_of(asked.limit)?;
     let path = |key: &str, seq: u64| format!("/api/messages?room={room}&{key}={seq}&limit={limit}");
     let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
-    let tag = etag(&state, &room, page.last_seq);
+    let tag = etag(&state, room, page.last_seq);
     let mut response = match unchanged(&headers, &tag)? {
         Some(response) => response,
         None => Json(page.messages).into_response(),
@@ -110,7 +111,7 @@ pub(crate) async fn list_messages(
 ///
 /// The same page as that of `/api/messages`, as an object with the addresses of its neighbours.
 #[utoipa::path(get, path = "/rooms/{room}/messages", tag = "rooms",
-    params(("room" = String, Path, description = "The room without its `#`"), RoomQuery), responses(
+    params(("room" = String, Path, description = "The room, with or without its `#` (`%23`)"), RoomQuery), responses(
     (status = 200, description = "Oldest first; the newest page if nothing is said", body = MessagePage),
     (status = 304, description = "Nothing changed"),
     (status = 412, description = "If-Match names another state", body = Problem),
@@ -126,11 +127,12 @@ pub(crate) async fn room_messages(
     PathParam(room): PathParam<String>,
     QueryParams(query): QueryParams<RoomQuery>,
 ) -> Result<Response, AppError> {
-    let page = page_of(&state, viewer.caller(), &room, &query).await?;
+    let room = without_sign(&room);
+    let page = page_of(&state, viewer.caller(), room, &query).await?;
     let limit = limit_of(query.limit)?;
     let path = |key: &str, seq: u64| format!("/api/rooms/{room}/messages?{key}={seq}&limit={limit}");
     let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
-    let tag = etag(&state, &room, page.last_seq);
+    let tag = etag(&state, room, page.last_seq);
     let mut response = match unchanged(&headers, &tag)? {
         Some(response) => response,
         None => {
@@ -155,7 +157,7 @@ pub(crate) fn limit_of(limit: Option<usize>) -> Result<usize, AppError> {
 }
 
 async fn page_of(state: &AppState, who: Caller, room: &str, query: &RoomQuery) -> Result<Page, AppError> {
-    let name = room_name(room).map_err(|_| AppError::RoomNotFound)?;
+    let name = RoomName::parse(&format!("#{room}")).map_err(|_| AppError::RoomNotFound)?;
     state.may_read(who, Access::Room(name.clone())).await?;
     let around = match query.around {
         Some(id) => {

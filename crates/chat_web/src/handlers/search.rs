@@ -39,7 +39,7 @@ pub(crate) struct SearchQuery {
     /// least. In a script without spaces each character is a word: `東京` finds `明日は東京に行く`.
     #[param(example = "red fish", min_length = 1)]
     q: String,
-    /// Only in this room, without its `#`; in all that you may read if nothing is said.
+    /// Only in this room, with or without its `#`; in all that you may read if nothing is said.
     room: Option<String>,
     /// Only messages with a smaller `seq`, in one room.
     #[param(minimum = 0)]
@@ -92,7 +92,7 @@ pub(crate) async fn search(
 ///
 /// One object for each line, from the oldest on, corrections, deletions and reactions among them.
 #[utoipa::path(get, path = "/rooms/{room}/export", tag = "rooms",
-    params(("room" = String, Path, description = "The room without its `#`")), responses(
+    params(("room" = String, Path, description = "The room, with or without its `#` (`%23`)")), responses(
     (status = 200, description = "One object for each line, oldest first", body = String, content_type = "application/x-ndjson"),
     (status = 403, description = "The room is closed to you", body = Problem),
     (status = 404, description = "There is no such room", body = Problem),

@@ -19,10 +19,15 @@ pub(crate) fn room_key(room: &RoomName) -> String {
     bare(room).to_ascii_lowercase()
 }
 
-/// The room of that bare name.
+/// The room of that name, with or without its `#`.
 ///
 /// # Errors
 /// As [`RoomName::parse`].
-pub(crate) fn room_name(bare: &str) -> Result<RoomName, Refusal> {
-    RoomName::parse(&format!("#{bare}"))
+pub(crate) fn room_name(name: &str) -> Result<RoomName, Refusal> {
+    RoomName::parse(&format!("#{}", without_sign(name)))
+}
+
+/// A room's name as a call wrote it, without the `#` that it may have.
+pub(crate) fn without_sign(name: &str) -> &str {
+    name.strip_prefix('#').unwrap_or(name)
 }

@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 
 use crate::error::PROBLEM;
 use crate::error::problems::PROBLEMS;
+use crate::events;
 use crate::handlers::{about, accounts, admin, files, messages, pages, search, users};
 use crate::http::cookies;
 use crate::state::AppState;
@@ -51,6 +52,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(users::me, users::leave))
         .routes(routes!(users::keep_cookie))
         .routes(routes!(pages::list_messages, messages::create_message))
+        .routes(routes!(events::events))
         .routes(routes!(messages::get_message))
         .routes(routes!(about::list_rooms))
         .routes(routes!(pages::room_messages))

@@ -53,7 +53,7 @@ pub(super) fn app(state: Arc<AppState>) -> Router {
         .layer(from_fn(|request, next| negotiation::body(BODY as u64, request, next)))
         .layer(DefaultBodyLimit::max(BODY));
     let figures = state.clone();
-    let compressed = OrOnlyCompressed(SizeAbove::new(1_024).and(NotForContentType::IMAGES));
+    let compressed = OrOnlyCompressed(SizeAbove::new(1_024).and(NotForContentType::IMAGES).and(NotForContentType::SSE));
     Router::new()
         .nest("/api/v1", calls.clone())
         .nest("/api", calls)

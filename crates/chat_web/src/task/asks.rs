@@ -30,7 +30,7 @@ impl Task {
     pub(super) async fn input(&mut self, input: Input) {
         self.last_input = Instant::now();
         match input {
-            Input::Attach { socket, attached } => self.attach(socket, attached).await,
+            Input::Attach { socket, attached, whispers } => self.attach(socket, attached, whispers).await,
             Input::Detach(socket) => self.drop_socket(socket),
             Input::Ask { ask, asker } => self.ask(ask, asker).await,
             Input::Send { socket, frame } => self.tell_socket(socket, &frame),
@@ -43,7 +43,12 @@ impl Task {
         }
     }
 
-    async fn attach(&mut self, socket: SocketId, attached: oneshot::Sender<FrameReceiver>) {
+    async fn attach(
+        &mut self,
+        socket: SocketId,
+        attached: oneshot::Sender<FrameReceiver>,
+        whispers: Option<Option<String>>,
+    ) {
         let (frames, receiver) = frames(self.space.clone());
         let _waits = attached.send(receiver);
         if self.timed_out {
@@ -60,6 +65,9 @@ impl Task {
         self.sockets.insert(socket, frames);
         self.empty_since = None;
         self.tell_socket(socket, &self.hello());
+        if let Some(since) = whispers {
+            self.give_whispers(socket, since.as_deref());
+        }
         for room in self.session.rooms() {
             self.roster(Some(socket), room).await;
         }

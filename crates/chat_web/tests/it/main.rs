@@ -3,6 +3,7 @@
 mod assets;
 mod bans;
 mod conformance;
+mod events;
 mod files;
 mod gate;
 mod kept;

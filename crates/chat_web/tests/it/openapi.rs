@@ -135,6 +135,7 @@ fn every_route_is_in_it_and_answers() {
         "GET /api/messages",
         "POST /api/messages",
         "GET /api/messages/{id}",
+        "GET /api/events",
         "GET /api/rooms",
         "POST /api/files",
         "GET /api/rooms/{room}/export",

@@ -16,7 +16,7 @@ impl Turn<'_, Features> {
     pub(crate) fn account_answered(&mut self, number: u64, then: &Then, answer: &store::Answer) {
         let now = self.now.mono;
         let Ok(accounts) = self.accounts_mut() else { return };
-        accounts.settle(number, answer, now);
+        accounts.answered(number, answer, now);
         match (then, answer) {
             (Then::Registered, store::Answer::Account { account, .. }) => {
                 if accounts.by_name.insert(account.name.clone(), account.clone()).is_none() {
@@ -64,7 +64,7 @@ impl Turn<'_, Features> {
         match (then, answer) {
             (Then::Registered, store::Answer::Account { account, .. }) => {
                 if self.name_of(id).is_ok() {
-                    self.own(id);
+                    self.mark_signed_in(id);
                     return Ok(Answer::Done(Done::Registered { name: account.name }));
                 }
                 self.sign_in(id, &account)

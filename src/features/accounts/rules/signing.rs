@@ -12,7 +12,7 @@ use crate::model::text::Text;
 
 impl Turn<'_, Features> {
     /// The name of a user is registered as theirs from now on.
-    pub(super) fn own(&mut self, id: ClientId) {
+    pub(super) fn mark_signed_in(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
         client.state.signed_in = true;
         let (rooms, name) = (client.state.rooms.clone(), client.name.clone());
@@ -43,7 +43,7 @@ impl Turn<'_, Features> {
             Done::SignedIn { name: account.name.clone(), role: account.role, person: turn.person(id), room, users }
         };
         if before.as_ref() == Some(&name) {
-            self.own(id);
+            self.mark_signed_in(id);
             let room = self.room_or_current(id, None).unwrap_or_else(|_| RoomName::lobby());
             return Ok(Answer::Done(done(self, room)));
         }
@@ -60,13 +60,13 @@ impl Turn<'_, Features> {
         let Some(holder) = holder else {
             if self.name_of(id).is_ok() {
                 self.rename(id, name)?;
-                self.own(id);
+                self.mark_signed_in(id);
                 self.leave_rooms_of_bans(id);
                 let room = self.room_or_current(id, None).unwrap_or_else(|_| RoomName::lobby());
                 return Ok(Answer::Done(done(self, room)));
             }
             self.clients.rename(id, name);
-            self.own(id);
+            self.mark_signed_in(id);
             let room = self.first_room(id);
             self.come_in(id, &room)?;
             return Ok(Answer::In(done(self, room.clone()), room));

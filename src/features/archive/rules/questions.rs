@@ -8,7 +8,7 @@ use crate::chat::message::Client;
 use crate::chat::router::Turn;
 use crate::features::accounts::state::Admission;
 use crate::features::archive::reads;
-use crate::features::archive::state::{Asked, Asker, Then};
+use crate::features::archive::state::{Asker, Then, Unanswered};
 use crate::features::archive::store::{Answer, Question, Refused, Report, can_be_found};
 use crate::features::message::{Access, Caller, Reply};
 use crate::features::state::Features;
@@ -96,7 +96,7 @@ impl Turn<'_, Features> {
         let place = is_long.then_some(place);
         // A caller can come again, and is told when.
         let patience = if matches!(asker, Asker::Caller(..)) { reads::PATIENCE } else { ANSWER_WITHIN };
-        archive.questions.insert(number, Asked { asker, then, until: now + wait + patience, place });
+        archive.questions.insert(number, Unanswered { asker, then, until: now + wait + patience, place });
         place.into_iter().for_each(|place| self.take_turns(place));
         Ok((number, wait))
     }
@@ -107,7 +107,7 @@ impl Turn<'_, Features> {
             let Some(archive) = &mut self.router.features.archive else { return };
             let is_there = match archive.questions.get(&number).map(|asked| &asked.asker) {
                 Some(Asker::Client { id, .. }) => self.clients.get(*id).is_some(),
-                Some(Asker::Nobody) | None => false,
+                Some(Asker::TimedOut) | None => false,
                 Some(Asker::Door(_) | Asker::Caller(..)) => true,
             };
             if is_there {
@@ -146,7 +146,7 @@ impl Turn<'_, Features> {
         let archive = self.router.features.archive.as_mut()?;
         archive.last_question += 1;
         let number = archive.last_question;
-        archive.questions.insert(number, Asked { asker, then, until: self.now.mono + ANSWER_WITHIN, place: None });
+        archive.questions.insert(number, Unanswered { asker, then, until: self.now.mono + ANSWER_WITHIN, place: None });
         archive.to_ask.push((number, question));
         Some(number)
     }
@@ -172,11 +172,11 @@ impl Turn<'_, Features> {
         let (mut refused, mut freed) = (Vec::new(), Vec::new());
         let Some(archive) = &mut self.router.features.archive else { return (refused, freed) };
         for (number, mut question) in std::mem::take(&mut archive.to_ask) {
-            let is_wanted = |asked: &Asked| match &asked.asker {
+            let is_wanted = |asked: &Unanswered| match &asked.asker {
                 Asker::Client { id, .. } => self.clients.get(*id).is_some(),
                 Asker::Door(_) | Asker::Caller(..) => true,
                 // They were told that it takes too long: it is not done behind their back.
-                Asker::Nobody => false,
+                Asker::TimedOut => false,
             };
             if !archive.questions.get(&number).is_some_and(is_wanted) {
                 if let Some(place) = archive.questions.remove(&number).and_then(|asked| asked.place) {
@@ -216,7 +216,7 @@ impl Turn<'_, Features> {
 
     fn answered(&mut self, number: u64, answer: Answer) {
         let Some(archive) = &mut self.router.features.archive else { return };
-        let Some(Asked { asker, then, place, .. }) = archive.questions.remove(&number) else { return };
+        let Some(Unanswered { asker, then, place, .. }) = archive.questions.remove(&number) else { return };
         if let Some(place) = place {
             self.router.features.reads.done(place, number);
             self.take_turns(place);
@@ -238,7 +238,7 @@ impl Turn<'_, Features> {
             }
             Asker::Door(reply) => reply(answer),
             Asker::Caller(who, reply) => reply(self.shown(who, answer)),
-            Asker::Nobody => {}
+            Asker::TimedOut => {}
         }
     }
 
@@ -271,13 +271,13 @@ impl Turn<'_, Features> {
             }
             let too_fast = Refusal::from(TooFast { retry: 1, why: Spam::Reads });
             // The answer may still come, and may still change an account.
-            match std::mem::replace(&mut asked.asker, Asker::Nobody) {
+            match std::mem::replace(&mut asked.asker, Asker::TimedOut) {
                 Asker::Client { id, verb, tag } => late.push((id, verb, tag)),
                 Asker::Door(reply) => reply(Answer::Refused(Refused::Busy)),
                 Asker::Caller(_, reply) => {
                     reply(Answer::Refused(if is_asked { Refused::Busy } else { too_fast.into() }));
                 }
-                Asker::Nobody => {}
+                Asker::TimedOut => {}
             }
         }
         for number in never_asked {

@@ -109,7 +109,7 @@ impl Turn<'_, Features> {
         (action.person, action.why) = (Some(self.person(target)), why);
         let answer = self.tell_and_answer(id, name.as_str(), action);
         match &room {
-            Some(room) => self.put_out(&all, room, &Leave::Kicked(Some(words)), None),
+            Some(room) => self.remove_from_room(&all, room, &Leave::Kicked(Some(words)), None),
             None => all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(Some(words.clone())))),
         }
         Ok(answer)
@@ -192,7 +192,7 @@ impl Turn<'_, Features> {
         // A user has to go by all connections, from wherever each of them comes.
         let all: BTreeSet<ClientId> = banned.flat_map(|id| self.connections(*id)).collect();
         let all: Vec<ClientId> = all.into_iter().collect();
-        self.put_out(&all, name, &Leave::Banned(Some(words)), None);
+        self.remove_from_room(&all, name, &Leave::Banned(Some(words)), None);
     }
 
     fn lift(&mut self, id: ClientId, room: Option<RoomName>, kind: Kind, target: &Target) -> Result<Answer, Refusal> {
