@@ -282,12 +282,7 @@ impl Hooks for Features {
         turn.router.features.presence.forget(client.id);
         if client.state.is_listed {
             turn.router.forget_banned(client.id);
-            for room in turn.router.rooms.values_mut() {
-                room.features.rooms.invited.retain(|id| *id != client.id);
-                if let Some(opener) = room.features.opener.as_mut().filter(|opener| opener.person == Some(client.id)) {
-                    opener.person = None;
-                }
-            }
+            turn.router.rooms.values_mut().for_each(|room| room.forget_guest(client.id));
         }
     }
 

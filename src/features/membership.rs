@@ -142,7 +142,8 @@ impl Row for OwnRoom {
         if self.unread == 0 {
             return format!("{}: all is read{muted}", self.room);
         }
-        let mentions = if self.mentions > 0 { format!(", {}", counted(self.mentions, "mention")) } else { String::new() };
+        let mentions =
+            if self.mentions > 0 { format!(", {}", counted(self.mentions, "mention")) } else { String::new() };
         format!("{0}: {1} unread{mentions}{muted} (/history {0} after={2})", self.room, self.unread, self.read)
     }
 
@@ -154,7 +155,8 @@ impl Row for OwnRoom {
 /// `UNREAD`.
 pub(crate) fn unread(rooms: Vec<OwnRoom>) -> Block {
     let head = if rooms.is_empty() { "All is read." } else { "" };
-    let foot = if rooms.iter().any(|room| room.unread > 0) { "/read #room marks a room as read, /read all each." } else { "" };
+    let foot =
+        if rooms.iter().any(|room| room.unread > 0) { "/read #room marks a room as read, /read all each." } else { "" };
     Block { head: head.into(), foot, ..Block::new("UNREAD", rooms) }
 }
 

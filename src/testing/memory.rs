@@ -2,6 +2,7 @@
 //! stores are compared with it.
 
 mod accounts;
+mod members;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{self, SyncSender};
@@ -186,9 +187,8 @@ impl Memory {
         });
         // Invitations to a closed room are gone with the connections; only its operators and members come back.
         let has_members = |room: &RoomName| self.memberships.iter().any(|member| member.room == *room);
-        let rooms = rooms.filter(|room| {
-            !room.state.invite_only || !room.state.ops.is_empty() || has_members(&room.state.name)
-        });
+        let rooms =
+            rooms.filter(|room| !room.state.invite_only || !room.state.ops.is_empty() || has_members(&room.state.name));
         Contents {
             rooms: rooms.collect(),
             forgotten_id: self.forgotten_id,
@@ -250,16 +250,7 @@ impl Memory {
                 room.change(change);
             }
         }
-        for member in record.memberships {
-            let is_other = |other: &Membership| other.account != member.account || other.room != member.room;
-            self.memberships.retain(is_other);
-            if member.mark.is_none() {
-                self.mentions.retain(|mention| mention.account != member.account || mention.room != member.room);
-            } else {
-                self.memberships.push(member);
-            }
-        }
-        self.mentions.extend(record.mentions);
+        self.write_members(record.memberships, record.mentions);
         self.acts.extend(record.acts);
         if let Some(bans) = record.bans {
             self.bans = bans.into();
@@ -304,22 +295,6 @@ impl Memory {
         let edge = if after.is_some() { chosen.last() } else { chosen.first() };
         let more = edge.filter(|_| !rest.is_empty()).map(|(id, _)| **id);
         Answer::Lines { lines: chosen.iter().map(|(_, line)| (*line).clone()).collect(), more }
-    }
-
-    fn mentions(&self, account: &Name, before: Option<u64>, limit: usize) -> Answer {
-        let line = |mention: &Mention| {
-            let line = self.rooms.get(&mention.room)?.lines.get(&mention.id)?;
-            matches!(&line.event, Event::Said(speech) if speech.version != Version::Deleted).then(|| line.clone())
-        };
-        let own = self.mentions.iter().enumerate().rev().map(|(place, mention)| (place as u64 + 1, mention));
-        let own = own.filter(|(_, mention)| mention.account == *account);
-        let older = own.filter(|(number, _)| before.is_none_or(|before| *number < before));
-        let mut found: Vec<(u64, Arc<Envelope>)> =
-            older.filter_map(|(number, mention)| Some((number, line(mention)?))).take(limit + 1).collect();
-        let is_more = found.len() > limit;
-        found.truncate(limit);
-        let more = found.last().filter(|_| is_more).map(|(number, _)| *number);
-        Answer::Lines { lines: found.into_iter().rev().map(|(_, line)| line).collect(), more }
     }
 
     fn search(

@@ -18,6 +18,7 @@ const LAYERS: &[&str] = &[
     "features::limits",
     "features::moderation",
     "features::operators::audit",
+    "features::membership",
     "features::archive",
     "features::operators",
     "features::accounts",
@@ -37,6 +38,7 @@ const LAYERS: &[&str] = &[
     "features::lab::watched",
     "features::operators::reload",
     // What they do with it.
+    "features::membership::rules",
     "features::presence::rules",
     "features::rooms::rules",
     "features::messages::rules",

@@ -286,7 +286,8 @@ impl Model {
             seat.rooms.retain(|other| other != room);
             account = seat.name.clone().filter(|_| ends && seat.signed);
         }
-        let stays = |name: &String| self.holders(name).iter().any(|id| self.seat(*id).rooms.iter().any(|in_it| in_it == room));
+        let stays =
+            |name: &String| self.holders(name).iter().any(|id| self.seat(*id).rooms.iter().any(|in_it| in_it == room));
         if let Some(account) = account.filter(|name| !stays(name)) {
             self.memberships.remove(&(account, room.into()));
         }
@@ -735,9 +736,8 @@ impl Model {
         self.seats.clear();
         let memberships = &self.memberships;
         let has_members = |name: &String| memberships.iter().any(|(_, of)| of == name);
-        self.rooms.retain(|name, room| {
-            room.is_kept && (!room.invite_only || !room.accounts.is_empty() || has_members(name))
-        });
+        self.rooms
+            .retain(|name, room| room.is_kept && (!room.invite_only || !room.accounts.is_empty() || has_members(name)));
         let rooms: BTreeSet<String> = self.rooms.keys().cloned().collect();
         self.held.retain(|(place, _, _), _| place == SERVER || rooms.contains(place));
         self.held.values_mut().for_each(BTreeSet::clear);

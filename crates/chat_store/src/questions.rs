@@ -84,10 +84,9 @@ impl Accounts {
                 Ok(Some(Answer::Code { code, until }))
             }),
             // The store itself answers these.
-            Question::Page { .. }
-            | Question::Search { .. }
-            | Question::Mentions { .. }
-            | Question::Audit { .. } => Err(Busy),
+            Question::Page { .. } | Question::Search { .. } | Question::Mentions { .. } | Question::Audit { .. } => {
+                Err(Busy)
+            }
         }
     }
 

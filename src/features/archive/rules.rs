@@ -782,6 +782,7 @@ mod tests {
         assert_eq!(house.is_refused(4).map(|refusal| refusal.code()), Some(crate::model::code::Code::MembersOnly));
         house.asks(4, "LOGIN:dewi correct horse", member("dewi"));
         house.says(4, "LOGOUT:");
+        house.kept();
         assert!(matches!(house.hears(4).last(), Some(Event::Bye { why: Leave::MembersOnly, .. })));
         house.turn([Call::Rules(Policy::default()).into()]);
         house.says(2, "LOGOUT:");
@@ -817,6 +818,7 @@ mod tests {
             assert_eq!(house.is_refused(1), Some(TooFast { retry: 29, why: Spam::Muted }.into()));
             house.now.wall -= chrono::TimeDelta::days(2 * days);
             house.after(Duration::from_secs(3_600));
+            house.kept();
             house.says(1, "four");
             house.kept();
             assert_eq!(house.is_refused(1), None);
@@ -850,6 +852,7 @@ mod tests {
         // Who has left, and who was told that it takes too long, is not registered behind their back.
         (1..=5).for_each(|who| house.says(who, "PASSWD:correct-horse another-horse"));
         house.turn([Message::ClientLeft(ClientId(3), Leave::Lost)]);
+        house.kept();
         house.after(ANSWER_WITHIN);
         assert_eq!(house.is_refused(5), Some(Refused::Busy.into()));
         for done in 40..42 {

@@ -150,7 +150,8 @@ impl Turn<'_, Features> {
     fn own_room(&self, account: &Name, room: &RoomName) -> Option<OwnRoom> {
         let member = self.router.features.members.get(account, room)?;
         let Mark { read, notify, muted } = member.mark;
-        let (last, first) = self.router.rooms.get(room).map_or((read, 0), |room| (room.last_id(), room.features.first_id));
+        let (last, first) =
+            self.router.rooms.get(room).map_or((read, 0), |room| (room.last_id(), room.features.first_id));
         // What is not kept any more cannot be read.
         let unread = last.saturating_sub(read.max(first.saturating_sub(1)));
         let mentions = if unread == 0 { 0 } else { member.mentions.len() };

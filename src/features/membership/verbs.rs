@@ -9,23 +9,19 @@ use crate::model::verb::{Needs, Verb, verb};
 
 /// `/unread [all]`
 pub static UNREAD: Verb =
-    verb("UNREAD", &["unread"], "/unread [all]", "what is unread in your rooms; with all: each of them", |args| match args
-        .as_str()
-    {
-        "" => sealed(membership::Command::Unread { all: false }),
-        "all" => sealed(membership::Command::Unread { all: true }),
-        _ => Err(args.unfit()),
+    verb("UNREAD", &["unread"], "/unread [all]", "what is unread in your rooms; with all: each of them", |args| {
+        match args.as_str() {
+            "" => sealed(membership::Command::Unread { all: false }),
+            "all" => sealed(membership::Command::Unread { all: true }),
+            _ => Err(args.unfit()),
+        }
     })
     .needs(Needs::Store)
     .long();
 
 /// `/read [#room|all] [id]`
-pub static READ: Verb = verb(
-    "READ",
-    &["read"],
-    "/read [#room|all] [id]",
-    "mark a room as read, up to a line or to its end",
-    |mut args| {
+pub static READ: Verb =
+    verb("READ", &["read"], "/read [#room|all] [id]", "mark a room as read, up to a line or to its end", |mut args| {
         if args.as_str() == "all" {
             return sealed(membership::Command::ReadAll);
         }
@@ -33,9 +29,8 @@ pub static READ: Verb = verb(
         let id = args.option().map(|option| option.number()).transpose()?;
         args.finish()?;
         sealed(membership::Command::Read { room, id })
-    },
-)
-.needs(Needs::Store);
+    })
+    .needs(Needs::Store);
 
 /// `/mentions [n] [before=number]`
 pub static MENTIONS: Verb =
@@ -66,14 +61,17 @@ pub static NOTIFY: Verb = verb(
 .needs(Needs::Store);
 
 /// `/follow [on|off]`
-pub static FOLLOW: Verb =
-    verb("FOLLOW", &["follow"], "/follow [on|off]", "come into all rooms of your account, now and at sign-in", |args| {
-        sealed(membership::Command::Follow(args.on_or_off()?.unwrap_or(true)))
-    })
-    .needs(Needs::Store)
-    .early()
-    .long()
-    .lines();
+pub static FOLLOW: Verb = verb(
+    "FOLLOW",
+    &["follow"],
+    "/follow [on|off]",
+    "come into all rooms of your account, now and at sign-in",
+    |args| sealed(membership::Command::Follow(args.on_or_off()?.unwrap_or(true))),
+)
+.needs(Needs::Store)
+.early()
+.long()
+.lines();
 
 fn sealed(command: membership::Command) -> Result<Command, Refusal> {
     Ok(Command::feature(command))

@@ -318,6 +318,14 @@ impl Turn<'_, Features> {
 }
 
 impl Room {
+    /// A connection is gone, which was invited or has opened the room.
+    pub(crate) fn forget_guest(&mut self, id: ClientId) {
+        self.features.rooms.invited.retain(|invited| *invited != id);
+        if let Some(opener) = self.features.opener.as_mut().filter(|opener| opener.person == Some(id)) {
+            opener.person = None;
+        }
+    }
+
     /// Whether anything that was said in it is kept.
     pub(crate) fn has_log(&self) -> bool {
         !self.history.is_empty() || self.features.is_kept && self.features.first_id <= self.last_id()

@@ -36,7 +36,9 @@ impl Task {
                 }
             }
             Event::Bye { why, .. } => self.goodbye(why),
-            Event::Feature(event) if event.open::<Read>().is_some() => event.open().into_iter().for_each(|read| self.is_read(read)),
+            Event::Feature(event) if event.open::<Read>().is_some() => {
+                event.open().into_iter().for_each(|read| self.is_read(read))
+            }
             _ => {
                 if let Event::Said(Speech { room, id, .. }) | Event::Changed(Change { room, id, .. }) = &envelope.event
                 {

@@ -50,7 +50,6 @@ impl Turn<'_, Features> {
         if self.is_signed_in(id) {
             self.sign_out(id)?;
         }
-        self.router.features.members.arriving.insert(id);
         let holder = self.clients.named(&name);
         if let Some(holder) = holder.filter(|holder| !self.is_signed_in(*holder)) {
             // Another user took the name while it was being registered.

@@ -2,7 +2,7 @@
 
 use super::your_rooms;
 use crate::chat::router::Turn;
-use crate::features::membership;
+use crate::features::membership::{self, OwnRoom};
 use crate::features::state::{Answer, Features};
 use crate::model::command::Command;
 use crate::model::event::{Event, Words};
@@ -28,9 +28,11 @@ impl Turn<'_, Features> {
     /// The room that a client is in first, after it has signed in: the lobby, unless it follows an account that has left that.
     pub(crate) fn first_room(&self, id: ClientId) -> RoomName {
         let (lobby, members) = (RoomName::lobby(), &self.router.features.members);
-        let Some(account) = self.account_of(id).ok().filter(|account| {
-            members.followers.contains(&id) && members.get(account, &lobby).is_none()
-        }) else {
+        let Some(account) = self
+            .account_of(id)
+            .ok()
+            .filter(|account| members.followers.contains(&id) && members.get(account, &lobby).is_none())
+        else {
             return lobby;
         };
         let rooms = members.rooms_of(&account).filter_map(|(name, _)| self.router.rooms.get(name));
@@ -55,7 +57,11 @@ impl Turn<'_, Features> {
         }
         let mut rooms = self.own_rooms(&account);
         let is_in = |room: &RoomName| self.clients.get(id).is_some_and(|client| client.state.rooms.contains(room));
-        rooms.retain(|own| own.is_news() || !is_in(&own.room));
+        // Of the room one is in the newest lines are shown, where any are.
+        let shown = self.clients.get(id).and_then(|client| client.state.options.history);
+        let shown = shown.unwrap_or(self.router.history_on_join) as u64;
+        let is_cut = |own: &OwnRoom| shown > 0 && own.unread > shown;
+        rooms.retain(|own| !is_in(&own.room) || own.mentions > 0 || is_cut(own));
         if !rooms.is_empty() {
             self.tell(id, Event::Note { room: None, text: your_rooms(&rooms) });
         }
