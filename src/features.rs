@@ -1,5 +1,6 @@
-//! What the chat can do beyond joining, speaking, listing and leaving. Each feature has a folder; this file is the table of them,
-//! and the order in which they are asked.
+//! What the chat can do beyond joining, speaking, listing and leaving: the table of the features, and the order in
+//! which they are asked. Each has a folder, or a file if it is small; `state`, `message`, `calls` and `limits` are
+//! common to them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -194,7 +195,7 @@ impl Hooks for Features {
     }
 
     fn may_know_of(_: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
-        // A room with a key may be known by those who have none; one by invitation may not.
+        // A room with a key may be known by all users; a room by invitation only by its members.
         !room.features.rooms.invite_only || room.members.contains(&id)
     }
 

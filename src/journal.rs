@@ -1,4 +1,4 @@
-//! The log's way out: a queue and a thread, so that a full disk or a stopped pager holds up the log alone.
+//! Writes the log by a queue and a thread, so that a full disk or a stopped pager holds up the log alone.
 
 use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};

@@ -1,5 +1,5 @@
-//! What a program owes to who starts it: output that did not arrive is a failure, a signal that was ignored stays ignored,
-//! and colours are for terminals that have them.
+//! What the caller of a program expects: output that did not arrive is a failure, a signal that was ignored stays
+//! ignored, and colours are for terminals that have them.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The primitives that threads meet at. The concurrency tests (`--cfg shuttle`) put shuttle's in their place.
+//! The locks, channels and atomics of the core. The concurrency tests (`--cfg shuttle`) put shuttle's in their place.
 
 #[cfg(not(all(test, shuttle)))]
 pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, atomic, mpsc};

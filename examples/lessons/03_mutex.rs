@@ -33,7 +33,7 @@ fn run() -> io::Result<()> {
         if let Err(error) = socket.and_then(|socket| start(id, socket, &clients)) {
             // No descriptor or no thread is left. Clients that are in talk on; the next one finds a place when another has
             // left, so there is no use in trying again at once.
-            log(format_args!("client {id} has no place: {error}"));
+            log(format_args!("client {id} has no place: {error}; it can come in when another has left"));
             thread::sleep(Duration::from_millis(100));
         }
     }

@@ -36,13 +36,13 @@ fn main() -> ExitCode {
 fn run() -> io::Result<()> {
     let listener = listen()?;
     let (router, inbox) = mpsc::sync_channel(INBOX);
-    thread::Builder::new().name("router".into()).spawn(|| route(inbox))?;
+    thread::Builder::new().name("router".into()).spawn(|| route(inbox)).map_err(no_thread)?;
     // The numbers count up and none is given twice: whatever says "client 7", however late, means this one.
     for (id, socket) in (1..).zip(listener.incoming()) {
         if let Err(error) = socket.and_then(|socket| start(id, socket, &router)) {
             // No descriptor or no thread is left. Clients that are in talk on; the next one finds a place when another has
             // left, so there is no use in trying again at once.
-            log(format_args!("client {id} has no place: {error}"));
+            log(format_args!("client {id} has no place: {error}; it can come in when another has left"));
             thread::sleep(Duration::from_millis(100));
         }
     }
@@ -438,6 +438,12 @@ impl Drop for Departure {
     fn drop(&mut self) {
         let _the_router_has_gone = self.router.send(Message::ClientLeft(self.id));
     }
+}
+
+/// Says what to do where the system starts no thread.
+fn no_thread(error: io::Error) -> io::Error {
+    let next = "end other programs, or raise a limit that `ulimit -a` shows";
+    io::Error::new(error.kind(), format!("cannot start a thread: {error}; {next}"))
 }
 
 /// A line for the operator of the server.

@@ -66,7 +66,8 @@ fn run() -> io::Result<()> {
 
         wait_for_quit();
         io::Result::Ok(())
-    })?;
+    })
+    .map_err(no_thread)?;
     writeln!(io::stdout(), "stopped: every thread has ended")
 }
 
@@ -114,7 +115,7 @@ fn accept<'scope>(
         if let Err(error) = socket.and_then(|socket| start(id, socket, dialect, &router, scope)) {
             // No descriptor or no thread is left. Clients that are in talk on; the next one finds a place when another has
             // left, so there is no use in trying again at once.
-            log(format_args!("client {id} has no place: {error}"));
+            log(format_args!("client {id} has no place: {error}; it can come in when another has left"));
             thread::sleep(Duration::from_millis(100));
         }
     }
@@ -695,6 +696,12 @@ impl Drop for Departure {
     fn drop(&mut self) {
         let _the_router_has_gone = self.router.send(Message::ClientLeft(self.id));
     }
+}
+
+/// Says what to do where the system starts no thread.
+fn no_thread(error: io::Error) -> io::Error {
+    let next = "end other programs, or raise a limit that `ulimit -a` shows";
+    io::Error::new(error.kind(), format!("cannot start a thread: {error}; {next}"))
 }
 
 /// A line for the operator of the server.

@@ -4,8 +4,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::ExitCode;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::process::{self, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -58,7 +58,15 @@ fn main() -> ExitCode {
 
 /// Runs the chat until the operator types `quit`.
 fn run() -> io::Result<()> {
+    // Where the system starts no thread, tokio panics, and on the way out it would wait for those that run already.
+    panic::set_hook(Box::new(|panic| {
+        let (why, next) = (panic.payload_as_str(), "end other programs, or raise a limit that `ulimit -a` shows");
+        log(format_args!("error: cannot start a thread: {}; {next}", why.unwrap_or("tokio panics")));
+        process::exit(1);
+    }));
     let runtime = runtime::Builder::new_multi_thread().thread_name("worker").enable_all().build()?;
+    // From here on a panic costs one client.
+    let _ours = panic::take_hook();
     let doors = [
         (Dialect::Line, runtime.block_on(listen(1, "127.0.0.1:7878"))?),
         (Dialect::Irc, runtime.block_on(listen(2, "127.0.0.1:6667"))?),
@@ -122,7 +130,7 @@ async fn accept(
                     clients.spawn(client(id, socket, dialect, router.clone()));
                 }
                 Err(error) => {
-                    log(format_args!("a client has no place: {error}"));
+                    log(format_args!("a client has no place: {error}; it can come in when another has left"));
                     sleep(Duration::from_millis(100)).await;
                 }
             }

@@ -111,7 +111,8 @@ fn serve(settings: &Settings) -> io::Result<()> {
         notify("STOPPING=1");
         log(Level::Info, format_args!("stopping"));
         io::Result::Ok(asked)
-    })?;
+    })
+    .map_err(no_thread)?;
     writeln!(io::stdout(), "stopped: every thread has ended")?;
     // The path is free before the one who asked hears of the end, and may start the next server there.
     drop(control);
@@ -350,6 +351,12 @@ impl Level {
 /// The setting `log`, which an operator can change while the server runs.
 static LEVEL: AtomicUsize = AtomicUsize::new(Level::Info as usize);
 
+/// Says what to do where the system starts no thread.
+fn no_thread(error: io::Error) -> io::Error {
+    let next = "end other programs, or raise a limit that `ulimit -a` shows";
+    io::Error::new(error.kind(), format!("cannot start a thread: {error}; {next}"))
+}
+
 /// A line for the operator of the server. systemd's journal adds the time, and understands the number in front (syslog's severity).
 fn log(level: Level, words: fmt::Arguments) {
     if level as usize > LEVEL.load(Ordering::Relaxed) {
@@ -534,7 +541,7 @@ fn accept<'scope>(
         if let Err(error) = socket.and_then(|socket| start(id, socket, dialect, &router, scope)) {
             // No descriptor or no thread is left. Clients that are in talk on; the next one finds a place when another has
             // left, so there is no use in trying again at once.
-            log(Level::Warn, format_args!("client {id} has no place: {error}"));
+            log(Level::Warn, format_args!("client {id} has no place: {error}; it can come in when another has left"));
             thread::sleep(Duration::from_millis(100));
         }
     }

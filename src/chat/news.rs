@@ -48,7 +48,7 @@ impl News {
         !self.heard.contains_key(&id)
     }
 
-    /// All of it, for those who have heard nothing.
+    /// All lines as one run, for the clients that have heard nothing of them.
     pub(crate) fn run(&self) -> Run {
         Run::shared(self.said.iter().map(|(_, envelope)| envelope.clone()).collect())
     }

@@ -1,4 +1,4 @@
-//! What a client has chosen with `OPT`, as far as the router has to know it.
+//! The options that a client has set with `OPT`, as far as the router has to know them.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Who is on, as doors and figures ask the registry: names, rooms, connections, counts.
+//! What doors and the metrics read from the registry: names, rooms, connections, counts.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::model::now::Moment;
 use crate::model::roles::Policy;
 use crate::model::text::Text;
 
-/// One person at one moment, for those who show who is on.
+/// One user at one moment, for doors that list the users.
 #[derive(Clone, Debug)]
 pub struct Person {
     /// The number that others know them by: their connection's, or their first one's.

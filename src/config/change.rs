@@ -7,7 +7,7 @@ use std::fmt;
 pub enum When {
     /// At once, for all clients.
     AtOnce,
-    /// For those who connect from then on.
+    /// For clients that connect from then on.
     NextClient,
     /// Not before the server is started anew.
     Restart,

@@ -36,14 +36,14 @@ pub enum Command {
         /// The one from now on.
         new: Secret,
     },
-    /// What an account may do; with a role: what it may do from now on.
+    /// Show what an account may do, or, with a role, set it.
     Role {
         /// The name of the account.
         name: Name,
         /// Its role from now on.
         role: Option<Role>,
     },
-    /// A code with which one person can register.
+    /// Make a code with which one person can register.
     InviteCode,
 }
 
@@ -64,10 +64,10 @@ pub enum Password {
     },
 }
 
-/// What a client may do on the whole server is something else from now on.
+/// The event that a client has another role on the server.
 #[derive(Debug)]
 pub struct RoleChanged {
-    /// It in words, for people.
+    /// The new role in words, for people.
     pub text: &'static str,
 }
 

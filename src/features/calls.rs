@@ -1,4 +1,4 @@
-//! What each question and order of a door does.
+//! Carries out the calls of doors, the store and the lab.
 
 use crate::chat::router::Turn;
 use crate::features::message::Call;

@@ -32,11 +32,11 @@ pub struct Rolled {
     fell: Vec<u64>,
 }
 
-/// One die where nothing is said, as at most tables.
+/// Reads `2d6`; nothing at all is one die with six sides.
 fn read(args: Args) -> Result<Command, Refusal> {
     let words = if args.is_empty() { "1d6" } else { args.as_str() };
     let numbers = words.split_once(['d', 'D']).and_then(|(count, sides)| {
-        // `d20` is one of them.
+        // `d20` is one die with 20 sides.
         let count = if count.is_empty() { Ok(1) } else { count.parse() };
         Some((count.ok()?, sides.parse().ok()?))
     });
@@ -46,7 +46,7 @@ fn read(args: Args) -> Result<Command, Refusal> {
     }
 }
 
-/// Rolls, if the command is one of this feature.
+/// Carries out a command of this feature; `None` if it is one of another feature.
 pub(crate) fn carry_out<F: Hooks>(
     turn: &mut Turn<'_, F>,
     id: ClientId,
@@ -59,7 +59,7 @@ fn throw<F: Hooks>(turn: &mut Turn<'_, F>, id: ClientId, roll: Roll) -> Result<A
     let name = turn.name_of(id)?;
     let room = turn.room_or_current(id, None)?;
     let room = turn.speakable(id, &room)?.name.clone();
-    // Of a random number of 64 bits the remainder is even enough: no side is ahead by more than one in 10^16.
+    // The remainder of a random number of 64 bits is fair enough: no side is ahead by more than one in 10^16.
     let fell = (0..roll.count).map(|_| 1 + turn.now.draw() % u64::from(roll.sides)).collect();
     let rolled = Rolled { room: room.clone(), name: name.clone(), roll, fell };
     turn.tell_room_from(&room, &name, Event::feature(rolled));
@@ -85,7 +85,7 @@ impl Told for Rolled {
 }
 
 impl Rolled {
-    /// `3+4 = 7`; of one die only what it shows.
+    /// `3+4 = 7`; of one die its number alone.
     fn sum(&self) -> String {
         let fell: Vec<String> = self.fell.iter().map(u64::to_string).collect();
         match fell.as_slice() {

@@ -25,7 +25,7 @@ pub(crate) mod rules;
 pub mod verbs;
 pub mod watched;
 
-/// How often those who watch get a snapshot.
+/// How often the clients that watch get a snapshot.
 pub(crate) const EVERY: Duration = Duration::from_secs(1);
 /// The most threads and queues that are shown, so that a snapshot fits a screen however many people are here.
 const THREADS: usize = 24;

@@ -1,4 +1,5 @@
-//! How often each may do something: guess a password, make an account, come into a room. Time is an argument.
+//! How often an address, a name or a user may do something: guess a password, make an account, come into a room. Time
+//! is an argument.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +21,7 @@ impl<K: Ord + Clone> Allowance<K> {
         Allowance { burst, per_hour, by: BTreeMap::new() }
     }
 
-    /// Other numbers from now on, also for those who have used a part of it.
+    /// Other numbers from now on, also for keys that have used a part of theirs.
     pub fn set(&mut self, burst: u32, per_hour: u32) {
         (self.burst, self.per_hour) = (burst, per_hour);
         let rate = self.rate();
@@ -48,7 +49,7 @@ impl<K: Ord + Clone> Allowance<K> {
         }
     }
 
-    /// Forgets those who have all of it again.
+    /// Forgets keys that have all of it again.
     pub fn tick(&mut self, now: Moment) {
         self.by.retain(|_, bucket| !bucket.is_full_at(now));
     }
@@ -102,7 +103,7 @@ impl<K: Ord> Paces<K> {
         !is_soon
     }
 
-    /// Forgets those who may have a whole burst again.
+    /// Forgets keys that may have a whole burst again.
     pub fn tick(&mut self, now: Moment) {
         self.by.retain(|_, bucket| !bucket.is_full_at(now));
     }
@@ -112,7 +113,7 @@ impl<K: Ord> Paces<K> {
 /// Only what has turned out to be wrong is counted, so a right one has nothing to take back.
 pub struct Guesses<K> {
     free: u32,
-    /// What has to be waited at least behind the last of them.
+    /// The least wait after the last free guess.
     least: Duration,
     by: BTreeMap<K, Guess>,
 }
@@ -127,16 +128,17 @@ struct Guess {
 const MINUTE: Duration = Duration::from_secs(60);
 /// The longest wait after wrong guesses.
 const LONGEST_WAIT: Duration = Duration::from_secs(900);
-/// The most that are remembered. Who is the first that may guess again makes way.
+/// The most that are remembered. For one more, the one that may guess again first is forgotten.
 const MAX_GUESSERS: usize = 10_000;
 
 impl<K: Ord + Clone> Guesses<K> {
-    /// So many guesses a minute are free.
+    /// `free` guesses in a minute are free.
     pub fn new(free: u32) -> Guesses<K> {
         Guesses { free, least: Duration::ZERO, by: BTreeMap::new() }
     }
 
-    /// So many guesses are free, and behind them one has to wait for this long at least: no more than `free` in that time.
+    /// `free` guesses are free, and after them the wait is `least` at least: there are no more than `free` in that
+    /// time.
     pub fn strict(free: u32, least: Duration) -> Guesses<K> {
         Guesses { least, ..Guesses::new(free) }
     }
@@ -168,7 +170,7 @@ impl<K: Ord + Clone> Guesses<K> {
         }
     }
 
-    /// Forgets those who have not guessed for a minute, or for as long again as they had to wait.
+    /// Forgets keys without a wrong guess for a minute, or for as long again as they had to wait.
     pub fn tick(&mut self, now: Moment) {
         self.by.retain(|_, guess| now < guess.until + MINUTE.max(guess.until.saturating_duration_since(guess.last)));
     }

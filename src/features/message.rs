@@ -1,4 +1,4 @@
-//! What doors, the store and the lab want of features; it comes to the router as a [`Message::Feature`].
+//! Calls: what doors, the store and the lab ask of features. They come to the router as a [`Message::Feature`].
 
 use std::net::IpAddr;
 
@@ -30,7 +30,7 @@ pub type Settled = Box<dyn FnOnce(Result<Placed, FileError>) + Send>;
 
 /// A call for a feature.
 pub enum Call {
-    /// A picture of the server's threads was taken, for those who watch.
+    /// A snapshot of the server's threads was taken, for the clients that watch.
     Sampled,
     /// A door wants something of the store; the answer is for the door.
     Ask {
@@ -99,7 +99,7 @@ pub enum Call {
         /// Where the answer goes.
         reply: Reply,
     },
-    /// A user who has shown the key gives an order.
+    /// An operator who has shown the key on the dashboard gives an order.
     Order {
         /// What.
         order: Order,

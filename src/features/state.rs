@@ -27,17 +27,17 @@ pub type Server = crate::net::server::Server<Features>;
 
 /// All that a server can do beyond the kernel, with its state.
 pub struct Features {
-    /// How fast what was said is read.
+    /// The pace at which old lines are read, for each neighbourhood of addresses.
     pub(crate) reads: Reads,
-    /// Who is banned from the server, and who is muted everywhere.
+    /// The bans and mutes of the whole server.
     pub(crate) bans: Bans,
-    /// When the first ban or mute anywhere is over.
+    /// When the next ban or mute ends, of the server or of a room.
     pub(crate) next_lift: Option<Moment>,
-    /// What is kept of the chat, and where; `None` without a store.
+    /// What the router knows of its store, with the accounts; `None` without a store.
     pub(crate) archive: Option<Archive>,
-    /// What is known of files; `None` if none are passed on.
+    /// The files that users offer and fetch; `None` without a file door.
     pub(crate) files: Option<Arc<Files>>,
-    /// `None` where the server is no lab.
+    /// The clients that watch the lab; `None` where the server is no lab.
     pub(crate) snapshots: Option<Snapshots>,
     pub(crate) members: Members,
     pub(crate) operators: Operators,
@@ -70,7 +70,7 @@ pub(crate) type Room = room::Room<RoomState>;
 #[derive(Default)]
 pub struct RoomState {
     pub(crate) rooms: Settings,
-    /// Who may not come in, and who may not speak.
+    /// The bans and mutes of the room.
     pub(crate) bans: Bans,
     /// The smallest id that is kept anywhere.
     pub(crate) first_id: u64,
@@ -85,9 +85,9 @@ pub struct RoomState {
     pub(crate) is_kept: bool,
 }
 
-/// What is found out before a command is answered.
+/// What has to be found out before a command is answered.
 pub enum Later {
-    /// The store knows.
+    /// The store is asked this; the second says what its answer is for.
     Ask(Question, Then),
     /// The settings are read again, under this number.
     Reload(u64),

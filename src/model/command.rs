@@ -186,7 +186,7 @@ pub enum Presence {
 
 /// The largest room whose coming and going is told to people with `presence=brief`.
 pub const BRIEF_ROOM: usize = 20;
-/// In a room of more people than this, coming and going is told only to those who asked for all of it: a thousand people
+/// In a room of more people than this, coming and going is told only to users with `presence=full`: a thousand people
 /// who come would be half a million lines.
 pub const CROWD: usize = 250;
 

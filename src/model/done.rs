@@ -1,4 +1,4 @@
-//! What came of a request. A variant is what a program acts upon; all else is words, made where they arise.
+//! What an `OK` says: a variant for each result that programs act upon, and words for all others.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -20,20 +20,20 @@ use crate::model::text::Text;
 pub enum Done {
     /// Signed on.
     Welcome {
-        /// The name one has now.
+        /// The client's name now.
         name: Name,
-        /// The room one is in.
+        /// The room that the client is in.
         room: RoomName,
-        /// How many are in it, oneself included.
+        /// How many users are in it, this one included.
         users: usize,
     },
     /// In a room.
     Entered {
         /// The room's name.
         room: RoomName,
-        /// How many are in it, oneself included.
+        /// How many users are in it, this one included.
         users: usize,
-        /// Whether one is its operator.
+        /// Whether the client is an operator of it.
         op: bool,
     },
     /// Out of a room.
@@ -45,28 +45,28 @@ pub enum Done {
     },
     /// Signed on, or renamed, as a user with an account.
     SignedIn {
-        /// The name one has now.
+        /// The client's name now.
         name: Name,
-        /// What one may do.
+        /// The role of the account.
         role: Role,
-        /// As whom the others know one: the first connection of this account that is still there counts for all.
+        /// The number by which others know the user: that of the first connection of this account that is still there.
         person: ClientId,
-        /// The room one is in.
+        /// The room that the client is in.
         room: RoomName,
-        /// How many are in it, oneself included.
+        /// How many users are in it, this one included.
         users: usize,
     },
-    /// The name one has is one's own from now on.
+    /// The client's name is registered as its own from now on.
     Registered {
         /// The name the client has then.
         name: Name,
     },
     /// Not signed in any more.
     SignedOut {
-        /// The name one has now.
+        /// The client's name now.
         name: Name,
     },
-    /// The password is another.
+    /// The password was changed.
     PasswordChanged,
     /// An operator of the server by its key, until the connection ends.
     Operator,
@@ -86,7 +86,7 @@ pub enum Done {
         /// Whether it is kept, where anything is.
         kept: bool,
     },
-    /// A file may come.
+    /// A file was offered, and may be sent now.
     Offered {
         /// By which token, where, and how much.
         granted: Granted,
@@ -115,7 +115,7 @@ pub enum Done {
         /// Their away message, if they are away.
         away: Option<Text>,
     },
-    /// One's name is another.
+    /// The client has another name.
     Renamed(Name),
     /// The topic, as it is or as it was just set; no author means that there is none.
     Topic {

@@ -1,4 +1,5 @@
-//! Commands and events of features, in a cover that only the feature opens: what is carried does not have to be known.
+//! Sealed commands, events and messages of features: the kernel carries them, and only the feature knows the type
+//! inside.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -49,7 +50,7 @@ impl FeatureEvent {
         FeatureEvent(Arc::new(Sealed { line: told.line(), sentence: harmless(told.sentence()), told }))
     }
 
-    /// The feature's own type, for who knows it.
+    /// The value inside, if it is of that type.
     pub fn open<T: Told>(&self) -> Option<&T> {
         let told: &dyn Any = &self.0.told;
         told.downcast_ref()
@@ -161,7 +162,7 @@ impl FeatureCommand {
         FeatureCommand(Arc::new(command))
     }
 
-    /// The feature's own type, for who knows it.
+    /// The value inside, if it is of that type.
     pub fn open<T: Asked>(&self) -> Option<&T> {
         let command: &dyn Any = &*self.0;
         command.downcast_ref()

@@ -2,8 +2,8 @@
 
 use std::hash::Hasher;
 
-/// Client numbers are ours and count up, so they need no protection against chosen keys: one multiplication spreads
-/// them. A turn looks up every receiver of every line.
+/// The server gives client numbers and counts them up, so they need no protection against chosen keys: one
+/// multiplication spreads them. It has to be quick, since a turn looks up every receiver of every line.
 #[derive(Default)]
 pub(crate) struct NumberHasher(u64);
 

@@ -10,7 +10,7 @@ pub enum Warning {
     Pace,
     /// Nothing was heard for long; the connection ends in so many seconds.
     Idle(u64),
-    /// Many lines are refused, so the next are taken more slowly.
+    /// Many lines were refused, so the next ones are read more slowly.
     Errors,
     /// Much is read from the client's address, so the answer comes in so many seconds.
     Reads(u64),
@@ -50,11 +50,11 @@ pub enum Leave {
     Idle,
     /// No name within the sign-on limit.
     SignOn,
-    /// What was sent was not read.
+    /// The client did not read what it was sent.
     TooSlow,
     /// 64 KiB without a line end.
     Endless,
-    /// Too much, too often, or before having a name.
+    /// The client sent too much, too often, or too much before it had a name.
     Flood,
     /// Their account was signed out everywhere, or its password is another.
     SignedOut,
@@ -66,7 +66,7 @@ pub enum Leave {
     Banned(Option<Text>),
     /// Another protocol on this port.
     Foreign(Foreign),
-    /// A bug of ours struck.
+    /// A bug in the server.
     Crashed,
     /// The server stops.
     Shutdown,
@@ -76,7 +76,7 @@ pub enum Leave {
     AddressFull,
 }
 
-/// Protocols that knock at the wrong door.
+/// Protocols of clients that have come to the wrong port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Foreign {
     /// A browser, or curl.

@@ -9,9 +9,9 @@ use crate::model::glyph::harmless;
 pub struct Parts {
     /// 2 to 16 capital letters and digits.
     pub kind: &'static str,
-    /// What stands at its place. Doors that write lines escape what a field cannot hold.
+    /// Values that are known by their place in the line. Doors that write lines escape what a field cannot hold.
     pub fields: Vec<String>,
-    /// What has a name. Keys are small letters, digits and `-`.
+    /// Values that are known by a key. Keys are small letters, digits and `-`.
     pub pairs: Vec<(&'static str, Value)>,
     /// The words behind the colon. Nothing in them can end the line.
     pub text: Option<String>,
@@ -23,21 +23,21 @@ impl Parts {
         Parts { kind, ..Parts::default() }
     }
 
-    /// With a field more.
+    /// Adds a field.
     #[must_use]
     pub fn field(mut self, value: impl fmt::Display) -> Parts {
         self.fields.push(value.to_string());
         self
     }
 
-    /// With a pair more.
+    /// Adds a pair.
     #[must_use]
     pub fn pair(mut self, key: &'static str, value: impl Into<Value>) -> Parts {
         self.pairs.push((key, value.into()));
         self
     }
 
-    /// With a pair more, if there is a value.
+    /// Adds a pair, if there is a value.
     #[must_use]
     pub fn maybe(self, key: &'static str, value: Option<impl Into<Value>>) -> Parts {
         match value {

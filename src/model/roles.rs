@@ -34,7 +34,7 @@ impl Role {
 /// The rules for accounts on a server that has them.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    /// Only who has an account comes in.
+    /// Whether the server is private: only users with an account come in.
     pub private: bool,
     /// Passwords are taken from connections that others can read.
     pub plain_passwords: bool,

@@ -1,4 +1,4 @@
-//! The rows of a block, of which each writes its line and its sentence.
+//! The rows of a block: each gives its line for programs and its sentence for people.
 
 use std::any::Any;
 use std::fmt;

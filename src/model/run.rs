@@ -1,11 +1,11 @@
-//! Events that go out together: rendered once for all who get the same.
+//! Runs: events that go out together, rendered once for all clients that get the same.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use crate::model::event::{Envelope, Wire};
 
-/// Events that go out together, in order. All who get the same share it, and the bytes it comes to.
+/// Events that go out together, in order. All clients that get the same share it, and its bytes.
 #[derive(Clone, Default)]
 pub struct Run(Arc<Events>);
 
@@ -19,7 +19,7 @@ struct Events {
 }
 
 impl Run {
-    /// A run that many get. What is in it means the same to each of them.
+    /// A run for many clients. What is in it means the same to each of them.
     pub fn shared(envelopes: Vec<Arc<Envelope>>) -> Run {
         Run::make(envelopes, true)
     }
@@ -34,8 +34,8 @@ impl Run {
         self.0.cost
     }
 
-    /// The bytes of all of it on a wire, made by the first who asks; `None` if it is for one client alone, who may be
-    /// told something in it that changes how the rest looks.
+    /// The bytes of all its events in one form, made by the first caller; `None` if it is for one client alone, since
+    /// an event in it may change how that client is shown the rest.
     pub fn on(&self, wire: Wire, render: impl Fn(&Envelope) -> Vec<u8>) -> Option<&[u8]> {
         let all = || self.iter().flat_map(|envelope| envelope.on(wire, &render)).copied().collect();
         match (self.0.is_shared, &**self) {
@@ -46,7 +46,7 @@ impl Run {
     }
 }
 
-/// What one client alone gets.
+/// A run for one client alone.
 impl From<Vec<Arc<Envelope>>> for Run {
     fn from(envelopes: Vec<Arc<Envelope>>) -> Run {
         Run::make(envelopes, false)

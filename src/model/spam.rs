@@ -1,11 +1,11 @@
-//! Why a client is too fast, and how that is said. No state, no time: those are in [`limit`](crate::chat::limit).
+//! The reasons why a client is too fast, and their words. The limits themselves are in [`limit`](crate::chat::limit).
 
 use std::time::Duration;
 
 use crate::model::code::Code;
 use crate::model::refusal::Refusal;
 
-/// So many lines of a paste count as one line for the pace and for the limit of lines in a minute.
+/// How many lines of a paste count as one line for the pace and for the limit of lines in a minute.
 pub const PASTE_UNIT: usize = 10;
 
 /// What made a limit say no.
@@ -36,7 +36,7 @@ pub enum Spam {
     Registrations,
 }
 
-/// Something is done too fast. It may be tried again after so many seconds.
+/// The refusal of what is done too fast: it may be tried again after `retry` seconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TooFast {
     /// Seconds until then.

@@ -14,11 +14,11 @@ pub struct Verb {
     pub name: &'static str,
     /// What a user types behind a slash; the first is shown in the help.
     pub slashes: &'static [&'static str],
-    /// How it is written.
+    /// How a line with it is written: `/kick [#room|*] <name> [why]`.
     pub usage: &'static str,
     /// What it does, in one line.
     pub help: &'static str,
-    /// Whether it is heard before sign-on.
+    /// Whether a client without a name may use it.
     pub early: bool,
     /// Whether other users hear it, so that the spam window counts it.
     pub loud: bool,
@@ -59,8 +59,8 @@ pub enum Unfit {
     SecretMissing,
 }
 
-/// A row that is heard after sign-on, by its sender alone, on every server and at every door, and is answered in one line. What is
-/// different is said behind it: `verb(…).loud().long()`.
+/// A row for a command that needs a name, is seen by its sender alone, exists on every server and at every door, and is
+/// answered in one line. What is different is said behind it: `verb(…).loud().long()`.
 pub const fn verb(
     name: &'static str,
     slashes: &'static [&'static str],

@@ -1,4 +1,4 @@
-//! The forms that an event can have on a wire.
+//! The forms in which an event can be written: the protocol, the views for people, frames.
 
 /// The forms that bytes can have. An event is rendered at most once for each, however many hear it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

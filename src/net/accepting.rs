@@ -1,11 +1,11 @@
-//! Taking connections, and what is done with each, however often the system says no.
+//! The accept loop: it takes connections until the server stops, and waits a while after each failure.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// What is waited after a failure, at first and at most.
+/// The first pause after a failure, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -21,7 +21,7 @@ impl Default for Pause {
 }
 
 impl Pause {
-    /// How long to wait after the failure that was.
+    /// How long to wait after one more failure.
     pub fn after_failure(&mut self) -> Duration {
         let pause = self.0;
         self.0 = (pause * 2).min(LONGEST_PAUSE);

@@ -18,7 +18,7 @@ impl Bucket {
         Bucket { burst: f64::from(burst), per_second, tokens: f64::from(burst), at: now }
     }
 
-    /// Another burst and rate from now on. Who has waited for a token has it still.
+    /// Another burst and rate from now on. Tokens that are there stay.
     pub fn set(&mut self, burst: u32, per_second: f64) {
         (self.burst, self.per_second) = (f64::from(burst), per_second);
     }
@@ -28,7 +28,7 @@ impl Bucket {
         self.take_many(1, now)
     }
 
-    /// The same for something that costs as much as so many lines.
+    /// The same for what costs as much as `tokens` lines.
     pub fn take_many(&mut self, tokens: u32, now: Moment) -> Duration {
         if self.is_off() {
             return Duration::ZERO;
@@ -61,7 +61,7 @@ impl Bucket {
         self.tokens += f64::from(tokens);
     }
 
-    /// Whether nothing of it is missing any more.
+    /// Whether it is full.
     pub(crate) fn is_full_at(&self, now: Moment) -> bool {
         self.is_off() || self.tokens_at(now) >= self.burst
     }

@@ -1,4 +1,4 @@
-//! Which connections are open: the permits for new ones, and every socket, for the last resort at shutdown.
+//! The open connections: permits for new ones, and the sockets, to be cut at shutdown if they do not end by themselves.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Shutdown, TcpStream};
@@ -51,20 +51,20 @@ pub struct Permit {
 }
 
 impl Connections {
-    /// At most so many in all, and from one address. 0 switches a limit off.
+    /// At most `max` in all, and `max_per_address` from one neighbourhood of addresses. 0 switches a limit off.
     pub(crate) fn new(max: usize, max_per_address: usize) -> Arc<Connections> {
         let open = Open { max, max_per_address, taken: 0, sockets: HashMap::new(), per_address: HashMap::new() };
         Arc::new(Connections { open: Mutex::new(open), closed: Condvar::new() })
     }
 
-    /// Changes the limits for new clients. Connected clients stay, though there may be more than so many.
+    /// Changes the limits for new clients. Connected clients stay, even if there are more than the limits allow.
     pub(crate) fn set_limits(&self, max: usize, max_per_address: usize) {
         let mut open = self.lock();
         (open.max, open.max_per_address) = (max, max_per_address);
     }
 
-    /// Lets a client in, if there is a place for it. The `socket` is cut when the server stops and it does not end by itself;
-    /// a door that sees to the end of its clients itself gives none.
+    /// Gives a client a place, if there is one. The `socket` is cut if it has not ended by itself in time when the
+    /// server stops; a door that ends its clients itself gives none.
     pub(crate) fn admit(
         self: &Arc<Connections>,
         id: ClientId,
@@ -125,7 +125,7 @@ impl Connections {
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
-        // Two maps and some numbers: nothing in here can panic half-way.
+        // Nothing behind this lock, two maps and some numbers, can be left half changed by a panic.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,5 @@
-//! What one client's bytes come to: requests for the router, and when to read on. No socket, no thread, no sleep.
+//! The reading side of one client: makes requests of its bytes, and says when to read on. No socket, no thread, no
+//! sleep.
 //!
 //! Every transport reads its clients by this, so that lines, limits and waits are the same on all of them. It never does
 //! anything itself: [`Intake::next`] says what its transport has to do next, and the transport does it in its own way.
@@ -24,7 +25,7 @@ use crate::protocol::telnet::{Input, Splitter};
 
 /// The most requests in one message to the router.
 const REQUESTS: usize = 32;
-/// Before sign-on a client may send this much.
+/// The most bytes that a client may send before sign-on without a look at whether it has a name by now.
 const EARLY_BYTES: usize = 4_096;
 /// How long before the idle limit the warning comes.
 const IDLE_WARNING: Duration = Duration::from_secs(60);
@@ -38,10 +39,10 @@ pub enum Next {
     Answer([u8; 3]),
     /// Come back at this time, and read nothing before: lines come faster than the pace, and TCP holds the peer back.
     Pause(Instant),
-    /// Come back when so many of its tickets are free: the client does not read what it is answered.
+    /// Come back when that many of its tickets are free: the client does not read its answers.
     Tickets(usize),
-    /// Read more, and come back with it, or at this time without ([`Intake::end`] if the peer will send nothing more).
-    /// `None` is for ever.
+    /// Read more, and come back with it, or without it at this time ([`Intake::end`] if the peer will send nothing
+    /// more). `None` is for ever.
     Read(Option<Instant>),
     /// Nothing is to be read any more; the router has to be told why, if it does not know.
     Leave(Leave),
@@ -57,63 +58,63 @@ pub struct Intake<D> {
     splitter: Splitter,
     credits: Credits,
     bucket: Bucket,
-    /// What the client was told when it came.
+    /// The most bytes of a line, as the client was told when it came.
     max_line: usize,
     clock: Clock,
-    /// For the router, as soon as there are enough of them or the bytes are used up.
+    /// Requests for the router, sent as soon as there are enough of them or the bytes are used up.
     requests: Vec<Request>,
     /// What the last line means, until the pace lets it pass.
     held: Option<Held>,
-    /// Bytes since the last time that all were used up, and those before there was a name.
+    /// Bytes since the last time that all were used up, and bytes from before the client had a name.
     new_bytes: usize,
     early: usize,
     ending: Ending,
-    // What is owed, in this order.
+    // What has to be done before the next line is read, in this order.
     handing_over: bool,
     warning: Option<Warning>,
     pause: Option<Instant>,
     question: Option<Question>,
     leaving: Option<Leave>,
-    /// Whether the sender knows that it is faster than its pace.
+    /// Whether the client was told that it is faster than its pace.
     slowed: bool,
-    /// Ctrl-C came, and its sender has not been told yet what that does.
+    /// Set after Ctrl-C, until the client is told what that does.
     interrupted: Option<Warning>,
 }
 
 /// What a line means for the intake.
 enum Held {
     Nothing,
-    /// The client does not let lines be edited here.
+    /// The client's telnet does not let the server edit its lines.
     Declined,
     Request(Request),
     Interrupt,
     Leave(Leave),
 }
 
-/// What only the router knows, and is asked when it has heard all that came before. Until then nothing more is looked at.
+/// A question that only the router can answer, after it has handled all that came before. Until then no line is read.
 #[derive(Clone, Copy)]
 enum Question {
     /// Whether the client has a name by now, since it has sent much. Before sign-on answers are few, so this is short.
     HasName,
-    /// Whether it was asked for a password: one must not be spoken aloud, and nothing else be taken for one.
+    /// Whether it was asked for a password: a password must not be said aloud, and no other line be taken for one.
     IsPrompted,
     /// Whether a paste may begin: without a name there is none.
     MayPaste,
 }
 
-/// How far the end of a client's bytes has been dealt with.
+/// How much is done of what follows the end of a client's bytes.
 enum Ending {
     /// There may be more.
     No,
-    /// What it had begun is a line.
+    /// The bytes ended; a line that was begun is taken as a line.
     Line,
-    /// What its decoder had begun may be a request.
+    /// That line is done; what the decoder had begun, as a paste, may be a request.
     Rest,
     /// Nothing is left.
     Over,
 }
 
-/// What the patience with a client depends on.
+/// The times that the limits on a client's silence and sign-on count from.
 struct Clock {
     accepted: Instant,
     signed_on: bool,
@@ -226,7 +227,7 @@ impl<D: Decoder> Intake<D> {
                 Some(Input::Answer(bytes)) => return Next::Answer(bytes),
                 Some(Input::Redraw) => (Held::Request(terminal(Terminal::Clear)), false),
                 Some(Input::Interrupt) if is_secret => {
-                    // Who thinks better of a password presses this, or Enter.
+                    // Ctrl-C or an empty line cancels a password prompt.
                     let decoded = self.decoder.decode(b"");
                     self.show_what_is_typed();
                     (decoded.into(), true)
@@ -312,7 +313,7 @@ impl<D: Decoder> Intake<D> {
         None
     }
 
-    /// The pace holds a line back, and the time for a name goes on.
+    /// What to do while the pace holds a line back: the time for a name goes on.
     fn paused(&mut self, until: Instant, now: Instant) -> Next {
         let limit = self.settings.config().sign_on_secs;
         if self.clock.signed_on || limit.is_zero() {
@@ -325,7 +326,7 @@ impl<D: Decoder> Intake<D> {
         if self.has_signed_on() { Next::Pause(until) } else { Next::Leave(Leave::SignOn) }
     }
 
-    /// The pace has let it pass.
+    /// Takes a line that the pace has let pass.
     fn passed(&mut self, held: Held) {
         match held {
             Held::Nothing => {}
@@ -403,7 +404,7 @@ impl<D: Decoder> Intake<D> {
         (decoded.into(), self.decoder.counts())
     }
 
-    /// Leaves. What was begun is answered before.
+    /// Leaves, after the answers to what was sent before.
     fn quit(&mut self) -> Held {
         if let Decoded::Request(begun) = self.decoder.finish() {
             self.requests.push(begun);
@@ -411,7 +412,7 @@ impl<D: Decoder> Intake<D> {
         Held::Request(Request::of(&QUIT, Ok(Command::Quit(None))))
     }
 
-    /// Goes by the settings in force.
+    /// Takes the settings in force.
     fn refresh(&mut self) {
         if self.settings.refresh() {
             let config = self.settings.config();
@@ -438,7 +439,7 @@ impl<D: Decoder> Intake<D> {
     fn used_up(&mut self, now: Instant) {
         self.handing_over = true;
         self.leaving = self.leaving.take().or_else(|| self.decoder.glance(self.splitter.begun()));
-        // Only now: behind its Ctrl-C telnet asks for a timing mark, and throws away what comes before the answer.
+        // Not earlier: behind its Ctrl-C telnet asks for a timing mark, and throws away what comes before the answer.
         self.warning = self.interrupted.take().or(self.warning);
         self.tell_the_screen();
         // A user whose lines are edited here may pause in the middle of one, as in a line that their own terminal edits.
@@ -518,7 +519,7 @@ impl From<Decoded> for Held {
 /// Whether more was sent in one piece with the line that asked for a password. Its sender has not waited for what the
 /// server says, so it is taken for the password also where there is none to be given, rather than be spoken aloud.
 pub(crate) fn is_ahead(bytes: &[u8]) -> bool {
-    // The rest of a line end is nothing.
+    // The rest of a line end does not count.
     !matches!(bytes, b"" | b"\n" | b"\0")
 }
 
@@ -589,7 +590,7 @@ mod tests {
         handle: ServerHandle,
         now: Now,
         began: Instant,
-        /// Kept, for a client whose sender is dropped is let go.
+        /// Kept, since a client whose sender is dropped is disconnected.
         senders: Vec<crate::net::queue::QueueSender>,
     }
 

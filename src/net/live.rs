@@ -1,5 +1,5 @@
-//! Settings that may change while the server runs. A thread that needs them all the time follows them: a look at one number says
-//! whether they are still the same, so that no reader takes a lock for each line.
+//! Settings that change while the server runs. A thread that needs them for each line follows them: a look at one
+//! number says whether they are still the same, so that no reader takes a lock for each line.
 
 use std::sync::PoisonError;
 
@@ -14,7 +14,7 @@ pub(crate) struct Live {
     version: AtomicUsize,
 }
 
-/// A copy of the settings that is looked over from time to time.
+/// A copy of the settings that follows those in force.
 pub struct Follower {
     live: Arc<Live>,
     config: Arc<Config>,
@@ -43,7 +43,7 @@ impl Live {
     }
 
     fn lock(&self) -> MutexGuard<'_, Arc<Config>> {
-        // It is only ever replaced as a whole.
+        // It is only replaced as a whole, so what is behind a poisoned lock is good.
         self.config.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,5 @@
-//! What is still to be written to one client, as bytes, and how long that may take. No socket, no thread.
+//! The writing side of one client: makes bytes of its batches, and says how long the peer may take. No socket, no
+//! thread.
 //!
 //! Every transport writes to its clients by this, so that a slow one has the same time on all of them.
 
@@ -20,16 +21,16 @@ pub struct Outgoing<E> {
     encoder: E,
     out: Vec<u8>,
     written: usize,
-    /// Of the queue, what `out` is made of.
+    /// How much of the queue `out` is made of.
     batches: usize,
     bytes: usize,
-    /// Kept until their answers are written.
+    /// The tickets of the answers in `out`.
     tickets: Vec<Ticket>,
     /// How long a piece may take; zero is for ever.
     slow: Duration,
-    /// Since when the peer owes us to take the piece.
+    /// Since when the piece waits for the peer.
     began: Option<Instant>,
-    /// Since when the router knows that this client has to go.
+    /// When the router was told that this client has to go.
     told: Option<Instant>,
 }
 
@@ -40,12 +41,12 @@ pub enum Patience {
     Until(Option<Instant>),
     /// Tell the router, which has some last words for it, that it is too slow, and look again.
     TooSlow,
-    /// It had all the time there is.
+    /// Close the connection: the peer has used up its time.
     Over,
 }
 
 impl<E: Encoder> Outgoing<E> {
-    /// Nothing yet. `slow` is how long a peer may take for 64 KiB; zero is for ever.
+    /// A writing side with nothing to write yet. `slow` is how long a peer may take for 64 KiB; zero is for ever.
     pub fn new(encoder: E, slow: Duration) -> Outgoing<E> {
         Outgoing {
             encoder,
@@ -110,7 +111,7 @@ impl<E: Encoder> Outgoing<E> {
     /// back.
     pub fn wrote(&mut self, count: usize, queue: &QueueReceiver) {
         self.written += count;
-        // Only progress to the end of a piece begins a new one: taking nothing is what patience runs out over.
+        // Only the end of a piece begins a new wait: a peer that takes a few bytes at a time gains none.
         if count > 0 && self.written.is_multiple_of(PIECE) {
             self.began = None;
         }
@@ -124,7 +125,7 @@ impl<E: Encoder> Outgoing<E> {
         }
     }
 
-    /// How long to wait for the peer, which has not taken the whole piece. `let_go` is whether the router has let go of
+    /// How long to wait for the peer, which has not taken the whole piece. `let_go` is whether the router has dropped
     /// it already.
     pub fn patience(&mut self, now: Instant, let_go: bool) -> Patience {
         let began = *self.began.get_or_insert(now);

@@ -1,4 +1,4 @@
-//! What a server is put together from, besides its clients and its router: a [`Part`] for each.
+//! The parts of a server besides its clients and its router, such as other doors or a store: a [`Part`] for each.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! How long a client that has to go is read on, so that it sees why.
+//! The end of a connection: how long a client that has to go is still read, so that it can read why.
 //!
 //! A socket that is closed while bytes of its peer are unread, or on their way, resets the connection, and a reset throws the last
 //! words away before the peer has read them (RFC 1122, 4.2.2.13). `printf '...' | nc` sends lines that it did not wait with. So
@@ -73,7 +73,7 @@ impl Parting {
     }
 }
 
-/// There is a client and no thread to write to it: it hears so from the one that would have read it.
+/// Turns away a client for which there is no writer thread, from the thread that would have read it.
 pub(super) fn turn_away(link: &impl Link, id: ClientId) {
     if let Err(error) = link.answer(&bye(Leave::Full)).and_then(|()| link.finish()) {
         log::debug!("{id}: gone before it was turned away: {error}");
@@ -96,7 +96,7 @@ pub fn see_off(link: &impl Link, at_end: bool, is_closed: impl Fn() -> bool) {
             match link.read(&mut buffer) {
                 Ok(0) => return,
                 Ok(count) => parting.heard(count, Instant::now()),
-                // Something has come that is nothing yet.
+                // Something has come that makes no bytes yet, as a part of a TLS record.
                 Err(error) if error.kind() == ErrorKind::Interrupted => parting.heard(0, Instant::now()),
                 Err(error) if is_timeout(&error) => {}
                 Err(_) => return,
@@ -104,7 +104,7 @@ pub fn see_off(link: &impl Link, at_end: bool, is_closed: impl Fn() -> bool) {
         } else {
             thread::sleep(LEAVING_TICK);
         }
-        // Only behind the read: what came while this thread did not get to run counts.
+        // Not before the read: what came while this thread did not get to run counts.
         if parting.is_over(Instant::now()) {
             return;
         }

@@ -1,4 +1,4 @@
-//! What the parts of a server leave with its handle: listeners, what doors find by its type, and figures.
+//! What the parts of a server leave with its handle: listeners to wake, values for doors, and figures.
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,4 @@
-//! What carries the bytes of clients, what they go over, and a connection that is let in.
+//! The traits of an engine, [`Transport`] and [`Link`], and a connection that has a place in the server.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -17,9 +17,10 @@ use crate::sync::Arc;
 /// A blocked write comes back this often to look at the time.
 const WRITE_TICK: Duration = Duration::from_millis(500);
 
-/// What carries the bytes of clients: two threads for each in this package, other ways in crates that build on it.
+/// An engine: it carries the bytes of clients. That of this package has two threads for each, crates beside it have
+/// others.
 pub trait Transport: Sync {
-    /// Takes a connection over and serves it until it is gone; must not wait for it. Threads are started in the scope, or
+    /// Starts to serve a connection until its client is gone, and returns at once. Threads are started in the scope, or
     /// else belong to the transport, which has to join them itself.
     ///
     /// # Errors
@@ -62,13 +63,13 @@ pub trait Link: Send + Sync {
     /// As a socket's.
     fn write(&self, bytes: &[u8]) -> io::Result<usize>;
 
-    /// The reader's own few bytes, past whatever the writer is at.
+    /// Writes a few bytes for the reader, past what the writer is writing.
     ///
     /// # Errors
     /// As a socket's.
     fn answer(&self, bytes: &[u8]) -> io::Result<()>;
 
-    /// Says to the peer that all is written. It is read on.
+    /// Closes the writing side: the peer learns that all is written. It is still read.
     ///
     /// # Errors
     /// As a socket's.
@@ -79,7 +80,7 @@ pub trait Link: Send + Sync {
         let _closed_already = self.socket().shutdown(Shutdown::Both);
     }
 
-    /// Whether nothing on the way can read what goes over it.
+    /// Whether the bytes are encrypted on their way.
     fn is_encrypted(&self) -> bool;
 
     /// The tickets of the client behind this link, for one that shows how many are out.
@@ -112,7 +113,7 @@ impl Link for TcpStream {
     }
 }
 
-/// A connection that was let in. It has its place in the server until this is dropped.
+/// A connection that has a place in the server until this is dropped.
 pub struct Arrival {
     /// The client's number.
     pub id: ClientId,
@@ -123,7 +124,7 @@ pub struct Arrival {
     pub(super) _permit: Permit,
 }
 
-/// Makes a new socket ready for chat, and says where it comes from.
+/// Sets the options of a new socket, and returns the peer's address for the log.
 pub fn prepare(socket: &TcpStream, id: ClientId) -> String {
     let origin = socket.peer_addr().map_or("gone".into(), |peer| peer.to_string());
     // Without this a line waits for the acknowledgement of the one before it, 40 ms and more.

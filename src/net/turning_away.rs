@@ -1,4 +1,4 @@
-//! The last words to those for whom there is no place.
+//! The end of connections for which the server has no place: one thread lets their peers read why.
 //!
 //! A reset must not throw them away before the peer has read them ([`parting`](crate::net::parting)). So what it sends is read, by one
 //! thread for all of them, until it has closed its side, or for [`LONGEST`].
@@ -11,8 +11,8 @@ use crate::net::parting::{LONGEST, MOST_BYTES};
 use crate::sync::Arc;
 use crate::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 
-/// So many are waited for at a time, and so many are on their way here: what the server has in descriptors besides its clients'.
-/// Of those who come beyond that the oldest is closed.
+/// How many sockets are waited for at a time, and how many may be on their way here: the descriptors besides those of
+/// clients. When more come, the oldest is closed.
 const WAITING: usize = 32;
 const COMING: usize = 16;
 /// How often they are looked at.
@@ -22,7 +22,7 @@ const TICK: Duration = Duration::from_millis(10);
 #[derive(Clone)]
 pub(crate) struct Goodbyes(SyncSender<Arc<TcpStream>>);
 
-/// A socket to which all is said.
+/// A socket with its last words written.
 struct Leaving {
     socket: Arc<TcpStream>,
     until: Instant,
@@ -36,7 +36,8 @@ pub(crate) fn goodbyes() -> (Goodbyes, Receiver<Arc<TcpStream>>) {
 }
 
 impl Goodbyes {
-    /// All is said to this one. It does not wait: where too many come at a time, a peer may miss what was said.
+    /// Hands over a socket with its last words written. Does not wait: when too many come at a time, a peer may miss
+    /// them.
     pub(crate) fn close(&self, socket: Arc<TcpStream>) {
         let _closed_already = socket.shutdown(Shutdown::Write);
         let _closes_at_once = self.0.try_send(socket);
@@ -66,7 +67,7 @@ fn taken(socket: Arc<TcpStream>) -> Option<Leaving> {
 }
 
 impl Leaving {
-    /// Reads away what has come. False: it has closed its side, or its time is over.
+    /// Reads away what has come. Returns false if the peer has closed its side, or its time is over.
     fn is_there(&mut self, now: Instant) -> bool {
         let mut buffer = [0; 4096];
         while self.left > 0 && now < self.until {

@@ -1,12 +1,12 @@
-//! The router's end of a queue whose writer has no thread of its own to wait with.
+//! The router's end of a queue for engines whose writers have no thread of their own: it calls a function to wake them.
 
 use crate::chat::outbox::{Batch, Deliver, Undelivered};
 use crate::net::queue::QueueSender;
 
 /// A [`QueueSender`] for a transport whose writer has no thread to wait with: it is woken when something was put in,
-/// and when the router has let go.
+/// and when the router drops its end.
 pub struct WakingSender<W: Fn() + Send> {
-    /// None only while it is dropped, for the writer must find it gone when it is woken.
+    /// `None` only while this is dropped: the writer must find the queue closed when it is woken.
     queue: Option<QueueSender>,
     wake: W,
 }

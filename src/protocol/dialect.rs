@@ -1,4 +1,4 @@
-//! A dialect gives lines a meaning and events their bytes; the line protocol is the first one.
+//! Dialects, which give lines a meaning and events their bytes, and the dialect of the line protocol.
 
 use std::sync::Arc;
 
@@ -25,15 +25,15 @@ mod paste;
 pub use paste::{PASTE_BYTES, PASTE_LINES};
 use paste::{PASTE_LEFT, PASTE_UNFINISHED, Paste};
 
-/// A password was asked for, and its owner has thought better of it.
+/// The refusal of an empty password: the user cancels the question.
 const NEVER_MIND: Refusal = Refusal::fixed(Code::NoText, "Cancelled.");
 
 /// What one line of a client means.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Decoded {
-    /// Nothing yet, or nothing at all.
+    /// No request: the line is empty, or a part of something longer.
     Nothing,
-    /// Something for the router.
+    /// A request for the router.
     Request(Request),
     /// This connection has to end.
     Leave(Leave),

@@ -1,4 +1,4 @@
-//! Bytes to lines: every line end there is, telnet's commands, and the letters that telnet eats.
+//! Bytes to lines: every kind of line end, telnet's commands, and the letters that telnet takes for commands.
 //!
 //! The rules come from watching real clients (PROTOCOL.md section 10, "Telnet"). Nothing is offered unless the user asks
 //! for it (`/telnet on`, a password); what a client asks for is refused at once, because GNU telnet shows nothing more until its `DO TIMING-MARK` has an answer.
@@ -23,8 +23,8 @@ const SGA: u8 = 3;
 const TIMING_MARK: u8 = 6;
 const NAWS: u8 = 31;
 
-/// Asks a client whether lines may be edited here: `WILL ECHO`, `WILL SUPPRESS-GO-AHEAD` (RFC 857, 858; both together are
-/// character mode), `DO NAWS` for the size of its window (RFC 1073).
+/// Asks a client whether the server may edit its lines: `WILL ECHO`, `WILL SUPPRESS-GO-AHEAD` (RFC 857, 858; together
+/// they are character mode), `DO NAWS` for the size of its window (RFC 1073).
 pub const OFFER: [u8; 9] = [IAC, WILL, ECHO, IAC, WILL, SGA, IAC, DO, NAWS];
 /// Gives all of that back.
 pub const WITHDRAW: [u8; 9] = [IAC, WONT, ECHO, IAC, WONT, SGA, IAC, DONT, NAWS];
@@ -36,7 +36,7 @@ pub const SHOW: [u8; 3] = [IAC, WONT, ECHO];
 /// A line may go on this long without an end before the connection is given up.
 pub const ENDLESS: usize = 64 * 1024;
 
-/// What bytes turn out to be.
+/// What a client's bytes mean.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Input<'a> {
     /// One line, without its end.
@@ -51,13 +51,13 @@ pub enum Input<'a> {
     Interrupt,
     /// Ctrl-D on an empty line.
     EndOfTransmission,
-    /// Ctrl-L, where lines are edited here.
+    /// Ctrl-L, where the server edits the lines.
     Redraw,
-    /// The client lets lines be edited here.
+    /// The client lets the server edit its lines.
     Agreed,
     /// The client does not, or not any more.
     Declined,
-    /// The client's window has so many columns and rows.
+    /// The columns and rows of the client's window.
     Size(u16, u16),
 }
 
@@ -84,7 +84,7 @@ enum Editing {
     There,
     /// The client was asked, and has agreed to echo, and to suppress go-ahead.
     Asked { echo: bool, sga: bool },
-    /// We do.
+    /// The server.
     Here(Box<Editor>),
 }
 
@@ -97,7 +97,7 @@ pub struct Splitter {
     state: State,
     after_cr: bool,
     spoke_telnet: bool,
-    /// Which options were refused already, so that a client that insists cannot make us talk for ever.
+    /// Which options were refused already, so that a client that insists cannot make the server answer for ever.
     refused: [[u64; 4]; 2],
     editing: Editing,
     /// The client was told to show nothing of what is typed.
@@ -129,7 +129,7 @@ impl Splitter {
         }
     }
 
-    /// The next thing that is in these bytes; takes what it is made of from their front. `None` when they are used up.
+    /// The next input in these bytes, which are taken from their front. `None` when they are used up.
     pub fn next<'l, 'b: 'l>(&'l mut self, bytes: &mut &'b [u8]) -> Option<Input<'l>> {
         self.forget_the_line_before();
         while let Some(&byte) = bytes.first() {
@@ -172,7 +172,7 @@ impl Splitter {
         }
     }
 
-    /// A line that was handed on stays until the next thing is wanted, for it is only lent.
+    /// Drops the line that was handed on, which is borrowed until the next call.
     fn forget_the_line_before(&mut self) {
         if self.length == 0 {
             self.line.clear();
@@ -189,7 +189,7 @@ impl Splitter {
         if self.is_inside_line() { &self.line } else { &[] }
     }
 
-    /// The client is asked whether lines may be edited here.
+    /// The client was asked whether the server may edit its lines.
     pub fn offer(&mut self) {
         self.editing = Editing::Asked { echo: false, sga: false };
     }
@@ -204,7 +204,7 @@ impl Splitter {
         matches!(self.editing, Editing::There)
     }
 
-    /// Whether lines are edited here.
+    /// Whether the server edits the lines.
     pub fn is_editing(&self) -> bool {
         matches!(self.editing, Editing::Here(_))
     }
@@ -374,7 +374,7 @@ impl Splitter {
     }
 
     fn refuse(&mut self, verb: u8, option: u8) -> Option<Found> {
-        // What we have offered is no question of theirs: an answer to their answer would go on for ever.
+        // This answers an offer of the server. An answer to that would be answered again, for ever.
         match (&mut self.editing, verb, option) {
             (Editing::Asked { echo, sga }, DO, ECHO | SGA) => {
                 *(if option == ECHO { &mut *echo } else { &mut *sga }) = true;
@@ -402,7 +402,8 @@ impl Splitter {
         };
         let bit = 1u64 << (option % 64);
         let seen = &mut self.refused[row][usize::from(option / 64)];
-        // Each option is refused once. A timing mark is a question each time: without an answer the client stays dumb.
+        // Each option is refused once. A timing mark is a question each time: without an answer telnet shows nothing
+        // more.
         if *seen & bit != 0 && option != TIMING_MARK {
             return None;
         }

@@ -10,6 +10,8 @@ use crate::source::rust_files;
 const SLEEPS: &[(&str, usize)] = &[
     // A user types the next line a moment later, which is what the test is about.
     ("tests/it/programs/client.rs", 1),
+    // The mistake itself, as docs/mistakes.md shows it.
+    ("tests/it/mistakes/made.rs", 1),
     // A client is told to come again in so many seconds, and does.
     ("crates/chatd/tests/it/class.rs", 1),
     // The server is killed at a random moment.

@@ -1,4 +1,5 @@
-//! What the threads of a terminal tell each other: events go to the session, and a board shows what the editor has to know of it.
+//! What the threads of a terminal session share: the events that go to the session, and a board with what the editor
+//! needs.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The conversation as one person has it: what to send, what to show, what to make good after a cut.
+//! The conversation of one user: what to send, what to show, and what to repeat after the connection broke.
 //! No socket, no thread, no clock: those are in `session.rs`.
 //!
 //! Here is its state. What is done with it stands in `arriving.rs`, `typing.rs`, `passwords.rs`, `offers.rs`, `hearing.rs` and

@@ -1,4 +1,4 @@
-//! The latest things that the chat spoke of, by name.
+//! A bounded map of the things that the chat named last, by their names.
 
 use std::collections::BTreeMap;
 

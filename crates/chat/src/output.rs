@@ -1,4 +1,4 @@
-//! What goes to the person besides the chat.
+//! What the program prints besides the chat.
 
 use std::io::{self, Write};
 

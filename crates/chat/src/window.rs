@@ -1,4 +1,5 @@
-//! What the two threads of a pipe have to know of each other: how many answers are owed, and whether a password is asked for.
+//! What the two threads of a pipe have to know of each other: how many answers have not come yet, and whether a
+//! password is asked for.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

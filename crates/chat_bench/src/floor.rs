@@ -1,5 +1,6 @@
-//! The floor: the least that a server can do. Lines go to every other socket as they came, one write for each receiver and
-//! turn of the loop, on one thread: no names, no parsing, no history. It is what a chat can hope for.
+//! The floor, the server that does the least a chat server can do: the others are measured against it. Lines go to
+//! every other socket as they came, one write for each receiver and turn of the loop, on one thread: no names, no
+//! parsing, no history.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Read, Write};

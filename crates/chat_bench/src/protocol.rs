@@ -1,4 +1,5 @@
-//! The languages that the load speaks: bytes that came become what they mean, words become bytes to send. No socket here.
+//! The protocols that the load speaks: bytes from a server become their meaning, words become bytes to send. No socket
+//! here.
 
 use memchr::memchr;
 

@@ -1,4 +1,4 @@
-//! What a client of the load understands of what a server sends, in whatever language.
+//! What a client of the load understands of what a server sends, by any of the protocols.
 
 use crate::stamp::Stamp;
 

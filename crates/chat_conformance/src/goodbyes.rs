@@ -1,4 +1,5 @@
-//! The last words: a client that is let go can read why, however much it has sent or still sends. A reset would be an error here.
+//! The last words: a client that is disconnected can read why, however much it has sent or still sends. A reset would
+//! be an error here.
 
 use std::io::{Read, Write};
 use std::thread;

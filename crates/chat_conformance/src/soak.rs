@@ -1,4 +1,5 @@
-//! A minute of bad weather: joins, talk, stalls and kills at random. Who stays has everything, or a `GAP` where not.
+//! A minute of bad weather: joins, talk, stalls and kills at random. A client that stays has every line, or a `GAP`
+//! where one is missing.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;

@@ -1,4 +1,5 @@
-//! What wakes readers at the end: one thread that gives each peer a moment to close its own side first.
+//! Wakes sleeping readers when a connection ends: one thread, which gives each peer a moment to close its own side
+//! first.
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::{self, Sender};

@@ -1,4 +1,4 @@
-//! The way from the router to one socket: straight, or by way of a thread as long as the socket is full.
+//! The way from the router to one socket: by a direct write, or by a thread for as long as the socket is full.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};

@@ -1,4 +1,4 @@
-//! A transport by readiness: one thread waits for all sockets, and a pool of workers does what has come up.
+//! A transport by readiness: one thread waits for all sockets, and a pool of workers serves the clients that are ready.
 //!
 //! It is the hand-made half of what tokio does (compare `chat_tokio`), in four files to be read in this order: the rule
 //! that lets one worker at a time at a client (`turnstile.rs`), the workers, who steal from each other (`workers.rs`), the

@@ -1,4 +1,4 @@
-//! Lets one worker at a time at a connection, and makes sure that no call is missed.
+//! Lets one worker at a time work on a connection, and makes sure that no call to work on it is missed.
 
 #[cfg(not(test))]
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -1,8 +1,8 @@
-//! The pool: a few workers, a queue for each of them and one for all, and the rule that who has nothing to do steals.
+//! The pool: a few workers, a queue for each of them and one for all; an idle worker steals from the others.
 //!
-//! Why not one queue for all? Every worker would stand at its door. Here a worker takes a handful from the common queue into
-//! its own, works through that without meeting another worker, and when it is through, takes from the others what they have not
-//! come to: so none is idle while another has more than it can do at once.
+//! With one queue for all, every worker would wait for its lock. Here a worker takes a handful from the common queue
+//! into its own, works through that without meeting another worker, and when it is through, takes from the others what
+//! they have not come to: so none is idle while another has more than it can do at once.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

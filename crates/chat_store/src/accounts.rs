@@ -1,5 +1,5 @@
-//! Who owns which name, as rows. Passwords, tokens and codes are kept as hashes only. Nothing here knows a thread or a clock: the
-//! time is an argument.
+//! Accounts as rows: the registered names and their owners' secrets. Passwords, tokens and codes are kept as hashes
+//! only. Nothing here knows a thread or a clock: the time is an argument.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;

@@ -1,5 +1,5 @@
-//! The time, for everything that is thrown away by its age. The machine's clock may be years off when it boots, and what is
-//! thrown away does not come back; so one reading of it is never enough.
+//! The time by which old data is deleted. The machine's clock may be years off when it boots, and what is
+//! deleted does not come back; so one reading of it is never enough.
 
 use chat_server::model::now::CONFIRMED_AFTER;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! What the router's thread and the store's threads meet at: what is to be written, what is asked, and what is answered.
+//! The queues between the router's thread and the store's threads: turns to be written, questions, and answers.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,4 @@
-//! What is wrong when nothing can be written, in words for people.
+//! Why nothing can be written to the store, in words for users.
 
 use chat_server::model::text::Text;
 use rusqlite::{Error, ErrorCode};

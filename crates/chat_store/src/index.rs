@@ -1,4 +1,4 @@
-//! What a search looks in. It follows the log whenever the writer has nothing better to do, so that a turn is committed
+//! The index for searches. It follows the log whenever the writer has nothing better to do, so that a turn is committed
 //! without waiting for it; the words of lines that change are taken out, and put in, with the change itself.
 
 use std::borrow::Cow;

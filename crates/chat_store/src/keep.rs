@@ -1,4 +1,4 @@
-//! Turns become rows. Everything in here happens inside a transaction that the caller begins and ends.
+//! Writes turns as rows. Everything in here happens inside a transaction that the caller begins and ends.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What a server needs to go on where the one before it ended.
+//! Reads what a server needs at its start to go on where the one before it ended.
 
 use std::sync::Arc;
 

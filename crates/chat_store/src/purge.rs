@@ -1,4 +1,4 @@
-//! Throwing away: lines past their age or number, and those of rooms that are forgotten; little by little.
+//! Deletes lines past their age or number, and those of rooms that are forgotten, a few at a time.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The threads that read: pages of logs, searches, and what other parts ask.
+//! The threads that read the database: pages of history, searches, and other questions.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,5 +1,5 @@
-//! What an operator does with the data from another process, whether the server runs or not: back it up, look whether it is
-//! sound, take it away.
+//! What an operator does with the data from another process, whether the server runs or not: back it up, check it,
+//! export it.
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};

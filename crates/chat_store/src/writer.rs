@@ -1,4 +1,4 @@
-//! The thread that writes: turns first, then questions, then what can wait.
+//! The thread that writes the database: turns first, then questions, then what can wait.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! How a client comes in: its handshake, with a deadline, and what those are told who speak something else.
+//! The TLS handshake of a client, with a deadline, and the answer to a peer that speaks something else.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};

@@ -1,4 +1,4 @@
-//! What is counted here, and how it is told to Prometheus.
+//! The figures of TLS, and how Prometheus reads them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,4 @@
-//! Locks whose holders cannot panic half-way: maps and numbers, so that a poisoned lock has nothing broken behind it.
+//! Locks around maps and numbers, whose holders cannot panic half-way: what is behind a poisoned one is good.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

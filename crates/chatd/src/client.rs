@@ -1,4 +1,4 @@
-//! How the client is started where this chatd is: it was installed with it, or both are built from the source.
+//! The command that starts the client `chat` on this machine, installed with chatd or built from the source beside it.
 
 /// The words in front of its flags.
 pub(crate) fn command() -> &'static str {

@@ -1,4 +1,4 @@
-//! How the program ends.
+//! The end of the program after a failure: a message, and an exit code.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! What only this machine can tell of settings: whether it can hold so many clients, and whether its lab is for it alone.
+//! The checks of settings that depend on this machine: whether it can hold so many clients, and whether its lab is for
+//! it alone.
 
 use chat_server::config::{ConfigError, Origin};
 use chat_server::features::lab;

@@ -1,4 +1,4 @@
-//! What the tests of the router begin with.
+//! Helpers for the tests of the router: two clients in the lobby, and what each hears.
 
 use crate::model::names::ClientId;
 use crate::testing::{Bare, Stage, matches, quick};

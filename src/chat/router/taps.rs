@@ -1,4 +1,4 @@
-//! The taps: doors that watch what happens in public, and get each turn of it.
+//! Taps: doors that watch what happens in public, and get a batch for each turn.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;

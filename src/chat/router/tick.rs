@@ -1,4 +1,4 @@
-//! What has to be done because time went by, and no client asked for anything.
+//! What is done once a second, without a request of a client.
 
 use crate::chat::hooks::{Hooks, Turn};
 use crate::chat::router::TICK;

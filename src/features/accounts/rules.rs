@@ -33,14 +33,14 @@ fn signed_in_as(name: &Name) -> Refusal {
 }
 
 impl Refusal {
-    /// A password would be readable on its way here.
+    /// The refusal of a password that others could read on its way here.
     pub(crate) const NEEDS_TLS: Refusal = Refusal::fixed(
         Code::NeedsTls,
         "Others could read your password on its way here, so it was not looked at. Come by TLS, or from this machine; if it was your real one, change it.",
     );
 }
 
-/// Carries out the commands of accounts.
+/// Carries out a command of this feature; `None` if it is one of another feature.
 pub(crate) fn carry_out(
     turn: &mut Turn<'_, Features>,
     id: ClientId,
@@ -71,7 +71,7 @@ impl Turn<'_, Features> {
             .ok_or_else(|| Refusal::no_store("accounts"))
     }
 
-    /// Other rules from now on. Where only members may be, who is none has to go.
+    /// Puts another policy into force. If it makes the server private, guests are disconnected.
     pub(crate) fn set_rules(&mut self, policy: Policy) {
         let Ok(accounts) = self.accounts_mut() else { return };
         accounts.policy = policy;
@@ -106,7 +106,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// A name of an account that looks like this one.
+    /// The name of an account that looks like this name.
     pub(crate) fn account_like(&self, name: &Name) -> Option<&Name> {
         self.accounts()?.looks.like(name).next()
     }
@@ -119,13 +119,13 @@ impl Turn<'_, Features> {
         if self.is_for_members(id) { Err(MEMBERS_ONLY) } else { Ok(()) }
     }
 
-    /// Whether only members may be here; who has the operator key needs no account.
+    /// Whether the client needs an account to be here: on a private server, unless it has shown the operator key.
     fn is_for_members(&self, id: ClientId) -> bool {
         let has_key = self.router.features.operators.is_by_key(id);
         !has_key && self.accounts().is_some_and(|accounts| accounts.policy.private)
     }
 
-    /// What a user may do on the whole server: by the operator key, or by their account.
+    /// A client's role on the server: by the operator key, or by its account.
     pub(crate) fn role(&self, id: ClientId) -> Role {
         if self.router.features.operators.is_by_key(id) {
             return Role::Admin;
@@ -133,7 +133,7 @@ impl Turn<'_, Features> {
         self.role_of_account(id)
     }
 
-    /// What a client's account may do.
+    /// The role of the account that a client is signed in to.
     pub(crate) fn role_of_account(&self, id: ClientId) -> Role {
         let Some(name) = self.clients.get(id).filter(|client| client.state.signed_in).and_then(|c| c.name.as_ref())
         else {
@@ -142,7 +142,7 @@ impl Turn<'_, Features> {
         self.accounts().and_then(|accounts| accounts.by_name.get(name)).map_or(Role::Member, |account| account.role)
     }
 
-    /// What the account of that name may do.
+    /// The role of the account of that name.
     pub(crate) fn role_of_name(&self, name: &Name) -> Role {
         self.accounts().and_then(|accounts| accounts.by_name.get(name)).map_or(Role::Member, |account| account.role)
     }

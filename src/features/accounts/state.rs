@@ -28,13 +28,13 @@ pub(crate) struct Accounts {
     wrong_there: Guesses<(Name, IpAddr)>,
     /// Names that were registered without an invitation, by neighbourhood.
     pub(crate) registered: Allowance<IpAddr>,
-    /// What the store looks at.
+    /// The passwords and codes that the store is checking.
     trials: Vec<Trial>,
 }
 
-/// A password that the store looks at.
+/// A password or a code that the store is checking.
 pub(crate) struct Trial {
-    /// The question's.
+    /// The number of the question to the store.
     number: u64,
     name: Name,
     from: Option<IpAddr>,
@@ -49,7 +49,7 @@ enum What {
     Invited,
     /// A password is tried; if it is wrong it counts for its name.
     Guess,
-    /// The same, while the name is guarded: only its owner's addresses are looked at.
+    /// The same, while the name is guarded: only a password from an address of its owner is checked.
     Guarded,
 }
 
@@ -57,7 +57,7 @@ enum What {
 pub(crate) enum Admission {
     /// Yes.
     Now,
-    /// When one of its neighbourhood is answered.
+    /// Not before a question of the same neighbourhood is answered.
     Later,
     /// It is refused.
     Never(Refusal),
@@ -70,19 +70,19 @@ pub enum Then {
     Registered,
     /// A user showed who they are, or did not.
     SignedIn,
-    /// A password is another.
+    /// A password was changed.
     PasswordChanged { name: Name, by: Option<ClientId> },
-    /// All connections of this account are out.
+    /// All connections of this account were signed out.
     SignedOut { name: Name, by: Option<ClientId> },
     /// An account has another role.
     Granted { by: Actor },
-    /// There is a code for one more.
+    /// An invitation code was made.
     Invited { by: Actor },
     /// Nothing.
     Nothing,
 }
 
-/// The most passwords of one neighbourhood that the store looks at at once.
+/// The most passwords of one neighbourhood that the store checks at the same time.
 const AT_ONCE: usize = 2;
 
 impl Accounts {
@@ -93,7 +93,7 @@ impl Accounts {
             by_name: accounts.into_iter().map(|account| (account.name.clone(), account)).collect(),
             looks,
             policy,
-            // So many wrong ones in a minute, and each more doubles the wait.
+            // That many wrong ones in a minute are free, and each further one doubles the wait.
             wrong_from: Guesses::new(3),
             wrong_for: Guesses::new(10),
             wrong_there: Guesses::new(3),
@@ -110,8 +110,8 @@ impl Accounts {
         self.registered.tick(now);
     }
 
-    /// Whether the store may be asked now. Two passwords of a neighbourhood are looked at at once, the others wait: forty people
-    /// behind one address are no attack, and who attacks from one cannot fill the store.
+    /// Whether the store may be asked now. It checks two passwords of a neighbourhood at the same time, and the others
+    /// wait: forty users behind one address are no attack, and an attacker behind one cannot fill the store.
     pub(crate) fn admit(&mut self, number: u64, question: &mut Question, now: Moment) -> Admission {
         let (name, from) = match question {
             Question::Register { name, from, .. }
@@ -143,7 +143,7 @@ impl Accounts {
                 if let Some(retry) = near.and_then(|near| self.wrong_there.wait(&(name.clone(), near), now)) {
                     return guesses(retry);
                 }
-                // Those under way may all be wrong.
+                // The passwords that the store is checking may all be wrong.
                 let ahead = self.at_work(|trial| trial.name == name && trial.what == What::Guess);
                 let is_full = ahead >= self.wrong_for.left(&name) as usize;
                 let wait_for = self.wrong_for.wait(&name, now).or(is_full.then_some(1));
@@ -156,7 +156,8 @@ impl Accounts {
         Admission::Now
     }
 
-    /// The store has looked at a password. What was wrong is counted, and what was registered; nothing else changes a count.
+    /// Takes the store's answer about a password. Wrong ones are counted, and registrations; nothing else changes a
+    /// count.
     pub(crate) fn answered(&mut self, number: u64, answer: &Answer, now: Moment) {
         let Some(place) = self.trials.iter().position(|trial| trial.number == number) else { return };
         let trial = self.trials.swap_remove(place);
@@ -172,7 +173,7 @@ impl Accounts {
                     self.wrong_for.wrong(trial.name, now);
                 }
             }
-            // One that is used or too old counts as a guess, too: the words about it help no guesser on.
+            // A code that is used or too old counts as a guess, too: knowing that it existed helps no guesser.
             Answer::Refused(Refused::BadInvitation | Refused::UsedInvitation | Refused::EndedInvitation) => {
                 wrong(trial.from, format_args!("invitation"));
                 near.into_iter().for_each(|near| self.wrong_from.wrong(near, now));

@@ -114,7 +114,7 @@ pub fn json(line: &Envelope) -> Option<String> {
     Some(out)
 }
 
-/// RFC 8259, section 7. Text of ours holds no control characters, but what comes here may be anything.
+/// RFC 8259, section 7. A `Text` holds no control characters, but what comes here may be anything.
 fn quote(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! The part of a server that keeps what is said.
+//! The part of a server that gives the router a store, and what is in it at the start.
 
 use crate::chat::router::Router;
 use crate::features::archive::store::{Contents, Store};
@@ -7,12 +7,12 @@ use crate::model::now::Now;
 use crate::model::roles::Policy;
 use crate::net::server::{Part, ServerHandle};
 
-/// A store for a server, what is in it, and the rules for accounts: what is in it is there when clients come, and what they say is
-/// kept.
+/// A store for a server, what is in it, and the rules for accounts. What is in it is there when the first client comes,
+/// and what clients say is kept in it.
 pub struct Kept(Option<(Box<dyn Store>, Contents, Policy)>);
 
 impl Kept {
-    /// A store that is open, and what it says is in it.
+    /// A store that is open, and its contents.
     pub fn new(store: Box<dyn Store>, contents: Contents, policy: Policy) -> Kept {
         Kept(Some((store, contents, policy)))
     }

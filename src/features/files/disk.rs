@@ -102,7 +102,7 @@ impl Disk {
         }
     }
 
-    /// The whole files that are there, with their sizes. Halves are removed; what is not ours is not looked at.
+    /// The whole files that are there, with their sizes. Parts of files are removed; files that are no uploads stay.
     pub(super) fn found(&self) -> Vec<(Token, u64)> {
         let entries = match fs::read_dir(&self.dir) {
             Ok(entries) => entries,

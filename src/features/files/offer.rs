@@ -1,4 +1,4 @@
-//! What a user offers to send, to whom, and whose bytes it counts to.
+//! An offer to send a file: by which user, to whom, and whose bytes it counts as.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -44,7 +44,7 @@ const FREE_GUESSES: u32 = 10;
 /// Draws so many new tokens. Fails where there is no random source.
 pub(crate) type Draw = Box<dyn FnMut(usize) -> io::Result<Vec<Token>> + Send>;
 
-/// All that is known of files. Shared by the router and those who move the bytes.
+/// All that is known of files. Shared by the router and the threads that move the bytes.
 pub struct Files {
     pub(super) disk: Disk,
     pub(super) draw: Mutex<Draw>,

@@ -1,4 +1,4 @@
-//! What changes make of the lines of a history: other words, no words, and reactions.
+//! Applies edits and deletions to the lines of a history, and finds the reactions to a line.
 
 use chrono::{DateTime, Utc};
 
@@ -12,12 +12,12 @@ use crate::model::text::Text;
 pub(super) struct Reaction<'a> {
     /// As the first user wrote it.
     pub(super) emoji: &'a Text,
-    /// The changes by which it stands, one for each user.
+    /// The changes that put it there, one for each user.
     pub(super) by: Vec<&'a Change>,
 }
 
-/// The reactions to a line that stand: each emoji as the first user wrote it, and the users who reacted so. The log is the only record
-/// of them, so those to a line that is older than memory are not known.
+/// The reactions to a line that were not taken back, each with the users who reacted so. The history is the only record
+/// of them, so reactions that are older than memory are not known.
 pub(super) fn reactions(history: &History, target: u64) -> Vec<Reaction<'_>> {
     let mut found: Vec<Reaction<'_>> = Vec::new();
     for line in history.oldest_first() {
@@ -47,7 +47,8 @@ pub(super) fn reactions(history: &History, target: u64) -> Vec<Reaction<'_>> {
     found
 }
 
-/// Puts what becomes of a line into its place. What was deleted is nowhere in the history any more.
+/// Puts the edited or deleted form of a line in its place. Deleted words, and those of earlier edits, leave the
+/// history.
 pub(super) fn apply(history: &mut History, old: &Speech, what: &What) {
     let (version, text) = match what {
         What::Edited(text) => (Version::Edited, text.clone()),

@@ -21,7 +21,7 @@ const MAX_REACTIONS: usize = 20;
 /// The most emoji of one user on one line.
 const MAX_REACTIONS_EACH: usize = 5;
 
-/// Carries a command of this feature out; `None` where it is of another one.
+/// Carries out a command of this feature; `None` if it is one of another feature.
 pub(crate) fn carry_out(
     turn: &mut Turn<'_, Features>,
     id: ClientId,
@@ -54,7 +54,7 @@ impl Turn<'_, Features> {
             && self.router.features.archive.is_some()
             && (room.features.first_id..room.history.first_id().unwrap_or(room.last_id() + 1)).contains(&target)
         {
-            // It is older than what lies in memory, so the store is asked for it.
+            // The line is older than what is in memory, so the store is asked for it.
             let (before, after) = (target + 1, Some(target - 1));
             let question = Question::Page { room: name.clone(), before, after, limit: 1, export: false };
             return Ok(Answer::Later(Later::Ask(question, Then::Change { room: name, target, what })));
@@ -64,7 +64,7 @@ impl Turn<'_, Features> {
         self.change_line(id, &old, what)
     }
 
-    /// Does what [`change`](Self::change) was asked for to a line that was found.
+    /// Changes a line that was found, if the client may; see [`change`](Self::change).
     pub(crate) fn change_line(&mut self, id: ClientId, old: &Speech, mut what: What) -> Result<Answer, Refusal> {
         let from = self.name_of(id)?;
         let room = self.speakable(id, &old.room)?;

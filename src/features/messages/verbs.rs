@@ -69,7 +69,8 @@ fn emoji(args: Args) -> Result<Text, Refusal> {
     if is_reaction(&emoji) { Ok(emoji) } else { Err(args.explained(NO_EMOJI).unfit()) }
 }
 
-/// One symbol. A user may take back what the store kept from a version in which a word could be a reaction.
+/// One word, emoji or not: a user may take back a reaction that the store kept from a version in which it could be a
+/// word.
 fn symbol(args: Args) -> Result<Text, Refusal> {
     match args.as_str() {
         "" => Err(args.missing()),

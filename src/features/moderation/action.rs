@@ -1,4 +1,4 @@
-//! What an operator asks for: a moderation action in a room or on the server, or the list of bans and mutes.
+//! The commands of moderation: an action in a room or on the server, and the list of bans and mutes.
 
 use std::time::Duration;
 

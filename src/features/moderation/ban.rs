@@ -53,8 +53,8 @@ pub enum Kind {
     Ban,
 }
 
-/// A ban or a mute, as it is shown and stored. The wall clock's times in it are for people, and for the time between two runs
-/// of the server.
+/// A ban or a mute, as it is shown and stored. Its times are those of the wall clock: they are for people, and for the
+/// next run of the server. While the server runs, `InForce` has the end that counts.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ban {
     /// Which of the two.

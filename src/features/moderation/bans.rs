@@ -36,7 +36,7 @@ impl InForce {
         Box::new(Notice { retry: self.left(now), by: by.clone(), why: why.clone() })
     }
 
-    /// The connections that it holds, whatever they are called.
+    /// The connections that it holds under any name.
     #[cfg(test)]
     pub(crate) fn connections(&self) -> impl Iterator<Item = ClientId> {
         self.connections.iter().copied()
@@ -62,13 +62,14 @@ pub struct Suspect<'a> {
 #[derive(Default, Debug)]
 pub struct Bans(Vec<InForce>);
 
-/// There are as many as there may be.
+/// The error of a list that has [`MAX_BANS`] already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Full;
 
 impl Bans {
-    /// Those that were stored by an earlier run. What is over is left out: by the wall clock, and by the time that is trusted.
-    /// What is over by the clock alone goes on for as long as it takes to confirm that clock, [`CONFIRMED_AFTER`] at most.
+    /// The bans that an earlier run stored. Left out are those that have ended both by the wall clock and by `trusted`,
+    /// the last time that is known to be right. One that has ended by the wall clock alone goes on until that clock is
+    /// confirmed, for [`CONFIRMED_AFTER`] at most.
     pub fn restored(stored: Vec<Ban>, now: Now, trusted: DateTime<Utc>) -> Bans {
         let left = |until: DateTime<Utc>| {
             let of = |time: DateTime<Utc>| (until - time).to_std().ok().filter(|left| !left.is_zero());
@@ -84,8 +85,8 @@ impl Bans {
         Bans(held.collect())
     }
 
-    /// Puts one into force, in the place of one of that kind for the same. `connections` are those that it holds whatever they
-    /// are called.
+    /// Puts a ban into force, in the place of one of the same kind on the same target. It holds the `connections` under
+    /// any name.
     ///
     /// # Errors
     /// There are [`MAX_BANS`] already.
@@ -109,8 +110,8 @@ impl Bans {
         Ok(())
     }
 
-    /// Ends those of that kind for these: the current name of a connection also ends what holds it under an earlier name.
-    /// Returns what it was.
+    /// Ends the bans or mutes of a target, and, if the target is a name, those that hold its `connections` under an
+    /// earlier name. Returns what was ended.
     pub fn lift(&mut self, kind: Kind, target: &Target, connections: &[ClientId]) -> Vec<Ban> {
         self.take(|held| {
             held.ban.kind == kind
@@ -119,7 +120,7 @@ impl Bans {
         })
     }
 
-    /// Takes out what is over.
+    /// Takes out the bans and mutes that are over, and returns them.
     pub fn expire(&mut self, now: Moment) -> Vec<Ban> {
         self.take(|held| held.is_over(now))
     }
@@ -128,7 +129,7 @@ impl Bans {
         self.0.extract_if(.., |held| is_meant(held)).map(|held| held.ban).collect()
     }
 
-    /// A connection is gone; its number will never come again.
+    /// Forgets a connection that is gone; its number will never come again.
     pub fn forget(&mut self, id: ClientId) {
         for held in &mut self.0 {
             held.connections.remove(&id);

@@ -1,4 +1,4 @@
-//! What is told of a moderation action: `KICKED`, `MUTED`, `BANNED` and the others.
+//! The events of moderation, which tell what an action did: `KICKED`, `MUTED`, `BANNED` and the others.
 
 use crate::features::moderation::ban::{Kind, in_words};
 use crate::model::feature::Told;
@@ -6,7 +6,7 @@ use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::parts::Parts;
 use crate::model::text::Text;
 
-/// A moderation action, as those hear of it whom it concerns.
+/// What a moderation action did, as the clients that it concerns are told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Moderated {
     /// What happened.
@@ -17,7 +17,7 @@ pub struct Moderated {
     pub by: Option<Name>,
     /// The target; `None` for all users from an address: no user learns where others are.
     pub target: Option<Name>,
-    /// As whom others know the target. Of mutes and bans it is not said: they are on the name.
+    /// The number by which others know the target; `None` for mutes and bans, which are on the name.
     pub person: Option<ClientId>,
     /// Seconds until it is over; `None` is until it is lifted.
     pub seconds: Option<u64>,
@@ -53,7 +53,7 @@ impl Effect {
         }
     }
 
-    /// The action, as the log and the audit name it; the word for frames; and the kind of the server line.
+    /// Three names of the effect: the action in the log and the audit, the word in frames, the kind of the server line.
     fn names(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Effect::Op => ("op", "op", "OP"),
@@ -131,7 +131,7 @@ impl Told for Moderated {
         }
     }
 
-    /// The lobby is named too.
+    /// Names every room; other events leave the lobby out.
     fn place(&self) -> String {
         self.room.as_ref().map_or_else(String::new, |room| format!("{room}: "))
     }

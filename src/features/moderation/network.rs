@@ -1,4 +1,4 @@
-//! Networks: an address and how many of its first bits count.
+//! Networks, which are the addresses that begin with the same bits: the targets of bans on addresses.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -18,8 +18,8 @@ pub struct Network {
 }
 
 impl Network {
-    /// Reads an address, with or without the number of its bits that count. `None` if it is none, or holds more than one can
-    /// mean: less than 8 bits of IPv4, or 16 of IPv6.
+    /// Reads an address, with or without the number of its bits that count. `None` if it is no address, or if it is
+    /// wider than an operator can mean: less than 8 bits of IPv4, or 16 of IPv6.
     pub fn parse(written: &str) -> Option<Network> {
         let (address, bits) = match written.split_once('/') {
             Some((address, bits)) => (address, Some(bits.parse::<u8>().ok()?)),
@@ -27,7 +27,7 @@ impl Network {
         };
         let address: IpAddr = address.parse().ok()?;
         let (whole, plain) = (width(address), address.to_canonical());
-        // One of IPv4 written as one of IPv6 has 96 bits before those that are meant.
+        // An address of IPv4 that is written in IPv6, as `::ffff:192.0.2.7`, has 96 bits before its own.
         let bits = bits.unwrap_or(whole).checked_sub(whole - width(plain))?;
         let least = if plain.is_ipv4() { 8 } else { 16 };
         (least..=width(plain)).contains(&bits).then(|| Network { address: masked(plain, bits), bits })

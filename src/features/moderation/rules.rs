@@ -47,7 +47,7 @@ impl Router<Features> {
         self.rooms.values_mut().for_each(|room| room.features.bans.forget(id));
     }
 
-    /// When the first of all bans and mutes is over.
+    /// Finds out when the next of all bans and mutes ends.
     fn find_next_lift(&mut self) {
         let all = std::iter::once(&self.features.bans).chain(self.rooms.values().map(|room| &room.features.bans));
         self.features.next_lift = all.filter_map(Bans::next_end).min();
@@ -55,7 +55,7 @@ impl Router<Features> {
 }
 
 impl Turn<'_, Features> {
-    /// Bans or mutes changed, and are to be stored.
+    /// Has the store keep the bans and mutes of a room, or of the server, after a change.
     fn record_bans_of(&mut self, room: Option<&RoomName>) {
         self.router.find_next_lift();
         match room {
@@ -118,8 +118,8 @@ impl Turn<'_, Features> {
         Ok(())
     }
 
-    /// Whether a client may use that account, as far as the whole server goes. Where it is `hidden` which names there are, a ban
-    /// on the name is told only behind the right password.
+    /// Whether the server's bans let a client sign in to that account. Where names are `hidden` from guests, a ban on
+    /// the name is told only after the right password.
     pub(crate) fn may_have_account(&self, name: &Name, from: Option<IpAddr>, hidden: bool) -> Result<(), Refusal> {
         if self.role_of_name(name) >= Role::Op {
             return Ok(());
@@ -130,7 +130,7 @@ impl Turn<'_, Features> {
         Err(held.notice(self.now.mono).banned(is_named.then_some(name)))
     }
 
-    /// What keeps a user from speaking: in a room, or in private.
+    /// Whether no mute keeps a user from speaking in a room, or, without one, in private.
     pub(crate) fn not_muted(&self, id: ClientId, room: Option<&Room>) -> Result<(), Refusal> {
         if self.router.features.bans.is_empty() && room.is_none_or(|room| room.features.bans.is_empty()) {
             return Ok(());
@@ -145,14 +145,15 @@ impl Turn<'_, Features> {
         found.map_or(Ok(()), Err)
     }
 
-    /// What keeps a user from words that all rooms of the user would read: a name, the reason of `/away`, the last words.
+    /// Whether no mute keeps a user from words that all rooms of the user would read: a new name, a reason to be away,
+    /// last words.
     pub(crate) fn not_muted_anywhere(&self, id: ClientId) -> Result<(), Refusal> {
         self.not_muted(id, None)?;
         let rooms = self.clients.get(id).into_iter().flat_map(|client| &client.state.rooms);
         rooms.filter_map(|room| self.router.rooms.get(room)).try_for_each(|room| self.not_muted(id, Some(room)))
     }
 
-    /// A user has another name now: the rooms where that name is banned are left.
+    /// Takes a user with a new name out of the rooms where that name is banned.
     pub(crate) fn leave_rooms_of_bans(&mut self, id: ClientId) {
         let rooms = self.clients.get(id).map_or_else(Vec::new, |client| client.state.rooms.clone());
         for name in rooms {
@@ -163,7 +164,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// `BANS`. Addresses are shown to those who can lift what stands there.
+    /// `BANS`. Addresses are shown to operators that can lift the bans in the list, and to no other client.
     pub(crate) fn bans(&self, id: ClientId, scope: Scope) -> Result<Answer, Refusal> {
         let (room, bans, rules) = match scope {
             Scope::Server => (self.ruled(id, Scope::Server)?, &self.router.features.bans, true),
@@ -199,7 +200,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Lifts what is over.
+    /// Lifts the bans and mutes that are over, and tells so.
     pub(crate) fn lift_what_is_over(&mut self) {
         let now = self.now.mono;
         if self.router.features.next_lift.take_if(|at| *at <= now).is_none() {
@@ -221,7 +222,7 @@ impl Turn<'_, Features> {
                 None => self.tell_those_around(&ban.target.to_string(), None, event),
             }
             if let Some(room) = &room {
-                // It may have been there for its bans alone.
+                // An empty room may have been kept for its bans alone.
                 self.after_leaving(room);
             }
         }

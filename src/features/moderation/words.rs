@@ -1,4 +1,4 @@
-//! What an operator is answered who mutes, bans, sends away or makes an operator.
+//! The answers to an operator that mutes, bans, kicks, or makes another operator.
 
 use crate::features::moderation::ban::in_words;
 use crate::features::moderation::moderated::{Effect, Moderated};

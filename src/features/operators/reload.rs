@@ -1,4 +1,4 @@
-//! `REHASH`: an operator wants the settings read again. The router reads no files, so the program does it, on a
+//! `REHASH` reads the settings again for an operator. The router reads no files, so the program does it, on a
 //! thread of its own, and says what has changed.
 
 use crate::chat::router::Router;

@@ -1,4 +1,4 @@
-//! That a user is typing, as the members of a room read it.
+//! The event that a user is typing, as the members of a room read it.
 
 use crate::model::feature::Told;
 use crate::model::names::{ClientId, Name, RoomName};

@@ -1,4 +1,4 @@
-//! What the limits of new rooms go by.
+//! The limits on new rooms: the settings, and who opened which room.
 
 use crate::config::Config;
 use crate::model::address::Neighbourhood;

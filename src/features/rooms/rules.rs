@@ -19,7 +19,7 @@ mod opening;
 /// The most connections that are invited to one room.
 const MAX_INVITED: usize = 200;
 
-/// Carries a command of this feature out; `None` where it is of another one.
+/// Carries out a command of this feature; `None` if it is one of another feature.
 pub(crate) fn carry_out(
     turn: &mut Turn<'_, Features>,
     id: ClientId,

@@ -1,4 +1,4 @@
-//! What the operators of a room decide of it, and who they are.
+//! The settings of a room: its operators, and what they decide about it.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The connection comes and goes: signing on, the rooms entered again, the own name taken back.
+//! A new connection: signs on, enters the rooms again, and takes the user's name back.
 
 use super::room::Room;
 use super::speech::Speech;

@@ -1,4 +1,4 @@
-//! What was missed in a room: asked for, put in its place, and shown once.
+//! Lines of a room that were missed: asks for them, puts them in their place, and shows them once.
 
 use super::room::{Fill, is_same};
 use super::speech::Speech;

@@ -1,4 +1,4 @@
-//! Files as words: `/send` and `/get`, and the files that the chat spoke of.
+//! The commands `/send` and `/get`, and the files that the chat named.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What was said and may have to be said again: it is owed until the server has it.
+//! Lines that the user has said and the server has not confirmed: they are sent again after a new connection.
 
 use crate::line::Line;
 

@@ -1,4 +1,4 @@
-//! From where a call comes, and whether others can read it on its way: straight, or by proxies that are known.
+//! The address that a call comes from, directly or by known proxies, and whether others can read it on its way.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

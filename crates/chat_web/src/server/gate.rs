@@ -1,4 +1,5 @@
-//! What is asked of every call before anything else: whether it means this server, who it is from, and whose page it comes from.
+//! The checks of every call before anything else: whether it means this server, who it is from, and whose page it comes
+//! from.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

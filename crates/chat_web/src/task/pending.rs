@@ -1,4 +1,4 @@
-//! What a session's task waits for.
+//! The answers that a session's task waits for.
 
 use std::collections::BTreeMap;
 

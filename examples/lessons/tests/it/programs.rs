@@ -4,11 +4,13 @@ use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chat_conformance::play::play;
 use chat_conformance::program::{Program, ended, is_here, tied};
@@ -16,6 +18,8 @@ use chat_server::testing::{DEADLINE, Stage, TestClient};
 
 /// The most lines of output that wait to be looked at. A program that shows more waits.
 const LINES: usize = 64;
+/// How long a line is waited for that need not come. After it the program's threads are looked at.
+const SILENCE: Duration = Duration::from_secs(2);
 /// What the memory tests send: far more than the system keeps for a client that does not read, which is 3 MiB here.
 const SENT: usize = 12 << 20;
 /// The line without an end. Nothing of it stays with the system, for the server does read it.
@@ -54,11 +58,18 @@ impl Lines {
     }
 
     /// The next line; `None` at the end of its output.
+    #[track_caller]
     pub(crate) fn line(&mut self) -> Option<String> {
-        match self.lines.as_ref().map(|lines| lines.recv_timeout(DEADLINE)) {
+        self.line_within(DEADLINE)
+    }
+
+    /// The same with another deadline.
+    #[track_caller]
+    pub(crate) fn line_within(&mut self, deadline: Duration) -> Option<String> {
+        match self.lines.as_ref().map(|lines| lines.recv_timeout(deadline)) {
             Some(Ok(line)) => Some(line),
             Some(Err(RecvTimeoutError::Disconnected)) | None => None,
-            Some(Err(RecvTimeoutError::Timeout)) => panic!("nothing came in {DEADLINE:?}"),
+            Some(Err(RecvTimeoutError::Timeout)) => panic!("nothing came in {deadline:?}"),
         }
     }
 }
@@ -80,7 +91,7 @@ enum Seat {
 }
 
 /// A lesson's program as a stage. A player called `console` types into the program itself.
-pub(crate) struct Lesson {
+pub(crate) struct Lesson<'a> {
     program: Lines,
     /// What the program has printed and the transcript has not asked for.
     printed: VecDeque<String>,
@@ -92,15 +103,17 @@ pub(crate) struct Lesson {
     /// The answers to what the player sends to see whether another player was heard. The first lessons have no such command, so
     /// their transcripts are written so that each line is heard before the next is sent.
     pongs: HashMap<String, VecDeque<String>>,
+    /// Where a line may well not come: whether the program was at work when its silence had lasted long enough.
+    was_busy: Option<&'a AtomicBool>,
 }
 
-impl Lesson {
-    fn start(lesson: &str) -> Lesson {
+impl<'a> Lesson<'a> {
+    fn start(lesson: &str) -> Lesson<'a> {
         Lesson::run(&program(lesson), lesson, doors(lesson))
     }
 
     /// Starts a program of this lesson that listens at so many doors.
-    pub(crate) fn run(program: &Path, lesson: &str, doors: usize) -> Lesson {
+    pub(crate) fn run(program: &Path, lesson: &str, doors: usize) -> Lesson<'a> {
         let addresses: &[&str] = match lesson {
             "18_operation" => &["--addr=127.0.0.1:0", "--irc=127.0.0.1:0"],
             _ => &["127.0.0.1:0"; 3][..doors],
@@ -111,13 +124,32 @@ impl Lesson {
         let doors: Vec<SocketAddr> =
             printed.iter().map(|line| addr(line).unwrap_or_else(|| panic!("it printed {line:?}"))).collect();
         assert!(!doors.is_empty(), "the program ended before it listened");
-        Lesson { program, printed, doors, netcat: &[], seats: HashMap::new(), pongs: HashMap::new() }
+        Lesson { program, printed, doors, netcat: &[], seats: HashMap::new(), pongs: HashMap::new(), was_busy: None }
+    }
+
+    /// A line is waited for briefly, and `was_busy` says whether it might have come later.
+    pub(crate) fn that_may_be_silent(self, was_busy: &'a AtomicBool) -> Lesson<'a> {
+        Lesson { was_busy: Some(was_busy), ..self }
+    }
+
+    /// Whether a thread of the program runs or could. Where that cannot be known, it does.
+    fn is_busy(&self) -> bool {
+        let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.program.child.id())) else { return true };
+        let sleeps = |stat: String| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'));
+        let mut stats = threads.flatten().map(|thread| fs::read_to_string(thread.path().join("stat")));
+        !stats.all(|stat| stat.is_ok_and(sleeps))
     }
 
     fn connect_to(&mut self, who: &str, door: usize) {
         let addr = self.doors[door];
         let seat = match self.netcat {
-            [] => Seat::Socket(TestClient::connect(addr)),
+            [] => {
+                let client = TestClient::connect(addr);
+                if self.was_busy.is_some() {
+                    client.stream().set_read_timeout(Some(SILENCE)).expect("a timeout");
+                }
+                Seat::Socket(client)
+            }
             [netcat, flags @ ..] => {
                 let mut command = tied(netcat);
                 Seat::Program(Lines::start(command.args(flags).args([addr.ip().to_string(), addr.port().to_string()])))
@@ -147,7 +179,7 @@ impl Lesson {
     }
 }
 
-impl Stage for Lesson {
+impl Stage for Lesson<'_> {
     fn connect(&mut self, who: &str) {
         if who != "console" {
             self.connect_to(who, 0);
@@ -177,7 +209,13 @@ impl Stage for Lesson {
             return Some(pong);
         }
         match self.seats.get_mut(who) {
-            Some(Seat::Socket(client)) => client.line(),
+            Some(Seat::Socket(client)) => match catch_unwind(AssertUnwindSafe(|| client.line())) {
+                Ok(line) => line,
+                Err(silence) => {
+                    self.was_busy.inspect(|was_busy| was_busy.store(self.is_busy(), Ordering::Relaxed));
+                    resume_unwind(silence)
+                }
+            },
             Some(Seat::Program(program)) => program.line(),
             None => self.printed.pop_front().or_else(|| self.program.line()),
         }

@@ -7,9 +7,11 @@
 //! | `.error` | what the compiler says of it: the exercise is to read that |
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use chat_conformance::play::play;
@@ -18,8 +20,8 @@ use crate::programs::{Lesson, doors, program};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/solutions");
 
-/// How many are built at a time.
-const BUILDS: usize = 2;
+/// How many work at a time.
+const AT_A_TIME: usize = 2;
 
 /// One patch, with what is to be seen of it.
 struct Solution {
@@ -34,6 +36,18 @@ enum Shows {
     Chat(String),
     Test(String),
     Error(String),
+}
+
+impl Solution {
+    /// `s05_1_one_thread`: its module, where many are built as one program.
+    fn module(&self) -> String {
+        format!("s{}", self.name.replace('-', "_"))
+    }
+
+    /// The lesson on tokio is built with libraries, and alone.
+    fn needs_tokio(&self) -> bool {
+        self.lesson == "16_tokio"
+    }
 }
 
 /// The lesson whose name begins with this number.
@@ -111,64 +125,118 @@ impl Workshop {
         source
     }
 
-    /// Builds a patched program. Returns where it is, or what the compiler says.
-    fn build(&self, solution: &Solution) -> Result<PathBuf, String> {
-        let source = self.apply(solution);
-        if solution.lesson != "16_tokio" {
-            return self.compile(solution, &source, &[]);
+    /// Builds these programs as one, with a module for each: most of a build's time is spent on what all of them have in common.
+    /// It is the program by whose name it is started.
+    ///
+    /// # Panics
+    /// With what the compiler says, if one of them is not built.
+    fn build_all(&self, name: &str, solutions: &[&Solution], flags: &[&str]) -> PathBuf {
+        let (mut modules, mut arms) = (String::new(), String::new());
+        for solution in solutions {
+            let (source, module) = (self.apply(solution), solution.module());
+            let program = fs::read_to_string(&source).expect("the patched program");
+            let reachable = program.replacen("\nfn main() -> ExitCode {", "\npub fn main() -> ExitCode {", 1);
+            assert_ne!(program, reachable, "{}: no such main", solution.name);
+            fs::write(&source, reachable).expect("a source");
+            modules += &format!("#[path = {source:?}]\nmod {module};\n");
+            arms += &format!("        Some({module:?}) => {module}::main(),\n");
         }
-        // Which one fits is for the compiler to say: other features of tokio may lie there as well.
-        let (deps, tokios) = tokios();
-        let dependency = format!("dependency={}", deps.display());
-        let mut built = Err("no tokio beside the tests".into());
-        for tokio in tokios {
-            built = self.compile(
-                solution,
-                &source,
-                &["-L", &dependency, "--extern", &format!("tokio={}", tokio.display())],
-            );
-            if built.is_ok() {
-                break;
-            }
-        }
+        let main = format!(
+            "fn main() -> std::process::ExitCode {{\n    let path = std::env::args_os().next().unwrap_or_default();\n    \
+             match std::path::Path::new(&path).file_name().and_then(|name| name.to_str()) {{\n{arms}        \
+             _ => std::process::ExitCode::FAILURE,\n    }}\n}}\n"
+        );
+        let source = self.0.join(name).with_extension("rs");
+        fs::write(&source, modules + &main).expect("a source");
+        let built = self.0.join(name);
+        compile(&source, &built, flags).unwrap_or_else(|said| panic!("{name} is not built:\n{said}"));
         built
     }
 
-    fn compile(&self, solution: &Solution, source: &Path, more: &[&str]) -> Result<PathBuf, String> {
-        let built = self.0.join(&solution.name).join("program");
-        let mut rustc = Command::new("rustc");
-        // Where the toolchain is chosen that this test was built with.
-        rustc.current_dir(env!("CARGO_MANIFEST_DIR")).args(["--edition=2024", "-Cdebuginfo=0"]);
-        rustc.arg("--crate-name=solution").arg("-o").arg(&built).arg(source).args(more);
-        if matches!(solution.shows, Shows::Test(_)) {
-            rustc.arg("--test");
+    /// Builds a patched program that needs tokio.
+    fn build_with_tokio(&self, solution: &Solution) -> PathBuf {
+        let (source, built) = (self.apply(solution), self.0.join(&solution.name).join("program"));
+        // Which one fits is for the compiler to say: other features of tokio may lie there as well.
+        let (deps, tokios) = tokios();
+        let dependency = format!("dependency={}", deps.display());
+        let mut said = String::from("no tokio beside the tests");
+        for tokio in tokios {
+            let tokio = format!("tokio={}", tokio.display());
+            match compile(&source, &built, &["-L", &dependency, "--extern", &tokio]) {
+                Ok(()) => return built,
+                Err(wrong) => said = wrong,
+            }
         }
-        let output = rustc.output().expect("rustc");
-        if output.status.success() { Ok(built) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+        panic!("{} is not built:\n{said}", solution.name);
     }
 
-    fn check(&self, solution: &Solution) {
-        let Solution { name, lesson, shows } = solution;
-        match (shows, self.build(solution)) {
-            (Shows::Chat(text), Ok(program)) => play_it(name, text, lesson, &program),
-            (Shows::Test(lines), Ok(tests)) => {
-                for (test, passes) in lines.lines().map(|line| expected(name, line)) {
-                    let output = Command::new(&tests).args(["--exact", test]).output().expect("tests");
-                    let printed = String::from_utf8_lossy(&output.stdout);
-                    let end =
-                        if passes { "test result: ok. 1 passed" } else { "test result: FAILED. 0 passed; 1 failed" };
-                    assert!(printed.contains(end), "{name}.test: {test}\n{printed}");
-                }
+    /// Plays each transcript with its patched program.
+    fn play_each(&self, chats: &[&Solution]) -> Vec<String> {
+        let together: Vec<&Solution> = chats.iter().filter(|solution| !solution.needs_tokio()).copied().collect();
+        let built = self.build_all("programs", &together, &[]);
+        at_a_time(chats, |solution| {
+            let program = match solution.needs_tokio() {
+                true => self.build_with_tokio(solution),
+                false => self.0.join(solution.module()),
+            };
+            if !program.exists() {
+                symlink(&built, &program).expect("a link");
             }
-            (Shows::Error(words), Err(said)) => {
-                for words in words.lines() {
-                    assert!(said.contains(words), "{name}.error: no {words}\n{said}");
-                }
-            }
-            (Shows::Error(_), Ok(_)) => panic!("{name} is built, and should not be"),
-            (_, Err(said)) => panic!("{name} is not built:\n{said}"),
-        }
+            let Shows::Chat(text) = &solution.shows else { return };
+            play_it(solution, text, &program);
+        })
     }
+
+    /// Runs the tests that are to pass, and those that are to fail.
+    fn test_each(&self, tests: &[&Solution]) -> Vec<String> {
+        let built = self.build_all("tests", tests, &["--test"]);
+        at_a_time(tests, |solution| {
+            let Shows::Test(lines) = &solution.shows else { return };
+            for (test, passes) in lines.lines().map(|line| expected(&solution.name, line)) {
+                let test = format!("{}::{test}", solution.module());
+                let output = Command::new(&built).args(["--exact", &test]).output().expect("tests");
+                let printed = String::from_utf8_lossy(&output.stdout);
+                let end = if passes { "test result: ok. 1 passed" } else { "test result: FAILED. 0 passed; 1 failed" };
+                assert!(printed.contains(end), "{}.test: {test}\n{printed}", solution.name);
+            }
+        })
+    }
+
+    /// Reads what the compiler says of those that are not built. That takes no program.
+    fn read_each(&self, errors: &[&Solution]) -> Vec<String> {
+        at_a_time(errors, |solution| {
+            let Shows::Error(words) = &solution.shows else { return };
+            let built = self.0.join(&solution.name).join("metadata");
+            let said = compile(&self.apply(solution), &built, &["--emit=metadata"]);
+            let said = said.err().unwrap_or_else(|| panic!("{} is built, and should not be", solution.name));
+            for words in words.lines() {
+                assert!(said.contains(words), "{}.error: no {words}\n{said}", solution.name);
+            }
+        })
+    }
+}
+
+/// Runs the compiler, or returns what it says.
+fn compile(source: &Path, built: &Path, flags: &[&str]) -> Result<(), String> {
+    let mut rustc = Command::new("rustc");
+    // Where the toolchain is chosen that this test was built with.
+    rustc.current_dir(env!("CARGO_MANIFEST_DIR")).args(["--edition=2024", "-Cdebuginfo=0", "--crate-name=solution"]);
+    let output = rustc.arg("-o").arg(built).arg(source).args(flags).output().expect("rustc");
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+/// Checks each of them. Returns the names of those that are wrong; what is wrong has been printed.
+fn at_a_time(solutions: &[&Solution], check: impl Fn(&Solution) + Sync) -> Vec<String> {
+    let wrong = |it: &&&Solution| catch_unwind(AssertUnwindSafe(|| check(it))).is_err().then(|| it.name.clone());
+    let wrong = &wrong;
+    thread::scope(|scope| {
+        let work =
+            |first| move || solutions.iter().skip(first).step_by(AT_A_TIME).filter_map(|it| wrong(&it)).collect();
+        let start =
+            |first| thread::Builder::new().name("work".into()).spawn_scoped(scope, work(first)).expect("a thread");
+        let working: Vec<thread::ScopedJoinHandle<Vec<String>>> = (0..AT_A_TIME).map(start).collect();
+        working.into_iter().flat_map(|work| work.join().expect("its panics are caught")).collect()
+    })
 }
 
 impl Drop for Workshop {
@@ -177,38 +245,60 @@ impl Drop for Workshop {
     }
 }
 
-fn play_it(name: &str, text: &str, lesson: &str, program: &Path) {
-    let doors = if text.contains(" connects from json") { 3 } else { doors(lesson) };
-    play(&format!("{name}.chat"), text, |_| Lesson::run(program, lesson, doors));
+/// At how many doors the programs of a transcript listen.
+fn doors_of(text: &str, lesson: &str) -> usize {
+    if text.contains(" connects from json") { 3 } else { doors(lesson) }
+}
+
+fn play_it(Solution { name, lesson, .. }: &Solution, text: &str, program: &Path) {
+    play(&format!("{name}.chat"), text, |_| Lesson::run(program, lesson, doors_of(text, lesson)));
 }
 
 #[test]
 fn every_solution_fits_its_lesson_is_built_and_shows_what_its_exercise_asks_for() {
     let (workshop, solutions) = (&Workshop::open(), &solutions());
-    let wrong = |it: &Solution| catch_unwind(AssertUnwindSafe(|| workshop.check(it))).is_err().then(|| it.name.clone());
-    let wrong: Vec<String> = thread::scope(|scope| {
-        let builds: Vec<_> = (0..BUILDS)
-            .map(|first| move || solutions.iter().skip(first).step_by(BUILDS).filter_map(wrong).collect::<Vec<_>>())
-            .map(|build| thread::Builder::new().name("build".into()).spawn_scoped(scope, build).expect("a thread"))
-            .collect();
-        builds.into_iter().flat_map(|build| build.join().expect("its panics are caught")).collect()
+    let those = |is: fn(&Shows) -> bool| solutions.iter().filter(move |it| is(&it.shows)).collect::<Vec<_>>();
+    let (chats, tests) = (those(|it| matches!(it, Shows::Chat(_))), those(|it| matches!(it, Shows::Test(_))));
+    let errors = those(|it| matches!(it, Shows::Error(_)));
+    let wrong = thread::scope(|scope| {
+        let testing = thread::Builder::new().name("tests".into());
+        let testing = testing.spawn_scoped(scope, || workshop.test_each(&tests)).expect("a thread");
+        let wrong = [workshop.play_each(&chats), workshop.read_each(&errors)].concat();
+        [wrong, testing.join().expect("the tests are built")].concat()
     });
     assert!(wrong.is_empty(), "{wrong:?}: see above");
+}
+
+/// Whether a program plays a transcript to its end. A line that does not come is waited for until each thread of the program waits,
+/// for then none is on its way.
+fn plays(solution: &Solution, text: &str) -> bool {
+    let lesson = &solution.lesson;
+    let was_busy = AtomicBool::new(false);
+    let brief = || {
+        let stage = |_| Lesson::run(&program(lesson), lesson, doors_of(text, lesson)).that_may_be_silent(&was_busy);
+        play(&format!("{}.chat", solution.name), text, stage);
+    };
+    let is_played = catch_unwind(AssertUnwindSafe(brief)).is_ok();
+    if was_busy.load(Ordering::Relaxed) {
+        return catch_unwind(AssertUnwindSafe(|| play_it(solution, text, &program(lesson)))).is_ok();
+    }
+    is_played
 }
 
 /// All at once, for most of them wait for a line that does not come.
 #[test]
 fn no_lesson_shows_what_a_solution_shows() {
+    let solutions = &solutions();
     thread::scope(|scope| {
-        let mut plays = Vec::new();
-        for Solution { name, lesson, shows } in solutions() {
-            let Shows::Chat(text) = shows else { continue };
-            let title = name.clone();
-            let play = move || play_it(&title, &text, &lesson, &program(&lesson));
-            plays.push((name, thread::Builder::new().spawn_scoped(scope, play).expect("a thread")));
+        let mut played = Vec::new();
+        for solution in solutions {
+            let Shows::Chat(text) = &solution.shows else { continue };
+            let play = move || plays(solution, text);
+            played.push((&solution.name, thread::Builder::new().spawn_scoped(scope, play).expect("a thread")));
         }
-        for (name, play) in plays {
-            assert!(play.join().is_err(), "{name}.chat is played by the lesson without the patch as well");
+        for (name, play) in played {
+            let is_played = play.join().expect("its panics are caught");
+            assert!(!is_played, "{name}.chat is played by the lesson without the patch as well");
         }
     });
 }

@@ -1,15 +1,22 @@
 //! A lesson that cannot be started says why in one plain line, with what to do next, and ends.
 
-use std::net::TcpListener;
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Instant;
 
 use chat_conformance::program::{ended, tied};
+use chat_server::testing::{DEADLINE, TestClient};
 
+use crate::folder::Folder;
 use crate::papers::LADDER;
 use crate::programs::{Lines, doors, program};
 
 /// What a thread's stack takes of the address space here: much more than all else of a lesson together.
 const STACK: usize = 256 << 20;
+
+/// The threads of lesson 16.
+const WORKERS: usize = 2;
 
 /// The arguments by which a lesson listens at these addresses.
 fn arguments(lesson: &str, addrs: &[&str]) -> Vec<String> {
@@ -67,12 +74,14 @@ fn with_threads(lesson: &str, threads: usize) -> Command {
     command.args(arguments(lesson, &["127.0.0.1:0"; 2]));
     // Else the allocator takes address space for each thread as well.
     command.env("RUST_MIN_STACK", STACK.to_string()).env("MALLOC_ARENA_MAX", "1");
+    command.env("TOKIO_WORKER_THREADS", WORKERS.to_string());
     command
 }
 
 /// Whichever it is: those that run already are told to end, and so the program does.
 #[test]
 fn a_lesson_that_cannot_start_one_of_its_threads_ends_and_says_so() {
+    let next = "end other programs, or raise a limit that `ulimit -a` shows";
     // The router's thread, and from lesson 10 on one for each door; the pool's two and the one that sweeps; the console's.
     for (lesson, threads) in [
         ("05_router", 1),
@@ -83,13 +92,18 @@ fn a_lesson_that_cannot_start_one_of_its_threads_ends_and_says_so() {
         ("13_table", 3),
         ("14_limits", 3),
         ("15_tests", 3),
+        ("16_tokio", WORKERS),
         ("17_pool", 6),
         ("18_operation", 4),
         ("19_replay", 3),
     ] {
         for started in 0..threads {
             let (code, words) = end(start(&mut with_threads(lesson, started)));
-            let expected = "error: Resource temporarily unavailable (os error 11)";
+            let why = match lesson {
+                "16_tokio" => "OS can't spawn worker thread: Resource temporarily unavailable (os error 11)",
+                _ => "Resource temporarily unavailable (os error 11)",
+            };
+            let expected = format!("error: cannot start a thread: {why}; {next}");
             assert!(words.lines().any(|line| line == expected), "{lesson}, {started} threads: {words}");
             assert_eq!(code, Some(1), "{lesson}, {started} threads: {words}");
         }
@@ -102,4 +116,42 @@ fn a_lesson_that_cannot_start_one_of_its_threads_ends_and_says_so() {
             assert_eq!(ended(&mut whole.child).code(), Some(0), "{lesson}");
         }
     }
+}
+
+/// From the first lesson on: a client whose threads cannot be started is let go, and the log says when there is a place.
+#[test]
+fn a_client_without_a_thread_has_no_place_until_another_leaves() {
+    for (lesson, threads) in [("01_echo", 1), ("02_queue", 2), ("04_registry", 2), ("05_router", 3), ("10_shutdown", 4)]
+    {
+        let log = Folder::new(&format!("{lesson}-no-place"));
+        let file = fs::File::create(log.path("log")).expect("a file");
+        let mut program = Lines::start_with_log(with_threads(lesson, threads).stderr(file));
+        let addr =
+            program.line().and_then(|line| line.strip_prefix("listening on ")?.parse().ok()).expect("an address");
+        let first = TestClient::connect(addr);
+        let mut second = TestClient::connect(addr);
+        assert!(second.rest().is_empty(), "{lesson}: the second is let go");
+        // The connection is closed a moment before the line is written.
+        let (said, began) = (|| fs::read_to_string(log.path("log")).expect("the log"), Instant::now());
+        while !said().ends_with('\n') {
+            assert!(began.elapsed() < DEADLINE, "{lesson} says nothing");
+        }
+        let said = said();
+        let expected = "client 2 has no place: Resource temporarily unavailable (os error 11); \
+                        it can come in when another has left\n";
+        assert_eq!(said, expected, "{lesson}");
+        drop(first);
+        // Its threads end a little later; until then a client is let go as the second was.
+        let began = Instant::now();
+        while !is_served(addr) {
+            assert!(began.elapsed() < DEADLINE, "{lesson}: there is no place");
+        }
+    }
+}
+
+/// Whether a new client is answered.
+fn is_served(addr: SocketAddr) -> bool {
+    let mut client = TestClient::connect(addr);
+    client.send("halo");
+    client.line().is_some()
 }

@@ -1,4 +1,4 @@
-//! What an answer of the store changes in the accounts, and what the client hears that asked.
+//! Answers of the store about accounts: what each changes, and what it tells the client that asked.
 
 use crate::chat::router::Turn;
 use crate::features::accounts::RoleChanged;

@@ -17,7 +17,7 @@ use crate::model::refusal::Refusal;
 use crate::model::roles::{Policy, Role};
 use crate::model::secrets::Secret;
 
-/// The most passwords of one neighbourhood that wait until the store looks at them, and that wait in all.
+/// The most passwords of one neighbourhood that wait for the store, and the most that wait in all.
 const WAITING: usize = 64;
 const WAITING_IN_ALL: usize = 1_024;
 
@@ -76,7 +76,7 @@ impl Turn<'_, Features> {
             Question::SignOut { name, token: None } => Then::SignedOut { name: name.clone(), by: None },
             Question::Grant { .. } => Then::Granted { by: Actor::page(from) },
             Question::Invite { .. } => Then::Invited { by: Actor::page(from) },
-            // What was said is read by `Call::Read`, which looks whether one may.
+            // `Call::Read` reads what was said, and looks whether the user may.
             Question::Page { .. } | Question::Search { .. } | Question::Mentions { .. } => {
                 return Err(Refusal::no_store("history"));
             }
@@ -85,7 +85,7 @@ impl Turn<'_, Features> {
         Ok((question, archive::Then::Account(then)))
     }
 
-    /// Whether so many passwords wait already, of that neighbourhood or in all.
+    /// Whether no further password may wait, of that neighbourhood or in all.
     pub(super) fn is_crowded(&self, from: Option<IpAddr>) -> bool {
         let Some(archive) = &self.router.features.archive else { return false };
         let near = from.map(neighbourhood);
@@ -99,7 +99,8 @@ impl Turn<'_, Features> {
 
     /// Whether a name may be registered, as far as the router knows.
     pub(super) fn may_register(&self, name: &Name, client: Option<ClientId>, policy: Policy) -> Result<(), Refusal> {
-        // Where only members come in, who has no invitation is not told which names there are: the store looks at that first.
+        // On a private server a user without an invitation is not told which names there are: the store checks that
+        // first.
         if !policy.private {
             if let Some(account) = self.accounts().and_then(|accounts| accounts.by_name.get(name)) {
                 return Err(Refused::NameTaken(account.name.clone()).into());

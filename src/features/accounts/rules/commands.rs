@@ -32,7 +32,7 @@ impl Turn<'_, Features> {
         Ok(Answer::Event(Event::Prompt { what, is_hidden }))
     }
 
-    /// `REGISTER`: for who has a name already all of it is the password; else name, password and perhaps a code.
+    /// `REGISTER`: all of it is the password, if the client has a name already; else name, password and perhaps a code.
     pub(super) fn register(&mut self, id: ClientId, words: &Secret) -> Result<Answer, Refusal> {
         const USAGE: &str = "REGISTER:<password> for the name you have, or REGISTER:<name> <password> [code]";
         self.accounts_mut()?;

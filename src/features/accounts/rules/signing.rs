@@ -117,7 +117,8 @@ impl Turn<'_, Features> {
         self.leave_all(id, &Leave::Parted);
         let free = self.free_name(&name);
         self.clients.rename(id, free.clone());
-        // The others stay known by the number of the first, and where this is the first it needs another.
+        // Others know the account's connections by the number of the first one. If this is the first, it needs another
+        // number.
         let person = (self.person(id) == id).then(|| self.router.spare_person());
         if let Some(client) = self.clients.get_mut(id) {
             client.state.person = person;
@@ -128,7 +129,7 @@ impl Turn<'_, Features> {
         Ok(free)
     }
 
-    /// Guests who could be taken for an account that is new get another name, as one does who has its name.
+    /// Gives another name to guests who could be taken for a new account, and to a guest who has its name.
     pub(super) fn rename_those_like(&mut self, account: &Name) {
         let alike: Vec<Name> = self.clients.looks.like(account).cloned().collect();
         for name in alike {
@@ -136,7 +137,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Guests who could be taken for the server, which calls itself another name now, get another name.
+    /// Gives another name to guests who could be taken for the server, whose own name is new.
     pub(crate) fn rename_those_like_the_server(&mut self) {
         let is_reserved = |name: &&Name| reserved(name, &self.router.greeting.name).is_some();
         let names = self.clients.iter().filter_map(|client| client.name.as_ref());

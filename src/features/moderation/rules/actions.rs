@@ -178,8 +178,8 @@ impl Turn<'_, Features> {
         Ok(answer)
     }
 
-    /// Ends the rights of a banned target in a room, and sends out the members on whom a ban is now. `all` are the connections of
-    /// the target's name.
+    /// Ends the rights of a banned target in a room, and takes the members out that a ban holds now. `all` are the
+    /// connections of the target's name.
     fn put_banned_out(&mut self, name: &RoomName, target: &Target, all: &[ClientId], words: Text) {
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         if let Some(who) = target.name() {
