@@ -151,8 +151,10 @@ impl Turn<'_, Features> {
             let report = match message {
                 Message::Feature(sealed) if sealed.peek().is_some_and(is_about_turns) => sealed.open::<Call>(),
                 other => {
-                    if let Message::Requests(id, ..) = &other {
-                        archive.heard.push(*id);
+                    match &other {
+                        Message::Requests(id, ..) => archive.heard.push(*id),
+                        Message::Shutdown => archive.is_ending = true,
+                        _ => {}
                     }
                     self.router.waiting.push_back(other);
                     continue;
@@ -204,6 +206,7 @@ impl Turn<'_, Features> {
 
     /// Hands the store what has changed since it was done last.
     pub(crate) fn commit_turn(&mut self) -> Commit {
+        self.write_last_marks();
         let Some(archive) = &mut self.router.features.archive else { return Commit::Now };
         let rooms = &self.router.rooms;
         let record = Record {
@@ -854,6 +857,7 @@ mod tests {
         house.turn([Message::ClientLeft(ClientId(3), Leave::Lost)]);
         house.kept();
         house.after(ANSWER_WITHIN);
+        house.kept();
         assert_eq!(house.is_refused(5), Some(Refused::Busy.into()));
         for done in 40..42 {
             let number = house.store.given(|given| given.questions[done].0);

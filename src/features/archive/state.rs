@@ -32,6 +32,8 @@ pub(crate) struct Archive {
     pub(crate) mentions: Vec<Mention>,
     /// Clients whose requests wait: what they were shown before is read.
     pub(crate) heard: Vec<ClientId>,
+    /// The server is about to end.
+    pub(crate) is_ending: bool,
     /// The turn that is being kept, and since when. Until it is, no client hears of it.
     pub(crate) pending: Option<(u64, Moment)>,
     /// Why nothing is kept at the moment.
@@ -106,6 +108,7 @@ impl Archive {
             memberships: Vec::new(),
             mentions: Vec::new(),
             heard: Vec::new(),
+            is_ending: false,
             pending: None,
             trouble: None,
             is_lost: false,

@@ -271,10 +271,21 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// A connection ends: what its user has read is written.
+    /// A connection ends: what its user has read is written. At the end of the server it is written already: nothing may be
+    /// committed behind that.
     pub(crate) fn write_marks_of(&mut self, id: ClientId) {
+        if !self.router.open {
+            return;
+        }
         if let Ok(account) = self.account_of(id) {
             self.write_marks(Some(&account));
+        }
+    }
+
+    /// The server ends: all that was read is written with what was said.
+    pub(crate) fn write_last_marks(&mut self) {
+        if self.router.features.archive.as_ref().is_some_and(|archive| archive.is_ending) {
+            self.write_marks(None);
         }
     }
 

@@ -61,8 +61,10 @@ impl Turn<'_, Features> {
         let shown = self.clients.get(id).and_then(|client| client.state.options.history);
         let shown = shown.unwrap_or(self.router.history_on_join) as u64;
         let is_cut = |own: &OwnRoom| shown > 0 && own.unread > shown;
-        rooms.retain(|own| !is_in(&own.room) || own.mentions > 0 || is_cut(own));
-        if !rooms.is_empty() {
+        let is_news = |own: &OwnRoom| if is_in(&own.room) { own.mentions > 0 || is_cut(own) } else { own.is_news() };
+        let has_news = rooms.iter().any(is_news);
+        rooms.retain(|own| !is_in(&own.room) || is_news(own));
+        if has_news {
             self.tell(id, Event::Note { room: None, text: your_rooms(&rooms) });
         }
     }
