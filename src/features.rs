@@ -86,7 +86,7 @@ pub static VERBS: Verbs = Verbs::new(&[
     &presence::verbs::TYPING,
     &kernel::PING,
     &kernel::WHY,
-    &kernel::HELP,
+    &help::HELP,
     &files::verbs::SEND,
     &files::verbs::FILES,
     &kernel::STATS,
@@ -104,6 +104,7 @@ mod calls;
 pub mod dice;
 pub mod figures;
 pub mod files;
+pub mod help;
 pub mod lab;
 pub mod line_editing;
 pub mod membership;
@@ -125,6 +126,7 @@ const COMMANDS: &[CarryOut] = &[
     archive::rules::carry_out,
     dice::carry_out,
     files::rules::carry_out,
+    help::carry_out,
     lab::rules::carry_out,
     line_editing::carry_out,
     membership::rules::carry_out,

@@ -93,7 +93,7 @@ fn reread_for(operators: ReloadRequests, handle: &ServerHandle) {
 /// that is started from now on.
 ///
 /// # Errors
-/// What the system says.
+/// The error of the system.
 #[cfg(unix)]
 fn keep_ignoring() -> Result<(), ctrlc::Error> {
     use std::ops::BitOr;

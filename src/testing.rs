@@ -3,6 +3,7 @@
 
 mod bare;
 mod client;
+mod meant;
 mod memory;
 mod scrape;
 mod server;

@@ -86,7 +86,7 @@ pub struct Turn<'a, F: Hooks> {
     pub(crate) now: Now,
 }
 
-/// What a command answers.
+/// The result of a command, from which its answer is made.
 pub enum Answer<F: Hooks> {
     /// `OK`.
     Done(Done),
@@ -98,7 +98,7 @@ pub enum Answer<F: Hooks> {
     Event(Event),
     /// `OK`, and then what the room shows a client that has come in.
     In(Done, RoomName),
-    /// Goodbye.
+    /// No answer: the client leaves the server.
     Leave(Leave),
     /// A feature has to find this out first. The answer comes later, and the client waits for it.
     Later(F::Later),

@@ -42,11 +42,11 @@ pub enum Message {
     Broadcast(Text),
     /// A whisper between two connections, for doors that know people by number.
     DirectMessage {
-        /// Who speaks.
+        /// The sender.
         from: ClientId,
         /// The recipient.
         to: ClientId,
-        /// The words.
+        /// The text of the whisper.
         content: Text,
     },
     /// Other settings are in force.
@@ -67,11 +67,11 @@ pub struct Client {
     pub sender: Outbox,
     /// The peer's address, for the log only: members never see it.
     pub origin: String,
-    /// By which door it came: `line`, `tls`.
+    /// The door by which it came: `line`, `tls`.
     pub door: &'static str,
     /// Whether the connection is encrypted, which only its door knows.
     pub is_encrypted: bool,
-    /// Where it is and what it wants; changed only by the router.
+    /// The rest of what the router knows of it; only the router changes it.
     pub(crate) state: State,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::model::command::{Choice, Presence};
 use crate::model::now::Moment;
 
-/// What a client chose; nothing is the usual way.
+/// The options of a client; `None` is the default.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) history: Option<usize>,

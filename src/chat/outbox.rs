@@ -65,7 +65,7 @@ pub trait Deliver: Send {
 /// The most events that wait at the router for one client.
 pub const MAX_PENDING: usize = 1_024;
 
-/// What came of a flush.
+/// The result of a flush.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flushed {
     /// All is handed over.

@@ -19,13 +19,13 @@ fn speech(envelope: &Arc<Envelope>) -> Option<&Speech> {
 pub struct Room<R> {
     /// The name, as its first visitor wrote it.
     pub name: RoomName,
-    /// Who is in it.
+    /// The connections that are in it.
     pub members: BTreeSet<ClientId>,
     /// How many of the members are further connections of a user who is in it already; [`people`](Room::people) subtracts them.
     pub further: usize,
-    /// What was said.
+    /// The last lines that were said in it.
     pub history: History,
-    /// What was said in this turn.
+    /// What was said in it in this turn.
     pub news: News,
     /// What features know of it.
     pub features: R,

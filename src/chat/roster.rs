@@ -15,11 +15,11 @@ use crate::model::text::Text;
 pub struct Person {
     /// The number that others know them by: their connection's, or their first one's.
     pub id: ClientId,
-    /// The name the client has then.
+    /// The user's name.
     pub name: Name,
-    /// By which door.
+    /// The door by which the user came.
     pub door: &'static str,
-    /// From where; for operators only.
+    /// The peer's address, which operators alone are shown.
     pub origin: String,
     /// In which rooms, the last one entered last.
     pub rooms: Vec<RoomName>,

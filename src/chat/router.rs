@@ -80,7 +80,7 @@ impl<F: Hooks> Router<F> {
         self.open
     }
 
-    /// Who is connected.
+    /// The connected clients.
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }

@@ -16,11 +16,11 @@ pub enum When {
 /// A setting that is not what it was.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Change {
-    /// Which.
+    /// The name of the setting.
     pub key: &'static str,
     /// The value until now, as the file writes it.
     pub old: String,
-    /// The other one.
+    /// The value from now on.
     pub new: String,
     /// When that holds.
     pub when: When,

@@ -29,7 +29,7 @@ pub enum Task {
 pub struct Loaded {
     /// The settings.
     pub config: Config,
-    /// What to do.
+    /// What the program is to do with the settings.
     pub task: Task,
     origins: Vec<Origin>,
 }

@@ -16,7 +16,7 @@ use crate::model::text::Text;
 /// Called once with the answer to a question, by the router's thread: it must be quick.
 pub type Reply = Box<dyn FnOnce(Answer) + Send>;
 
-/// Where a file has got to.
+/// The place of a file that was sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Placed {
     /// Into a room, as the line of this id.
@@ -34,7 +34,7 @@ pub enum Call {
     Sampled,
     /// A door wants something of the store; the answer is for the door.
     Ask {
-        /// What it wants.
+        /// The question.
         question: Question,
         /// Whether no third party can read what comes from there: passwords are taken from nowhere else.
         is_private: bool,
@@ -61,27 +61,27 @@ pub enum Call {
     },
     /// A door wants to know what a user may do, to offer that and nothing else.
     Rights {
-        /// Whose connection.
+        /// The user's connection.
         client: ClientId,
         /// Where the answer goes.
         reply: Box<dyn FnOnce(Rights) + Send>,
     },
     /// A file is here, whole, and is to become a line.
     Uploaded {
-        /// What it was granted by.
+        /// The token of the offer.
         token: Token,
         /// Where the answer goes.
         reply: Settled,
     },
     /// A file does not come.
     UploadFailed {
-        /// Who offered it.
+        /// The connection that offered it.
         by: ClientId,
-        /// Where it was to go.
+        /// The room or the user it was offered to.
         to: To,
-        /// Its name.
+        /// The name of the file.
         name: Text,
-        /// Why.
+        /// The reason.
         why: FileError,
     },
     /// The store has something to say.
@@ -92,7 +92,7 @@ pub enum Call {
     Operator {
         /// The key that was shown.
         key: Secret,
-        /// From where.
+        /// The address of the call, by which wrong keys are counted.
         from: Option<IpAddr>,
         /// Whether no third party can read what comes from there.
         is_private: bool,
@@ -101,9 +101,9 @@ pub enum Call {
     },
     /// An operator who has shown the key on the dashboard gives an order.
     Order {
-        /// What.
+        /// The order.
         order: Order,
-        /// From where, for the log.
+        /// The address of the call, for the log and the audit.
         from: Option<IpAddr>,
         /// Where the answer goes.
         reply: Reply,
@@ -123,7 +123,7 @@ impl From<Call> for Message {
 pub struct Caller {
     /// The connection of the user, if there is one.
     pub client: Option<ClientId>,
-    /// From where the call comes.
+    /// The address of the call.
     pub address: IpAddr,
 }
 
@@ -151,20 +151,20 @@ pub struct Rights {
     pub rooms: Vec<RoomName>,
 }
 
-/// What an operator at a door may want.
+/// What an operator can order at a door.
 pub enum Order {
     /// Send a line to all users.
     Announce(Text),
-    /// Send a person away, by all their connections.
+    /// Disconnect a user, with all connections.
     Kick {
-        /// As whom others know them.
+        /// The number by which others know the user.
         person: ClientId,
-        /// Why, for them and their rooms.
+        /// The reason, which the user and the user's rooms are told.
         why: Option<Text>,
     },
     /// End a room, with all that was said in it.
     Forget(RoomName),
-    /// Show what was done by power.
+    /// Show the audit: what operators did with their rights.
     Audit {
         /// Only acts with a smaller number.
         before: Option<u64>,

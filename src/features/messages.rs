@@ -17,7 +17,7 @@ pub struct Change {
     pub room: Option<RoomName>,
     /// The line.
     pub line: Line,
-    /// What is done to it.
+    /// The change.
     pub what: What,
 }
 

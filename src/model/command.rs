@@ -20,7 +20,7 @@ pub enum Command {
     },
     /// Speak, in the current room if none is named.
     Say {
-        /// Where; `None` is the current room.
+        /// The room; `None` is the current one.
         room: Option<RoomName>,
         /// The line that this one answers.
         re: Option<Line>,
@@ -91,6 +91,8 @@ impl Command {
 /// What happens on the terminal of a client that is a telnet (PROTOCOL.md section 10, "Telnet").
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Terminal {
+    /// A person types: the client gets the views for people, and a greeting.
+    ByHand,
     /// The client's telnet is asked whether the server may edit its lines.
     Offer,
     /// The telnet has agreed: the server edits its lines from now on.
@@ -125,7 +127,7 @@ pub enum Line {
 /// Which page of a room's history.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct HistoryQuery {
-    /// Where; `None` is the current room.
+    /// The room; `None` is the current one.
     pub room: Option<RoomName>,
     /// Only lines with a smaller id.
     pub before: Option<u64>,
@@ -173,14 +175,14 @@ pub enum View {
 /// How much a user wants to read of joins, leaves and new names.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub enum Presence {
-    /// Nothing.
+    /// Nothing of it.
     Off,
     /// Only in rooms of up to [`BRIEF_ROOM`] people.
     Brief,
     /// Where it is not too much: in rooms of up to [`CROWD`] people.
     #[default]
     Auto,
-    /// Everything.
+    /// All of it.
     Full,
 }
 

@@ -58,7 +58,7 @@ pub enum Done {
     },
     /// The client's name is registered as its own from now on.
     Registered {
-        /// The name the client has then.
+        /// The client's name.
         name: Name,
     },
     /// Not signed in any more.
@@ -101,11 +101,11 @@ pub enum Done {
         id: u64,
         /// The number of the line in its room.
         target: u64,
-        /// Who said it.
+        /// The name of its author.
         author: Name,
-        /// What it said until now.
+        /// Its words until now.
         text: Text,
-        /// What was to be done to it.
+        /// The change that was asked for.
         what: What,
     },
     /// Whispered.
@@ -121,7 +121,7 @@ pub enum Done {
     Topic {
         /// The room it happens in.
         room: RoomName,
-        /// Who set it, and what it is.
+        /// The name of the user who set it, and its text.
         topic: Option<(Name, Text)>,
     },
     /// The modes of a room, as they are now: `+it`.

@@ -35,7 +35,7 @@ pub enum Event {
         verb: &'static str,
         /// The request's tag.
         tag: Option<Tag>,
-        /// What came of it.
+        /// The result.
         done: Done,
     },
     /// A request was refused.
@@ -55,9 +55,9 @@ pub enum Event {
     Changed(Change),
     /// A whisper: words for one user alone.
     Whispered {
-        /// By which connection.
+        /// The number by which others know the user.
         by: ClientId,
-        /// Who spoke.
+        /// The name of the sender.
         from: Name,
         /// The recipient.
         to: Name,
@@ -70,7 +70,7 @@ pub enum Event {
     Joined {
         /// The room it happens in.
         room: RoomName,
-        /// By which connection.
+        /// The number by which others know the user.
         by: ClientId,
         /// The user's name.
         name: Name,
@@ -79,16 +79,16 @@ pub enum Event {
     Left {
         /// The room it happens in.
         room: RoomName,
-        /// By which connection.
+        /// The number by which others know the user.
         by: ClientId,
         /// The user's name.
         name: Name,
-        /// What ended it.
+        /// Why the user left.
         why: Leave,
     },
     /// A user has a new name.
     Renamed {
-        /// By which connection.
+        /// The number by which others know the user.
         by: ClientId,
         /// The name until now.
         old: Name,
@@ -99,16 +99,16 @@ pub enum Event {
     SignedOn {
         /// The number of the client's connection.
         by: ClientId,
-        /// The name the client has then.
+        /// The client's name.
         name: Name,
-        /// By which door.
+        /// The door by which the client came: `line`, `web`.
         door: &'static str,
     },
     /// For taps only: a client that had a name is gone.
     SignedOff {
         /// The number of the client's connection.
         by: ClientId,
-        /// The name the client has then.
+        /// The client's name.
         name: Name,
     },
     /// For taps only: a room is closed, and what was said in it is forgotten.
@@ -125,7 +125,7 @@ pub enum Event {
     Feature(FeatureEvent),
     /// The server has something to say, in one room or to all.
     Note {
-        /// Where; `None` is everywhere.
+        /// The room; `None` is all of them.
         room: Option<RoomName>,
         /// The text, without control characters.
         text: Text,
@@ -197,7 +197,7 @@ pub struct Block {
     pub kind: &'static str,
     /// The room it is about, if it is about one.
     pub room: Option<RoomName>,
-    /// Its rows.
+    /// The rows, in order.
     pub rows: Rows,
     /// The id at which the next page goes on, by `before=` or `after=`; `None` if there is no more.
     pub more: Option<u64>,
@@ -226,7 +226,7 @@ const LINE: usize = 96;
 pub struct Envelope {
     /// When it happened.
     pub at: DateTime<Utc>,
-    /// What happened.
+    /// The event.
     pub event: Event,
     wires: [OnceLock<Box<[u8]>>; Wire::COUNT],
 }

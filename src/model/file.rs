@@ -40,7 +40,7 @@ impl fmt::Display for Token {
 pub struct SharedFile {
     /// How many bytes it has.
     pub bytes: u64,
-    /// What it is fetched by.
+    /// The token with which it is fetched.
     pub token: Token,
 }
 

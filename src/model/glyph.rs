@@ -238,7 +238,7 @@ static INVISIBLE: [(u32, u32); 18] = [
     (0xE0000, 0xE0FFF),
 ];
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 

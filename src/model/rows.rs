@@ -24,7 +24,7 @@ pub struct User {
     pub rooms: Vec<RoomName>,
     /// Seconds since the last line.
     pub idle: u64,
-    /// By which door: `line`, `web`.
+    /// The door by which the user came: `line`, `web`.
     pub door: &'static str,
     /// What they may do, if the name is theirs.
     pub account: Option<Role>,

@@ -13,17 +13,17 @@ pub const PASTE_UNIT: usize = 10;
 pub enum Spam {
     /// More lines in a minute than the limit.
     Lines {
-        /// The limit.
+        /// How many lines are allowed in a minute.
         max: u32,
     },
     /// With a paste there would have been more lines in a minute than the limit. Its author is not muted.
     Paste {
-        /// The limit.
+        /// How many lines are allowed in a minute.
         max: u32,
     },
     /// The same line too often in a minute.
     Repeats {
-        /// The limit.
+        /// How often the same line is allowed in a minute.
         max: u32,
     },
     /// Still muted for what was done before.

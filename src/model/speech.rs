@@ -11,7 +11,7 @@ pub struct Speech {
     pub room: RoomName,
     /// The line's number in that room, always rising.
     pub id: u64,
-    /// The connection that said it: only this one, and no later user of that name, can change it.
+    /// The number by which others know the author: only this user, and no later user of that name, can change the line.
     pub by: ClientId,
     /// The name of the author.
     pub from: Name,
@@ -51,7 +51,7 @@ pub struct Change {
     pub room: RoomName,
     /// The change's own number in that room.
     pub id: u64,
-    /// The connection that changed it.
+    /// The number by which others know the user who changed it.
     pub by: ClientId,
     /// The name of the user who changed it.
     pub from: Name,

@@ -119,7 +119,7 @@ pub fn serve(
 
 /// Tells the router that a client is gone when it is dropped, so however the client's reader ends.
 pub struct Departure<'a> {
-    /// The client.
+    /// The client that this is about.
     pub id: ClientId,
     /// Why it is gone. The reason it is made with is the one for a panic of the reader.
     pub why: Leave,

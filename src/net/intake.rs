@@ -211,6 +211,7 @@ impl<D: Decoder> Intake<D> {
                         self.requests.push(terminal(Terminal::Entered(typed)));
                     }
                     let decoded = self.decoder.decode(line);
+                    self.greet_a_person();
                     if is_editing && !is_secret && may_come_back(&decoded) {
                         self.splitter.remember();
                     }
@@ -373,6 +374,13 @@ impl<D: Decoder> Intake<D> {
         }
     }
 
+    /// Where it has become known that a person types, the router hears of it before the line that told it.
+    fn greet_a_person(&mut self) {
+        if self.decoder.is_by_hand() {
+            self.requests.push(terminal(Terminal::ByHand));
+        }
+    }
+
     /// The next line is a password, if the router agrees.
     fn ask_for_a_password(&mut self) {
         self.splitter.set_secret(true);
@@ -441,6 +449,10 @@ impl<D: Decoder> Intake<D> {
         self.leaving = self.leaving.take().or_else(|| self.decoder.glance(self.splitter.begun()));
         // Not earlier: behind its Ctrl-C telnet asks for a timing mark, and throws away what comes before the answer.
         self.warning = self.interrupted.take().or(self.warning);
+        if self.splitter.spoke_telnet() {
+            self.decoder.is_telnet();
+            self.greet_a_person();
+        }
         self.tell_the_screen();
         // A user whose lines are edited here may pause in the middle of one, as in a line that their own terminal edits.
         if self.splitter.is_inside_line() && !self.splitter.is_editing() {
@@ -532,7 +544,7 @@ fn may_come_back(decoded: &Decoded) -> bool {
 }
 
 /// A request for the client's own terminal.
-fn terminal(what: Terminal) -> Request {
+pub(crate) fn terminal(what: Terminal) -> Request {
     Request { tag: None, verb: None, typed: None, what: Ok(Command::Terminal(what)), early: None }
 }
 

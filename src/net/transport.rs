@@ -117,7 +117,7 @@ impl Link for TcpStream {
 pub struct Arrival {
     /// The client's number.
     pub id: ClientId,
-    /// The connection.
+    /// The socket of the connection.
     pub socket: Arc<TcpStream>,
     /// When it was taken: the sign-on limit counts from there.
     pub accepted: Instant,

@@ -20,8 +20,10 @@ use crate::protocol::render::look::Look;
 use crate::protocol::screen::Screen;
 use crate::protocol::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 
+mod hand;
 mod paste;
 
+use hand::Hand;
 pub use paste::{PASTE_BYTES, PASTE_LINES};
 use paste::{PASTE_LEFT, PASTE_UNFINISHED, Paste};
 
@@ -88,6 +90,14 @@ pub trait Decoder: Send {
     /// still read up to its end, so that none of its lines is taken for anything else.
     fn paste_refused(&mut self, _ahead: bool) {}
 
+    /// The client has shown that it is a telnet.
+    fn is_telnet(&mut self) {}
+
+    /// Whether it became known since the last call that a person types, who gets the views for people.
+    fn is_by_hand(&mut self) -> bool {
+        false
+    }
+
     /// Whether the line just decoded counts as one line for the pace.
     fn counts(&self) -> bool {
         true
@@ -116,6 +126,7 @@ pub struct LineDecoder {
     paste: Option<Begun>,
     /// The command whose password or key the next line is.
     prompt: Option<Incomplete>,
+    hand: Hand,
 }
 
 /// A command that lacks a secret, and the request that it came by.
@@ -168,7 +179,7 @@ impl LineDecoder {
 
     /// The same protocol by another door, such as `tls`.
     pub fn by(door: &'static str, verbs: &'static Verbs) -> LineDecoder {
-        LineDecoder { door, verbs, lines: 0, paste: None, prompt: None }
+        LineDecoder { door, verbs, lines: 0, paste: None, prompt: None, hand: Hand::default() }
     }
 
     /// A password was asked for, and this is it. It is never read as anything else, so that it is not spoken aloud.
@@ -240,6 +251,7 @@ impl Decoder for LineDecoder {
             });
         }
         let Some(mut request) = parse::parse(&text, self.verbs) else { return Decoded::Nothing };
+        self.hand.look(&text, &request);
         refuse_control_characters(&mut request, &is_clean);
         if let Some(asked) = asked_by(&request) {
             self.prompt = Some(asked);
@@ -302,6 +314,14 @@ impl Decoder for LineDecoder {
         }
     }
 
+    fn is_telnet(&mut self) {
+        self.hand.is_telnet();
+    }
+
+    fn is_by_hand(&mut self) -> bool {
+        self.hand.take()
+    }
+
     fn counts(&self) -> bool {
         self.paste.as_ref().is_none_or(|begun| begun.paste.number % PASTE_UNIT == 1)
     }
@@ -324,6 +344,8 @@ impl Encoder for LineEncoder {
                 choices.iter().for_each(|choice| self.look.choose(*choice))
             }
             Event::Hello(greeting) => self.look.set_servers(greeting.zone),
+            // And the greeting for people, which is shown, is the first of their lines.
+            Event::Terminal(Terminal::ByHand) => self.look.is_by_hand = true,
             Event::Terminal(terminal) => return self.terminal(terminal, out),
             _ => {}
         }
@@ -371,6 +393,7 @@ impl LineEncoder {
             Terminal::Offer => return out.extend_from_slice(&OFFER),
             Terminal::Hide => return out.extend_from_slice(&HIDE),
             Terminal::Show => return out.extend_from_slice(&SHOW),
+            Terminal::ByHand => return,
             Terminal::On
             | Terminal::Off
             | Terminal::Size(..)
@@ -392,7 +415,7 @@ impl LineEncoder {
             Terminal::Entered(text) => screen.enter(text, out),
             Terminal::Clear => screen.clear(out),
             Terminal::Full => out.push(0x07),
-            Terminal::Offer | Terminal::Hide | Terminal::Show => {}
+            Terminal::Offer | Terminal::Hide | Terminal::Show | Terminal::ByHand => {}
         }
     }
 }

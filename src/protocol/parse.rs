@@ -136,6 +136,7 @@ fn unknown_verb(verbs: &Verbs, verb: &str) -> Refusal {
 mod tests {
     use super::*;
     use crate::features::VERBS;
+    use crate::features::help::Help;
     use crate::model::names::{Name, RoomName};
 
     fn read(line: &str) -> Option<Request> {
@@ -157,7 +158,7 @@ mod tests {
         assert_eq!(command("MSG:hello"), says("hello"));
         assert_eq!(command("QUIT"), Ok(Command::Quit(None)));
         assert_eq!(command("LIST"), Ok(Command::List(None)));
-        assert_eq!(command("/help"), Ok(Command::Help(None)));
+        assert_eq!(command("/help"), Ok(Command::feature(Help(None))));
         assert_eq!(command("/list"), Ok(Command::List(None)));
         assert_eq!(
             command("/whisper ani psst"),

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::meant::{Meant, by_hand, meaning};
 use super::setup::{DEADLINE, Setup};
 use super::shelf::Shelf;
 use super::stage::Stage;
@@ -14,7 +15,6 @@ use crate::chat::message::{Client, Message};
 use crate::chat::outbox::{Batch, Outbox};
 use crate::chat::registry::Registry;
 use crate::chat::router::Router;
-use crate::chat::ticket::Ticket;
 use crate::config::{Config, SETTINGS};
 use crate::features::Features;
 use crate::features::VERBS;
@@ -25,17 +25,14 @@ use crate::features::lab::{Lab, Snapshot};
 use crate::features::message::Call;
 use crate::features::operators::reload::WAITING;
 use crate::metrics::Metrics;
-use crate::model::command::Command;
-use crate::model::event::{Leave, Warning};
+use crate::model::event::Leave;
 use crate::model::file::Token;
 use crate::model::names::ClientId;
 use crate::model::now::Now;
-use crate::model::request::Request;
 use crate::model::text::Text;
-use crate::model::verbs::QUIT;
 use crate::net::intake::is_ahead;
 use crate::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
-use crate::protocol::telnet::{Input, Splitter};
+use crate::protocol::telnet::Splitter;
 use crate::sync::mpsc;
 
 /// The router alone: no socket, no thread, and a clock that moves only when told.
@@ -212,6 +209,15 @@ impl Bare {
         self.seat(who).shelf.len()
     }
 
+    /// As the intake does it.
+    fn greet_a_person(&mut self, who: &str) {
+        let BareClient { id, decoder, .. } = self.seat(who);
+        let id = *id;
+        if decoder.is_by_hand() {
+            self.turn(vec![by_hand(id)]);
+        }
+    }
+
     fn seat(&mut self, who: &str) -> &mut BareClient {
         self.clients.get_mut(who).unwrap_or_else(|| panic!("{who} has not connected"))
     }
@@ -278,7 +284,9 @@ impl Stage for Bare {
             let BareClient { id, splitter, decoder, .. } = self.seat(who);
             let id = *id;
             let Some(input) = splitter.next(&mut bytes) else { break };
-            if let Some(meant) = meaning(input, decoder, max) {
+            let meant = meaning(input, decoder, max);
+            self.greet_a_person(who);
+            if let Some(meant) = meant {
                 self.turn(vec![meant.message(id)]);
             }
             let is_prompted = self.router.registry().is_prompted(id);
@@ -294,6 +302,11 @@ impl Stage for Bare {
             }
             splitter.set_secret(decoder.is_prompting());
             splitter.set_keeps_empty(decoder.is_pasting());
+        }
+        let BareClient { splitter, decoder, .. } = self.seat(who);
+        if splitter.spoke_telnet() {
+            decoder.is_telnet();
+            self.greet_a_person(who);
         }
         let BareClient { id, splitter, decoder, .. } = self.seat(who);
         if splitter.is_inside_line()
@@ -378,40 +391,5 @@ impl Stage for Bare {
         self.transfers.clear();
         (self.router, self.files, self.reports) = router(&Setup { kept: None, ..self.setup.clone() }, self.now);
         (self.router, self.files, self.reports) = router(&self.setup, self.now);
-    }
-}
-
-/// What an input means to the router, as a connection's reader would put it.
-enum Meant {
-    Request(Request),
-    Leave(Leave),
-    Interrupt(bool),
-}
-
-impl Meant {
-    fn message(self, id: ClientId) -> Message {
-        match self {
-            Meant::Request(request) => Message::Requests(id, vec![request], Ticket::free()),
-            Meant::Leave(why) => Message::ClientLeft(id, why),
-            Meant::Interrupt(true) => Message::Warn(id, Warning::PasteLeft),
-            Meant::Interrupt(false) => Message::Warn(id, Warning::Interrupt),
-        }
-    }
-}
-
-fn meaning(input: Input, decoder: &mut LineDecoder, max: usize) -> Option<Meant> {
-    let meant = |decoded| match decoded {
-        Decoded::Nothing => None,
-        Decoded::Request(request) => Some(Meant::Request(request)),
-        Decoded::Leave(why) => Some(Meant::Leave(why)),
-    };
-    match input {
-        Input::Line(line) => meant(decoder.decode(line)),
-        Input::TooLong(got) => meant(decoder.too_long(max, got)),
-        Input::Endless => Some(Meant::Leave(Leave::Endless)),
-        // Without an offer there is nothing to agree to.
-        Input::Answer(_) | Input::Agreed | Input::Declined | Input::Redraw | Input::Size(..) => None,
-        Input::Interrupt => Some(Meant::Interrupt(decoder.interrupt())),
-        Input::EndOfTransmission => Some(Meant::Request(Request::of(&QUIT, Ok(Command::Quit(None))))),
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use chat_conformance::transcripts;
 use chat_server::config::{Config, SETTINGS};
 use chat_server::features::VERBS;
+use chat_server::features::help::SUBJECTS;
 use chat_server::model::code::Code;
 use chat_server::model::event::{Envelope, Event, Warning, Wire};
 use chat_server::model::now::Now;
@@ -307,10 +308,16 @@ fn every_verb_is_played_and_every_refusal_is_seen() {
 #[test]
 fn the_whole_help_is_in_the_manual_and_played() {
     let whole = help(|_| true);
-    let talk = format!("\n```chat\nkept\nset files 127.0.0.1:0\nwith ani\nani> /help\n{whole}```\n\n");
+    let talk = format!(
+        "\n```chat\nkept\nset files 127.0.0.1:0\nset operator_key a-key-that-is-long-enough\nwith ani\nani> /oper a-key-that-is-long-enough\nani< * OK OPER ...\nani> /help all\n{whole}```\n\n"
+    );
     is_written("the whole help", &talk);
-    let bare = help(|verb| !matches!(verb.needs, Needs::Store | Needs::Files));
-    is_written_in("tests/transcripts/help.chat", ["// ", ""], "the whole help", &format!("ani> /help\n{bare}"));
+    let bare = help(|verb| !matches!(verb.needs, Needs::Store | Needs::Files) && !is_for_operators(verb));
+    is_written_in("tests/transcripts/help.chat", ["// ", ""], "the whole help", &format!("ani> /help all\n{bare}"));
+}
+
+fn is_for_operators(verb: &Verb) -> bool {
+    SUBJECTS.iter().any(|subject| subject.for_operators && subject.verbs.contains(&verb))
 }
 
 /// Each default in the table of limits is the one that the server starts with.

@@ -686,6 +686,9 @@ impl Play {
         self.stage.connect(&who.to_string());
         self.model.people.insert(who, Person::default());
         self.model.tell(who, "HELLO".into());
+        // A verb first: a program, which gets the protocol whatever it sends later.
+        self.stage.send(&who.to_string(), b"OPT:time=s\n");
+        self.model.tell(who, "OK OPT time=s".into());
         self.witnesses.insert(who, Witness::default());
     }
 

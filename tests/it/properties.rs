@@ -15,6 +15,7 @@ use chat_server::features::accounts;
 use chat_server::features::archive::blocks::{Exported, exported, found};
 use chat_server::features::archive::verbs::{Export, Search};
 use chat_server::features::files::{self, Recipient};
+use chat_server::features::help::Help;
 use chat_server::features::lab::verbs::Inspect;
 use chat_server::features::lab::{Doing, Inspection, Queue, Thread, Turns};
 use chat_server::features::line_editing::Telnet;
@@ -426,8 +427,9 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             }
         ),
         "[!-~]{0,20}".prop_map(move |token| (Command::Ping(text(&token)), "PING", token)),
-        option::of("[a-z/]{1,9}")
-            .prop_map(move |word| { (Command::Help(word.as_deref().map(text)), "HELP", word.unwrap_or_default()) }),
+        option::of("[a-z/]{1,9}").prop_map(move |word| {
+            (Command::feature(Help(word.as_deref().map(text))), "HELP", word.unwrap_or_default())
+        }),
     ]
     .boxed()
 }

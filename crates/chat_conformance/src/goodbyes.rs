@@ -90,7 +90,8 @@ pub fn who_quits_and_speaks_on_sees_the_bye(engine: Engine) {
 pub fn who_is_let_go_for_what_it_sends_sees_why(engine: Engine) {
     let server = engine.start();
     sees((&server, 0), &server.join("budi"), vec![b'x'; MUCH], " BYE 417 line-too-long: ");
-    sees((&server, 0), &visitor(&server), lines(), " BYE 429 flood: ");
+    // Text is typed by a person, who reads the view for people.
+    sees((&server, 0), &visitor(&server), lines(), " Too much before a name. ");
     sees((&server, 0), &visitor(&server), b"\x80\x81\n".repeat(MUCH / 3), " BYE 429 flood: ");
 }
 

@@ -131,6 +131,7 @@ pub fn before_a_name_little_is_taken_and_little_is_given(engine: Engine) {
     talker.until("* BYE 429 flood: ...");
 
     let mut guesser = server.connect();
+    guesser.send("OPT:time=s");
     (0..10).for_each(|guess| guesser.send(&format!("password {guess}")));
     let heard = guesser.rest();
     assert_eq!(heard.iter().filter(|line| line.contains(" ERR 451 not-signed-on ")).count(), 10);

@@ -127,12 +127,7 @@ impl<F: Hooks> Turn<'_, F> {
                     Terminal::Off => client.state.is_edited = false,
                     Terminal::Hide => client.state.is_hidden = true,
                     Terminal::Show => client.state.is_hidden = false,
-                    Terminal::Offer
-                    | Terminal::Size(..)
-                    | Terminal::Typed(..)
-                    | Terminal::Entered(_)
-                    | Terminal::Clear
-                    | Terminal::Full => {}
+                    _ => {}
                 }
                 return self.push(id, &Envelope::new(self.now.wall, Event::Terminal(terminal)));
             }

@@ -71,7 +71,7 @@ pub struct Record {
     /// Rooms that are no more, with all that was said in them, and the last id each had given. They come before the lines:
     /// a room of that name in the same record is a new one.
     pub forgotten: Vec<(RoomName, u64)>,
-    /// What was done by power.
+    /// The acts of operators in this turn, for the audit.
     pub acts: Vec<Act>,
     /// Who is banned from the server and who is muted everywhere, as it is now; `None` if it is what it was.
     pub bans: Option<Box<[Ban]>>,
@@ -139,7 +139,7 @@ pub struct Contents {
 
 /// A room as it was kept.
 pub struct StoredRoom {
-    /// What it is.
+    /// The settings of the room.
     pub state: RoomState,
     /// The last id it had given.
     pub last_id: u64,
@@ -154,7 +154,7 @@ pub struct StoredRoom {
 pub struct Account {
     /// The name, as it was registered.
     pub name: Name,
-    /// What its owner may do.
+    /// The role of its owner.
     pub role: Role,
 }
 
@@ -218,7 +218,7 @@ pub enum Question {
         proof: Proof,
         /// Whether a token is wanted.
         token: bool,
-        /// From where.
+        /// The address that it is asked from.
         from: Option<IpAddr>,
         /// Passwords are guessed, of this name or from that address. Only who comes from where the account was signed in to
         /// before is looked at; all others are refused with [`Refused::Guarded`] for so many seconds. So
@@ -235,7 +235,7 @@ pub enum Question {
         new: Secret,
         /// Whether a token is wanted.
         token: bool,
-        /// From where.
+        /// The address that it is asked from.
         from: Option<IpAddr>,
         /// As in [`Question::SignIn`].
         guarded: Option<u64>,
@@ -251,12 +251,12 @@ pub enum Question {
     Grant {
         /// The user it is for.
         name: Name,
-        /// Which.
+        /// The role from now on.
         role: Role,
     },
     /// Make a code with which one person can register.
     Invite {
-        /// Who asked for it.
+        /// The name of the operator who asks for it.
         by: Name,
     },
     /// The newest acts of the audit.
@@ -304,12 +304,12 @@ pub enum Answer {
     Lines {
         /// The lines.
         lines: Vec<Arc<Envelope>>,
-        /// Where to go on.
+        /// The number from which the next page is asked for; `None` if there is no more.
         more: Option<u64>,
     },
     /// To `Register`, `SignIn` and `ChangePassword`: it is them.
     Account {
-        /// Who.
+        /// The account.
         account: Account,
         /// The token that was asked for.
         token: Option<Secret>,
@@ -318,7 +318,7 @@ pub enum Answer {
     },
     /// To `Grant`: what it is now.
     Granted(Account),
-    /// To `Invite`.
+    /// The answer to `Invite`.
     Code {
         /// The invitation's code.
         code: Text,
@@ -329,7 +329,7 @@ pub enum Answer {
     Acts {
         /// The acts.
         acts: Vec<Entry>,
-        /// Where to go on.
+        /// The number from which the next page is asked for; `None` if there is no more.
         more: Option<u64>,
     },
     /// Done, and nothing to add.
@@ -361,7 +361,7 @@ pub enum Report {
     Kept(u64),
     /// This turn could not be written. The store keeps it in memory and goes on trying.
     NotKept {
-        /// Which.
+        /// The number of the turn.
         turn: u64,
         /// Why, and what can be done, in words for people.
         why: Text,

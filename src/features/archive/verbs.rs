@@ -23,7 +23,7 @@ pub static EXPORT: Verb =
 /// Old lines that have all these words.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Search {
-    /// Where; `None` is everywhere.
+    /// The room; `None` is all of them.
     pub room: Option<RoomName>,
     /// The words to search for, as typed.
     pub words: Text,
@@ -36,7 +36,7 @@ pub struct Search {
 /// Old lines as JSON.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Export {
-    /// Where; `None` is the current room.
+    /// The room; `None` is the current one.
     pub room: Option<RoomName>,
     /// Only ids above this one.
     pub after: u64,

@@ -44,11 +44,11 @@ pub enum To {
 /// A file that a user wants to send.
 #[derive(Clone, Debug)]
 pub struct Offer {
-    /// By which connection. The offer ends with it.
+    /// The connection that made the offer, which ends with it.
     pub by: ClientId,
-    /// Whose bytes it counts to.
+    /// The owner whose bytes it counts as.
     pub owner: Owner,
-    /// Where to.
+    /// The room or the user that it is for.
     pub to: To,
     /// How many bytes it will have.
     pub bytes: u64,

@@ -135,7 +135,7 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// What was offered.
+    /// The offer.
     pub fn offer(&self) -> &Offer {
         &self.offer
     }

@@ -59,9 +59,9 @@ pub enum Doing {
 pub struct Turns {
     /// The fewest messages.
     pub from: u64,
-    /// The most.
+    /// The most messages.
     pub to: u64,
-    /// So many turns.
+    /// How many turns had so many messages.
     pub count: usize,
     /// The longest of them.
     pub longest: Duration,
@@ -70,13 +70,13 @@ pub struct Turns {
 /// What waits for one client.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    /// Which.
+    /// The number of the client.
     pub id: ClientId,
     /// Its name, if it has one.
     pub name: Option<Name>,
     /// Events that wait at the router.
     pub events: usize,
-    /// Their bytes.
+    /// The bytes of these events.
     pub outbox: usize,
     /// Bytes that wait at its writer.
     pub queue: usize,

@@ -61,7 +61,7 @@ pub struct Ban {
     pub kind: Kind,
     /// The user, or all users from an address.
     pub target: Target,
-    /// The operator.
+    /// The name of the operator.
     pub by: Name,
     /// The reason given, if any.
     pub why: Option<Text>,
@@ -76,7 +76,7 @@ pub struct Ban {
 pub struct Notice {
     /// Seconds until it is over; `None` is until it is lifted.
     pub retry: Option<u64>,
-    /// The operator.
+    /// The name of the operator.
     pub by: Name,
     /// The reason given, if any.
     pub why: Option<Text>,

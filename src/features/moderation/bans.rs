@@ -16,7 +16,7 @@ pub const MAX_BANS: usize = 200;
 /// A ban or a mute in force.
 #[derive(Debug)]
 pub struct InForce {
-    /// What it is.
+    /// The ban or mute, as it is shown and stored.
     pub ban: Ban,
     /// When it is over. Only this counts as long as the server runs: setting the clock lifts nothing.
     pub until: Option<Moment>,
@@ -54,7 +54,7 @@ pub struct Suspect<'a> {
     pub id: ClientId,
     /// The name, if there is one.
     pub name: Option<&'a Name>,
-    /// From where.
+    /// The peer's address, if it is known.
     pub address: Option<IpAddr>,
 }
 

@@ -9,7 +9,7 @@ use crate::model::text::Text;
 /// What a moderation action did, as the clients that it concerns are told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Moderated {
-    /// What happened.
+    /// What the action did.
     pub effect: Effect,
     /// The room it holds in; `None` is the whole server.
     pub room: Option<RoomName>,

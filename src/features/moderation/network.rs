@@ -63,7 +63,7 @@ fn masked(address: IpAddr, bits: u8) -> IpAddr {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use proptest::prelude::*;
 

@@ -16,7 +16,7 @@ pub struct Act {
     pub at: DateTime<Utc>,
     /// The name of the actor.
     pub by: Text,
-    /// What: `mode`, `delete`, `grant`; a stable word.
+    /// The action, as a word that stays the same: `mode`, `delete`, `grant`.
     pub what: Text,
     /// In which room; `None` on the whole server.
     pub room: Option<RoomName>,

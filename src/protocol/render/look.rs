@@ -34,6 +34,8 @@ pub(crate) struct Look {
     server: Option<Zone>,
     own: Option<Zone>,
     day: Option<Day>,
+    /// Whether a person types, who gets a view for people without asking.
+    pub(crate) is_by_hand: bool,
 }
 
 /// A day, and the quarter of an hour in which it was looked up: within one no clock on earth comes to another day, so that the
@@ -65,9 +67,10 @@ impl Look {
     }
 
     pub(crate) fn wire(&self, is_edited: bool) -> Wire {
-        // Whose lines are edited here is a person, who needs the numbers of lines to do something to them.
-        let view = self.view.unwrap_or(if is_edited { View::Short } else { View::Full });
-        match (view, self.ids.unwrap_or(is_edited)) {
+        // A person needs the numbers of lines to do something to them.
+        let is_person = is_edited || self.is_by_hand;
+        let view = self.view.unwrap_or(if is_person { View::Short } else { View::Full });
+        match (view, self.ids.unwrap_or(is_person)) {
             (View::Full, _) if self.millis => Wire::LineMillis,
             (View::Full, _) => Wire::Line,
             (View::Short, false) => Wire::Short,

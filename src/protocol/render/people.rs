@@ -21,8 +21,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::look::rule;
-use super::words::{PASTE_BEGINS, WELCOME, answer_to, last_words, size, words_of, words_of_prompt};
+use super::words::{GREETING, PASTE_BEGINS, WELCOME, answer_to, last_words, size, words_of, words_of_prompt};
 use super::{Lines, clock};
+use crate::model::command::Terminal;
 use crate::model::event::{Block, Change, Envelope, Event, Leave, Rows, Speech, Version, What, Wire};
 use crate::model::names::RoomName;
 use crate::model::row::Reader;
@@ -72,6 +73,7 @@ impl Lines {
             }
             Event::Warn(warning) => self.attention(words_of(*warning)),
             Event::Refused { error, .. } => self.attention(error),
+            Event::Terminal(Terminal::ByHand) => GREETING.iter().for_each(|words| self.say(words)),
             Event::Terminal(_) => {}
             Event::Pong(token) => self.say(format!("PONG {token}").trim_end()),
             Event::Prompt { what, is_hidden } => self.say(words_of_prompt(what, *is_hidden)),

@@ -137,9 +137,15 @@ pub(crate) fn answer_to(foreign: Foreign) -> &'static str {
     }
 }
 
+/// What a person reads first who types by hand, in the view for people.
+pub(super) const GREETING: [&str; 2] = [
+    "Welcome. What you type is said to all in the room; /help shows the commands, /quit leaves.",
+    "In telnet, /telnet on keeps the line that you type in one piece.",
+];
+
 /// What a client reads first.
 pub(super) const WELCOME: &str =
-    "Welcome. Type JOIN:<your-name> to come in, /help for help, in telnet also /telnet on.";
+    "Welcome. Type /join <your-name> to come in, /help for help, in telnet also /telnet on.";
 
 pub(super) const PASTE_BEGINS: &str = "Lines until a single dot (.) go out as one block.";
 

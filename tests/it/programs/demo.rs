@@ -92,7 +92,7 @@ fn three_people_are_seen_to_talk() {
     assert_eq!(complaints, "");
     let mut lines = shown.iter();
     for expected in [
-        "Welcome. Type JOIN:<your-name> to come in",
+        "Welcome. Type /join <your-name> to come in",
         "ani> JOIN:ani",
         "You are ani, alone in #lobby.",
         "* budi joined #lobby",

@@ -110,17 +110,17 @@ pub fn a_person_with_netcat_talks_with_one_who_has_another(engine: Engine) {
         person
     });
     let [ani, budi] = &mut people;
-    ani.sees("JOINED #lobby budi\r\n");
+    ani.sees("* budi joined #lobby\r\n");
     ani.types("halo, apa kabar?\n");
-    budi.sees("MSG #lobby 1 ani: halo, apa kabar?\r\n");
+    budi.sees("[1] ani: halo, apa kabar?\r\n");
     budi.types("/whisper ani baik\n");
-    budi.sees("OK WHISPER to=ani\r\n");
-    ani.sees("WHISPER budi ani: baik\r\n");
+    budi.sees("whispered to ani\r\n");
+    ani.sees("-budi- baik\r\n");
     budi.types("QUIT\n");
-    budi.sees("BYE 200 quit: Bye, budi.\r\n");
-    ani.sees("LEFT #lobby budi: quit\r\n");
+    budi.sees("Bye, budi.\r\n");
+    ani.sees("* budi left #lobby: quit\r\n");
     ani.types("QUIT\n");
-    ani.sees("BYE 200 quit: Bye, ani.\r\n");
+    ani.sees("Bye, ani.\r\n");
     for person in people.iter_mut() {
         // These two wait for the end of their own input as well.
         person.has_no_more_to_say();

@@ -134,7 +134,7 @@ pub fn the_server_says_nothing_of_telnet_and_nothing_without_a_line_end(engine: 
     let server = engine.start();
     let mut client = server.connect();
     let talk: [&[u8]; 4] = [
-        b"hello?\nJOIN:ani\nJOIN:1x\nMSG:\nMSG:hi\n/list\n/help\n/stats\n/opt echo=on\nMSG:hi\n",
+        b"OPT:time=s\nhello?\nJOIN:ani\nJOIN:1x\nMSG:\nMSG:hi\n/list\n/help all\n/stats\n/opt echo=on\nMSG:hi\n",
         b"caf\xe9\nTODO: milk\n/whisper budi x\n/topic tea\n/join #dapur\n/history\nPASTE:\none\ntwo\n.\n/why\n",
         "MSG:q\u{1b}[31m\u{7}\u{9b}\u{202e}\n/away tea\n/me waves\n".as_bytes(),
         &[b"x".repeat(3_000).as_slice(), b"\nQUIT:bye\n"].concat(),

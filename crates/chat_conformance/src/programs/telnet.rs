@@ -21,7 +21,7 @@ fn with_telnet(engine: Engine) -> Option<(TestServer, TestClient, Program)> {
 fn telnet(server: &TestServer) -> Program {
     let mut telnet = Program::on_a_terminal(&format!("telnet 127.0.0.1 {}", server.addr().port()));
     telnet.sees("Escape character is");
-    telnet.sees("Welcome. Type JOIN:<your-name> to come in, /help for help, in telnet also /telnet on.\r\n");
+    telnet.sees("Welcome. Type /join <your-name> to come in, /help for help, in telnet also /telnet on.\r\n");
     telnet
 }
 
@@ -121,10 +121,10 @@ pub fn plain_lines_help_and_mistakes_read_well(engine: Engine) {
         ani.sees(answer);
         ani.sees("\r\n");
     }
-    ani.types("/help\rQUIT\r");
+    ani.types("/help all\rQUIT\r");
     let (_, shown) = ani.ends();
     assert!(shown.contains("\r\nbudi: halo ani\r\nAction, budi waves\r\n"), "no time, no number: {shown}");
-    let help = shown.rsplit("/help\r\n").next().expect("the part behind /help");
+    let help = shown.rsplit("/help all\r\n").next().expect("the part behind /help all");
     assert!(help.contains("\r\n/quit [words]  - leave\r\n"), "{help}");
     for line in help.split("\r\n").filter(|line| line.contains("  - ")) {
         assert!(!line.starts_with(|c: char| c.is_ascii_digit()), "no time in view=plain: {line}");

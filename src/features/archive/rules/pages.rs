@@ -19,7 +19,7 @@ use crate::model::refusal::Refusal;
 
 /// Where a page of history is.
 enum Older {
-    /// In memory.
+    /// The page is in memory.
     Here(Page),
     /// In the store, who is to be asked this, and the end of it in memory.
     InStore(Question, Vec<Arc<Envelope>>),
