@@ -354,7 +354,6 @@ impl Hooks for Features {
         if room.features.is_kept {
             turn.record_forgotten(&room.name, last_id);
         }
-        turn.forget_members(room);
         if let Some(files) = &turn.router.features.files {
             files.forget(&room.name, None);
         }

@@ -5,7 +5,7 @@ use crate::chat::hooks::Hooks;
 use crate::chat::router::Turn;
 use crate::features::state::{Answer, Features};
 use crate::features::{
-    accounts, archive, dice, files, lab, line_editing, messages, moderation, operators, presence, rooms,
+    accounts, archive, dice, files, lab, line_editing, membership, messages, moderation, operators, presence, rooms,
 };
 use crate::model::args::wrong;
 use crate::model::command::Command;
@@ -106,7 +106,18 @@ pub static SUBJECTS: &[Subject] = &[
             &rooms::verbs::MODE,
         ],
     ),
-    subject("history", "what was said before", &[&kernel::HISTORY, &archive::verbs::SEARCH, &archive::verbs::EXPORT]),
+    subject(
+        "history",
+        "what was said before",
+        &[
+            &kernel::HISTORY,
+            &membership::verbs::UNREAD,
+            &membership::verbs::READ,
+            &membership::verbs::MENTIONS,
+            &archive::verbs::SEARCH,
+            &archive::verbs::EXPORT,
+        ],
+    ),
     subject("files", "send and find files", &[&files::verbs::SEND, &files::verbs::FILES]),
     subject(
         "account",
@@ -117,6 +128,8 @@ pub static SUBJECTS: &[Subject] = &[
             &accounts::verbs::LOGOUT,
             &accounts::verbs::PASSWD,
             &accounts::verbs::ROLE,
+            &membership::verbs::FOLLOW,
+            &membership::verbs::NOTIFY,
             &operators::verbs::OPER,
         ],
     ),

@@ -133,6 +133,7 @@ impl Turn<'_, Features> {
             _ => true,
         });
         archive.forgotten.push((name.clone(), last_id));
+        self.forget_members(name);
     }
 
     /// Something was done by power.

@@ -9,7 +9,7 @@ use crate::features::archive::state::Then;
 use crate::features::archive::store::Question;
 use crate::features::membership::state::{Mark, Membership, Notify, ROOMS};
 use crate::features::membership::{self, Change, Command, OwnRoom, Read};
-use crate::features::state::{Answer, Features, Later, Room};
+use crate::features::state::{Answer, Features, Later};
 use crate::model::code::Code;
 use crate::model::event::{Event, Leave, Words};
 use crate::model::feature::FeatureCommand;
@@ -131,16 +131,13 @@ impl Turn<'_, Features> {
         self.account_of(id).is_ok_and(|account| self.router.features.members.get(&account, room).is_some())
     }
 
-    /// A room was forgotten. Where something was said in it, or set, so are its memberships; a room in which nothing was said may be
-    /// opened again by a member who comes back.
-    pub(crate) fn forget_members(&mut self, room: &Room) {
-        if !room.features.is_kept {
-            return;
-        }
-        self.router.features.members.forget_room(&room.name);
+    /// A room in which something was said or set is no more, and nor are its memberships. Of a room in which nothing was said they
+    /// stay: a member who comes back may open it again.
+    pub(crate) fn forget_members(&mut self, room: &RoomName) {
+        self.router.features.members.forget_room(room);
         if let Some(archive) = &mut self.router.features.archive {
-            archive.memberships.retain(|membership| membership.room != room.name);
-            archive.mentions.retain(|mention| mention.room != room.name);
+            archive.memberships.retain(|membership| membership.room != *room);
+            archive.mentions.retain(|mention| mention.room != *room);
         }
     }
 
