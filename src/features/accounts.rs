@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::features::accounts::invitations::Terms;
 use crate::features::archive::store::Proof;
 use crate::model::feature::{Asked, FeatureCommand, Told};
 use crate::model::names::{Name, RoomName};
@@ -10,6 +11,7 @@ use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::secrets::Secret;
 
+pub mod invitations;
 pub(crate) mod rules;
 pub(crate) mod state;
 pub mod verbs;
@@ -43,8 +45,17 @@ pub enum Command {
         /// Its role from now on.
         role: Option<Role>,
     },
-    /// Make a code with which one person can register.
-    InviteCode,
+    /// Make a code with which people can register.
+    InviteCode(Terms),
+    /// Show the newest invitations.
+    Invitations {
+        /// Only those with a smaller number.
+        before: Option<u64>,
+        /// The most of them.
+        limit: usize,
+    },
+    /// End the invitation of this number.
+    EndInvitation(u64),
 }
 
 /// A password that is asked for.

@@ -94,7 +94,7 @@ codes! {
         err: "you, or that name, may not come to this server; `retry=`",
         bye: "sent away for good by an operator of the server",
     }
-    NeedsInvitation 466 "needs-invitation" { http: 403, irc: 465, err: "the code is mistyped, used or too old, and the text says which; or there is none" }
+    NeedsInvitation 466 "needs-invitation" { http: 403, irc: 465, err: "the code is mistyped, used, too old or ended, and the text says which; or there is none" }
     Kicked 470 "kicked" { bye: "sent away by an operator of the server" }
     InviteOnly 473 "invite-only" {
         http: 403, irc: 473,

@@ -280,7 +280,9 @@ impl Memory {
                 let (acts, more) = Entry::page(older.collect(), limit);
                 Ok(Answer::Acts { acts, more })
             }
-            Question::Invite { .. } => Ok(self.accounts.invite()),
+            Question::Invite { by, terms } => Ok(self.accounts.invite(by, terms)),
+            Question::Invitations { before, limit } => Ok(self.accounts.invitations(before, limit)),
+            Question::EndInvitation { number } => self.accounts.end_invitation(number),
         };
         answer.unwrap_or_else(Answer::Refused)
     }

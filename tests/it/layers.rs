@@ -19,6 +19,7 @@ const LAYERS: &[&str] = &[
     "features::moderation",
     "features::operators::audit",
     "features::membership",
+    "features::accounts::invitations",
     "features::archive",
     "features::operators",
     "features::accounts",

@@ -12,6 +12,7 @@ use chat_server::chat::ticket::Ticket;
 use chat_server::config::{self, When};
 use chat_server::features::VERBS;
 use chat_server::features::accounts;
+use chat_server::features::accounts::invitations::Terms;
 use chat_server::features::archive::blocks::{Exported, exported, found};
 use chat_server::features::archive::verbs::{Export, Search};
 use chat_server::features::files::{self, Recipient};
@@ -353,7 +354,6 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
     let plain = Just(()).prop_flat_map(|()| {
         select(vec![
             (Command::Rooms, "ROOMS"),
-            (Command::feature(accounts::Command::InviteCode), "INVITECODE"),
             (Command::feature(operators::Command::Reload), "REHASH"),
             (Command::Why, "WHY"),
             (Command::Stats, "STATS"),
@@ -415,6 +415,18 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
                 (Command::feature(Search { room, words: text(&words), before, limit }), "SEARCH", args)
             }
         ),
+        (1u64..=1_000, 1u64..=365, vec(room(), 0..3)).prop_map(|(uses, days, rooms)| {
+            let args = format!("{uses} {days}d {}", rooms.iter().map(RoomName::as_str).collect::<Vec<_>>().join(" "));
+            let terms = Terms::new(Some(uses), Some(Duration::from_secs(days * 86_400)), rooms).expect("in bounds");
+            (Command::feature(accounts::Command::InviteCode(terms)), "INVITECODE", args)
+        }),
+        (option::of(0u64..), 1usize..=500).prop_map(move |(before, limit)| {
+            let args = format!("list {limit}{}", pair("before", before));
+            (Command::feature(accounts::Command::Invitations { before, limit }), "INVITECODE", args)
+        }),
+        any::<u64>().prop_map(|number| {
+            (Command::feature(accounts::Command::EndInvitation(number)), "INVITECODE", format!("end {number}"))
+        }),
         (name(), select(vec!["", "member", "op", "admin"])).prop_map(|(name, role)| {
             let args = format!("{name} {role}");
             (Command::feature(accounts::Command::Role { name, role: Role::named(role) }), "ROLE", args)

@@ -11,12 +11,11 @@ use chat_server::model::looks;
 use chat_server::model::names::Name;
 use chat_server::model::roles::Role;
 use chat_server::model::secrets::Secret;
-use chat_server::model::text::Text;
-use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
-use sha2::{Digest, Sha256};
 
+use crate::invitations;
 use crate::lines::name;
+use crate::secrets::{broken, digest, hex, random};
 
 /// The version of the database that has them first.
 pub(crate) const SINCE: usize = 3;
@@ -54,16 +53,11 @@ pub(crate) const SCHEMA: &str = "
 
 /// A token that is not used for so long is worth nothing.
 const TOKEN_DAYS: i64 = 90;
-/// The most tokens of one account, addresses of one account, and invitations. The one that was not used for the
-/// longest makes way, and never the new one, wherever the clock is.
+/// The most tokens of one account, and addresses of one account. The one that was not used for the longest makes way, and never
+/// the new one, wherever the clock is.
 const TOKENS: i64 = 20;
 const ADDRESSES: i64 = 20;
-const INVITATIONS: i64 = 1_000;
-/// How long an invitation is good.
-const INVITATION_DAYS: i64 = 7;
 const DAY: i64 = 24 * 60 * 60 * 1_000;
-/// Of codes: no letter that looks like another.
-const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// An account that a user wants.
 pub(crate) struct New<'a> {
@@ -101,25 +95,17 @@ impl New<'_> {
     }
 
     fn check_invite(&self, db: &Connection, now: i64) -> Result<(), Refused> {
-        if !self.needs_invite && self.invite.is_none() {
-            return Ok(());
-        }
-        let Some(code) = self.invite else { return Err(Refused::NoInvitation) };
-        let find = "SELECT used_by IS NOT NULL, until FROM invitations WHERE hash = ?1";
-        let found = db.query_row(find, [digest(&plain(code))], |row| Ok((row.get(0)?, row.get(1)?))).optional();
-        match found.map_err(broken)? {
-            None => Err(Refused::BadInvitation),
-            Some((true, _)) => Err(Refused::UsedInvitation),
-            Some((false, until)) if now >= until => Err(Refused::EndedInvitation),
-            Some(_) => Ok(()),
+        match self.invite {
+            Some(code) => invitations::check(db, code, now),
+            None if self.needs_invite => Err(Refused::NoInvitation),
+            None => Ok(()),
         }
     }
 
     /// Makes it, and uses its invitation up. Returns its number.
     pub(crate) fn insert(&self, db: &Connection, hashed: &str, now: i64) -> rusqlite::Result<i64> {
         if let Some(code) = self.invite {
-            let used = "UPDATE invitations SET used_by = ?2 WHERE hash = ?1";
-            db.execute(used, params![digest(&plain(code)), self.name.as_str()])?;
+            invitations::use_up(db, code, self.name, now)?;
         }
         db.query_row(
             "INSERT INTO accounts (name, skeleton, hash, role, created, seen) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
@@ -199,7 +185,11 @@ pub(crate) fn register(
     let account = new.insert(db, hashed, now)?;
     let answer = who(db, account, visit)?;
     remember(db, account, visit, now)?;
-    with_token(db, answer, account, visit, now)
+    let mut answer = with_token(db, answer, account, visit, now)?;
+    if let (Some(code), Answer::Account { invited_to, .. }) = (new.invite, &mut answer) {
+        *invited_to = invitations::rooms(db, code)?;
+    }
+    Ok(answer)
 }
 
 /// The hash of an account's password.
@@ -300,22 +290,6 @@ pub(crate) fn grant(db: &Connection, name: &Name, role: Role) -> rusqlite::Resul
     Ok(name.map(|name| Account { name, role }))
 }
 
-/// Makes a code with which one person can register.
-pub(crate) fn invite(db: &Connection, by: &str, now: i64) -> rusqlite::Result<(Text, DateTime<Utc>)> {
-    let letters: String = random::<12>()?.iter().map(|byte| LETTERS[usize::from(byte % 32)] as char).collect();
-    let (hashed, until) = (digest(&letters), now + INVITATION_DAYS * DAY);
-    db.execute("INSERT INTO invitations VALUES (?1, ?2, ?3, NULL)", params![hashed, by, until])?;
-    // By their number alone: a clock that is wrong for a moment ends none. Those that were used make way first.
-    db.execute(
-        "DELETE FROM invitations WHERE hash != ?1 AND hash NOT IN
-         (SELECT hash FROM invitations WHERE hash != ?1 ORDER BY used_by IS NULL DESC, until DESC LIMIT ?2)",
-        params![hashed, INVITATIONS - 1],
-    )?;
-    let code = format!("{}-{}-{}", &letters[..4], &letters[4..8], &letters[8..]);
-    let until = DateTime::from_timestamp_millis(until).unwrap_or_default();
-    Ok((Text::new(&code).unwrap_or_default(), until))
-}
-
 /// Takes an account away, with what it may do in rooms: the next user of the name is another one. False if there is none of
 /// that name.
 pub(crate) fn remove(db: &Connection, name: &Name) -> rusqlite::Result<bool> {
@@ -351,14 +325,15 @@ fn who(db: &Connection, account: i64, visit: Visit) -> rusqlite::Result<Answer> 
         })?;
     let known_there = visit.from.map_or(Ok(false), |from| is_known_there(db, &name, from))?;
     let account = Account { name, role: Role::named(&role).unwrap_or_default() };
-    Ok(Answer::Account { account, token: None, known_there })
+    Ok(Answer::Account { account, token: None, known_there, invited_to: Vec::new() })
 }
 
 /// The answer with a new token, if one is wanted.
 fn with_token(db: &Connection, answer: Answer, account: i64, visit: Visit, now: i64) -> rusqlite::Result<Answer> {
     match answer {
-        Answer::Account { account: who, known_there, .. } if visit.token => {
-            Ok(Answer::Account { account: who, token: Some(new_token(db, account, now)?), known_there })
+        Answer::Account { account: who, known_there, invited_to, .. } if visit.token => {
+            let token = Some(new_token(db, account, now)?);
+            Ok(Answer::Account { account: who, token, known_there, invited_to })
         }
         answer => Ok(answer),
     }
@@ -386,36 +361,6 @@ fn place(from: IpAddr) -> String {
     neighbourhood(from).to_string()
 }
 
-fn broken(error: rusqlite::Error) -> Refused {
-    log::error!("the store cannot look for an account: {error}");
-    Refused::Busy
-}
-
-/// A code as people type it.
-fn plain(code: &str) -> String {
-    code.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect()
-}
-
-/// What is kept of a secret that is long and random by itself.
-fn digest(secret: &str) -> Vec<u8> {
-    Sha256::digest(secret.as_bytes()).to_vec()
-}
-
-fn random<const N: usize>() -> rusqlite::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    match getrandom::fill(&mut bytes) {
-        Ok(()) => Ok(bytes),
-        Err(error) => {
-            log::error!("the system gives no random numbers: {error}");
-            Err(rusqlite::Error::InvalidQuery)
-        }
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -440,49 +385,11 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_ahead_for_a_moment_ends_no_token_and_no_invitation() {
+    fn a_clock_that_is_ahead_for_a_moment_ends_no_token() {
         let (db, ahead) = (db(), 3_650 * DAY);
         let token = new_token(&db, 1, DAY).unwrap();
-        let (code, _) = invite(&db, "ani", DAY).unwrap();
         new_token(&db, 1, ahead).unwrap();
-        invite(&db, "ani", ahead).unwrap();
         let visit = Visit::default();
         assert!(matches!(resume(&db, &token, visit, 2 * DAY), Ok(Answer::Account { .. })));
-        let budi = Name::parse("budi").unwrap();
-        let new = New { name: &budi, role: Role::Member, invite: Some(&code), needs_invite: true };
-        assert_eq!(new.check_invite(&db, 2 * DAY), Ok(()));
-    }
-
-    /// Mistyped, too old or used: the words say which.
-    #[test]
-    fn a_code_that_is_not_good_is_told_why() {
-        let (db, budi) = (db(), Name::parse("budi").unwrap());
-        let (code, _) = invite(&db, "ani", 0).unwrap();
-        let (checked, end) = (
-            |code: &str, now| {
-                New { name: &budi, role: Role::Member, invite: Some(code), needs_invite: false }.check_invite(&db, now)
-            },
-            INVITATION_DAYS * DAY,
-        );
-        assert_eq!(checked("abcd-efgh-ijkm", 0), Err(Refused::BadInvitation));
-        assert_eq!((checked(&code, end - 1), checked(&code, end)), (Ok(()), Err(Refused::EndedInvitation)));
-        db.execute("UPDATE invitations SET used_by = 'citra'", []).unwrap();
-        assert_eq!(
-            (checked(&code, 0), checked(&code, end)),
-            (Err(Refused::UsedInvitation), Err(Refused::UsedInvitation))
-        );
-    }
-
-    #[test]
-    fn there_are_no_more_invitations_than_may_be_and_those_that_were_used_go_first() {
-        let db = db();
-        let (used, _) = invite(&db, "ani", DAY).unwrap();
-        db.execute("UPDATE invitations SET used_by = 'budi'", []).unwrap();
-        (0..INVITATIONS).for_each(|_| drop(invite(&db, "ani", 0).unwrap()));
-        let count = |of: &str| {
-            db.query_row(&format!("SELECT count(*) FROM invitations WHERE {of}"), [], |row| row.get::<_, i64>(0))
-                .unwrap()
-        };
-        assert_eq!((count("true"), count("used_by IS NOT NULL")), (INVITATIONS, 0), "{used}");
     }
 }

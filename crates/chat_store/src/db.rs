@@ -152,7 +152,9 @@ pub(crate) const MIGRATIONS: &[&str] = &[
          last  INTEGER NOT NULL,         -- to here
          at    INTEGER NOT NULL          -- milliseconds since 1970, UTC
      ) STRICT;",
-    // 11: the rooms of each account, and the lines that mention it.
+    // 11: invitations for several people, with a number that operators see.
+    crate::invitations::SCHEMA,
+    // 12: the rooms of each account, and the lines that mention it.
     crate::members::SCHEMA,
 ];
 

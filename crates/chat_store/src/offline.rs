@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use chat_server::features::archive::store::{Account, Refused};
+use chat_server::features::accounts::invitations::Terms;
+use chat_server::features::archive::store::{Account, Answer, Refused};
 use chat_server::features::operators::audit::Act;
 use chat_server::model::names::Name;
+use chat_server::model::refusal::Refusal;
 use chat_server::model::roles::Role;
 use chat_server::model::secrets::Secret;
 use chat_server::model::text::Text;
@@ -14,6 +16,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::accounts::{self, New};
 use crate::db;
 use crate::errors::{FILE, OpenError, from_sqlite};
+use crate::invitations;
 use crate::keep::audit;
 use crate::lines::name;
 use crate::lock::Lock;
@@ -32,6 +35,17 @@ pub struct Listed {
     pub created: DateTime<Utc>,
     /// When a user signed in to it the last time, if ever.
     pub seen: Option<DateTime<Utc>>,
+}
+
+/// An invitation that was just made.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewInvitation {
+    /// Its number.
+    pub number: u64,
+    /// Its code, which is kept nowhere.
+    pub code: Text,
+    /// Until when it is good.
+    pub until: DateTime<Utc>,
 }
 
 /// All accounts. A server may run meanwhile.
@@ -152,17 +166,26 @@ impl Offline {
         self.write("remove", name.as_str(), "", |db, _| Ok(accounts::remove(db, name)?))
     }
 
-    /// A code with which one person can register, and until when.
+    /// A code with which people can register.
     ///
     /// # Errors
-    /// What SQLite says.
-    pub fn invite(&self) -> Result<(Text, DateTime<Utc>), OfflineError> {
-        let mut made = (Text::default(), DateTime::default());
-        self.write("invite", "", "", |db, now| {
-            made = accounts::invite(db, BY, now)?;
-            Ok(true)
+    /// What SQLite says, or that there is no such room.
+    pub fn invite(&self, terms: &Terms) -> Result<NewInvitation, OfflineError> {
+        let mut made = None;
+        self.write_named("invite", |db, now| {
+            for room in terms.rooms() {
+                let find = "SELECT count(*) FROM rooms WHERE folded = ?1";
+                if db.query_row(find, [crate::keep::folded(room)], |row| row.get::<_, i64>(0))? == 0 {
+                    return Err(Refused::from(Refusal::no_such_room(room)).into());
+                }
+            }
+            if let Answer::Code { number, code, until } = invitations::invite(db, BY, terms, now)? {
+                made = Some(NewInvitation { number, code, until });
+                return Ok(Some((number.to_string(), terms.detail(until))));
+            }
+            Ok(None)
         })?;
-        Ok(made)
+        made.ok_or_else(|| OfflineError::Failed("no code was made".into()))
     }
 
     fn hash(&self, name: &Name, password: &Secret) -> Result<String, OfflineError> {
@@ -180,18 +203,27 @@ impl Offline {
         detail: &str,
         act: impl FnOnce(&Connection, i64) -> Result<bool, OfflineError>,
     ) -> Result<bool, OfflineError> {
+        self.write_named(what, |db, now| Ok(act(db, now)?.then(|| (target.to_string(), detail.to_string()))))
+    }
+
+    /// The same where only what was done tells to whom, and the rest.
+    fn write_named(
+        &self,
+        what: &'static str,
+        act: impl FnOnce(&Connection, i64) -> Result<Option<(String, String)>, OfflineError>,
+    ) -> Result<bool, OfflineError> {
         let at = Utc::now();
         let transaction = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
-        let is_done = act(&transaction, at.timestamp_millis())?;
-        if is_done {
-            let text = |text| Text::new(text).unwrap_or_default();
+        let done = act(&transaction, at.timestamp_millis())?;
+        if let Some((target, detail)) = &done {
+            let text = |text: &str| Text::new(text).unwrap_or_default();
             audit(
                 &transaction,
                 &Act { at, by: text(BY), what: text(what), room: None, target: text(target), detail: text(detail) },
             )?;
         }
         transaction.commit()?;
-        Ok(is_done)
+        Ok(done.is_some())
     }
 }
 

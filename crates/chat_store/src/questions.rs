@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use crate::accounts::{self, Known, New, Visit};
 use crate::desk::Desk;
 use crate::hashing::{Caller, Hashing};
+use crate::invitations;
 use crate::passwords::{self, Hasher, Password, Verdict};
 
 /// The desk for questions about accounts.
@@ -79,10 +80,15 @@ impl Accounts {
                     None => Answer::Refused(Refused::NoSuchName(name)),
                 }))
             }),
-            Question::Invite { by } => self.desk.write(number, move |db| {
-                let (code, until) = accounts::invite(db, by.as_str(), now)?;
-                Ok(Some(Answer::Code { code, until }))
-            }),
+            Question::Invite { by, terms } => {
+                self.desk.write(number, move |db| invitations::invite(db, &by, &terms, now).map(Some))
+            }
+            Question::Invitations { before, limit } => {
+                self.desk.note(number, move |db| invitations::list(db, before, limit, now).map(Some))
+            }
+            Question::EndInvitation { number: which } => {
+                self.desk.write(number, move |db| invitations::end(db, which).map(Some))
+            }
             // The store itself answers these.
             Question::Page { .. } | Question::Search { .. } | Question::Mentions { .. } | Question::Audit { .. } => {
                 Err(Busy)

@@ -97,6 +97,8 @@ fn lines(db: &mut Connection, question: &Question, deadline: Instant) -> rusqlit
         | Question::SignOut { .. }
         | Question::Grant { .. }
         | Question::Invite { .. }
+        | Question::Invitations { .. }
+        | Question::EndInvitation { .. }
         | Question::Mentions { .. }
         | Question::Audit { .. } => Ok(Some((Vec::new(), None))),
     }

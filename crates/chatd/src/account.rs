@@ -14,6 +14,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
 
 use crate::data::Data;
+use crate::invite;
+use crate::settings::Settings;
 
 /// The most that is read of a password that comes by a pipe: more than one may have.
 const LONGEST: u64 = 2_048;
@@ -44,14 +46,15 @@ pub(crate) fn commands() -> [Command; 2] {
         )
         .subcommand(Command::new("password").about("Give an account another password").arg(name()))
         .subcommand(Command::new("remove").about("Take an account away; its name is free again").arg(name()));
-    [account, Command::new("invite").about("Make a code with which one person can register")]
+    [account, invite::command()]
 }
 
 /// Carries one out; `None` if there is no such subcommand.
 ///
 /// # Errors
 /// What is in the way, and what to do about it.
-pub(crate) fn run(subcommand: &str, matches: &ArgMatches, data: &Data) -> Option<Result<String, String>> {
+pub(crate) fn run(subcommand: &str, matches: &ArgMatches, settings: &Settings) -> Option<Result<String, String>> {
+    let data = &settings.data;
     let nothing = || "the settings say that nothing is kept (data = \"off\")\n  try: --data DIR".to_string();
     let dir = || data.dir.as_deref().ok_or_else(nothing);
     match subcommand {
@@ -59,7 +62,7 @@ pub(crate) fn run(subcommand: &str, matches: &ArgMatches, data: &Data) -> Option
             let (what, matches) = matches.subcommand()?;
             Some(dir().and_then(|dir| account(what, matches, dir, data)))
         }
-        "invite" => Some(dir().and_then(|dir| invite(dir, data))),
+        "invite" => Some(dir().and_then(|dir| invite(dir, matches, settings))),
         _ => None,
     }
 }
@@ -126,12 +129,11 @@ fn list(dir: &Path) -> Result<String, String> {
     Ok(text)
 }
 
-/// The code alone stands in the first line, for scripts.
-fn invite(dir: &Path, data: &Data) -> Result<String, String> {
-    let offline = open(dir, data, Some("INVITECODE: in the chat, as an op or an admin"))?;
-    let (code, until) = offline.invite().map_err(|error| refused(&error))?;
-    let until = until.format("%Y-%m-%d %H:%M");
-    Ok(format!("{code}\nGood for one person, until {until} UTC: REGISTER:<name> <password> {code}\n"))
+fn invite(dir: &Path, matches: &ArgMatches, settings: &Settings) -> Result<String, String> {
+    let terms = invite::terms(matches)?;
+    let offline = open(dir, &settings.data, Some("INVITECODE: in the chat, as an op or an admin"))?;
+    let made = offline.invite(&terms).map_err(|error| refused(&error))?;
+    invite::told((&made.code, made.until), &terms, matches, settings)
 }
 
 /// Opens the data, or says what to do while a server has it.

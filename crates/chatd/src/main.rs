@@ -15,6 +15,7 @@ mod data;
 mod engine;
 mod exit;
 mod healthcheck;
+mod invite;
 mod journal;
 mod listener;
 mod look_over;
@@ -63,7 +64,7 @@ fn subcommand(name: &str, matches: &ArgMatches, settings: &Settings) -> ExitCode
             Err(problem) => told(Err(problem)),
         },
         Some(Err(problem)) => told(Err(problem)),
-        None => told(account::run(name, matches, &settings.data).unwrap_or_else(|| Ok(String::new()))),
+        None => told(account::run(name, matches, settings).unwrap_or_else(|| Ok(String::new()))),
     }
 }
 

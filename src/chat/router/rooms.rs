@@ -36,7 +36,7 @@ impl<F: Hooks> Turn<'_, F> {
         room.or_else(current).ok_or(IN_NO_ROOM)
     }
 
-    pub(super) fn enter(&mut self, id: ClientId, name: RoomName, key: Option<Text>) -> Result<Answer<F>, Refusal> {
+    pub(crate) fn enter(&mut self, id: ClientId, name: RoomName, key: Option<Text>) -> Result<Answer<F>, Refusal> {
         let client = self.clients.get(id).filter(|client| client.name.is_some()).ok_or(Refusal::NOT_SIGNED_ON)?;
         if client.state.rooms.contains(&name) {
             return Err(already_there(&name));

@@ -16,6 +16,7 @@ use crate::model::roles::{Policy, Role};
 mod answers;
 mod checks;
 mod commands;
+mod invitations;
 mod signing;
 
 const MEMBERS_ONLY: Refusal = Refusal::fixed(
@@ -53,7 +54,9 @@ pub(crate) fn carry_out(
         Command::Logout { everywhere } => turn.logout(id, everywhere),
         Command::ChangePassword { old, new } => turn.change_password(id, old, new),
         Command::Role { name, role } => turn.grant(id, name, role),
-        Command::InviteCode => turn.invite_code(id),
+        Command::InviteCode(terms) => turn.invite_code(id, terms),
+        Command::Invitations { before, limit } => turn.invitations(id, before, limit),
+        Command::EndInvitation(number) => turn.end_invitation(id, number),
     })
 }
 

@@ -1,14 +1,15 @@
 //! The accounts that the router knows, and how often passwords and codes were guessed. Pure: time is an argument.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
+use crate::features::accounts::invitations::Terms;
 use crate::features::archive::store::{Account, Answer, Proof, Question, Refused};
 use crate::features::limits::{Allowance, Guesses};
 use crate::features::operators::state::{Actor, wrong};
 use crate::model::address::neighbourhood;
 use crate::model::looks::Looks;
-use crate::model::names::{ClientId, Name};
+use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
 use crate::model::refusal::Refusal;
 use crate::model::roles::Policy;
@@ -30,6 +31,8 @@ pub(crate) struct Accounts {
     pub(crate) registered: Allowance<IpAddr>,
     /// The passwords and codes that the store is checking.
     trials: Vec<Trial>,
+    /// Those who registered by an invitation and are not in yet, and the rooms that it leads to.
+    invited: VecDeque<(Name, Vec<RoomName>)>,
 }
 
 /// A password or a code that the store is checking.
@@ -77,11 +80,15 @@ pub enum Then {
     /// An account has another role.
     Granted { by: Actor },
     /// An invitation code was made.
-    Invited { by: Actor },
+    Invited { by: Actor, terms: Terms },
+    /// An invitation was ended.
+    InvitationEnded { by: Actor, number: u64 },
     /// Nothing.
     Nothing,
 }
 
+/// The most users that are remembered between their registration and their coming in, which at the page are two calls.
+const INVITED: usize = 1_000;
 /// The most passwords of one neighbourhood that the store checks at the same time.
 const AT_ONCE: usize = 2;
 
@@ -99,7 +106,27 @@ impl Accounts {
             wrong_there: Guesses::new(3),
             registered: Allowance::new(policy.register_burst, policy.register_per_hour),
             trials: Vec::new(),
+            invited: VecDeque::new(),
         }
+    }
+
+    /// A user has registered by an invitation, and goes into these rooms when they come in.
+    pub(crate) fn invited_to(&mut self, name: &Name, rooms: &[RoomName]) {
+        if rooms.is_empty() {
+            return;
+        }
+        if self.invited.len() >= INVITED
+            && let Some((other, _)) = self.invited.pop_front()
+        {
+            log::warn!("{other} registered by an invitation and did not come in: its rooms are not entered");
+        }
+        self.invited.push_back((name.clone(), rooms.to_vec()));
+    }
+
+    /// The rooms of the invitation by which this user has registered, once.
+    pub(crate) fn take_invited(&mut self, name: &Name) -> Option<Vec<RoomName>> {
+        let place = self.invited.iter().position(|(other, _)| other == name)?;
+        self.invited.remove(place).map(|(_, rooms)| rooms)
     }
 
     /// Once a second.
@@ -173,8 +200,10 @@ impl Accounts {
                     self.wrong_for.wrong(trial.name, now);
                 }
             }
-            // A code that is used or too old counts as a guess, too: knowing that it existed helps no guesser.
-            Answer::Refused(Refused::BadInvitation | Refused::UsedInvitation | Refused::EndedInvitation) => {
+            // A code that is used, too old or ended counts as a guess, too: knowing that it existed helps no guesser.
+            Answer::Refused(
+                Refused::BadInvitation | Refused::UsedInvitation | Refused::OldInvitation | Refused::EndedInvitation,
+            ) => {
                 wrong(trial.from, format_args!("invitation"));
                 near.into_iter().for_each(|near| self.wrong_from.wrong(near, now));
             }
@@ -230,7 +259,7 @@ mod tests {
 
     fn right(who: &str) -> Answer {
         let account = Account { name: name(who), role: Role::Member };
-        Answer::Account { account, token: None, known_there: true }
+        Answer::Account { account, token: None, known_there: true, invited_to: Vec::new() }
     }
 
     fn refused(refused: Refused) -> Answer {
@@ -385,12 +414,14 @@ mod tests {
 
     #[test]
     fn a_code_that_is_guessed_makes_its_address_wait() {
-        let mut guard = Guard::new(Policy { private: true, ..Policy::default() });
-        for why in [Refused::BadInvitation, Refused::UsedInvitation, Refused::EndedInvitation] {
-            guard.answered(register("p", "192.0.2.1", Some("x")), &refused(why));
+        for why in [Refused::BadInvitation, Refused::UsedInvitation, Refused::OldInvitation, Refused::EndedInvitation] {
+            let mut guard = Guard::new(Policy { private: true, ..Policy::default() });
+            for _ in 0..3 {
+                guard.answered(register("p", "192.0.2.1", Some("x")), &refused(why.clone()));
+            }
+            let too_fast = Some(Err(TooFast { retry: 2, why: Spam::Guesses }.into()));
+            assert_eq!(guard.asks(register("p", "192.0.2.1", Some("x"))), too_fast);
         }
-        let too_fast = Some(Err(TooFast { retry: 2, why: Spam::Guesses }.into()));
-        assert_eq!(guard.asks(register("p", "192.0.2.1", Some("x"))), too_fast);
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! The verbs of accounts: register, sign in and out, passwords, roles and codes.
 
+use crate::features::accounts::invitations::Terms;
 use crate::features::accounts::{self, Password};
 use crate::features::archive::store::Proof;
-use crate::model::args::{user, wrong};
-use crate::model::command::Command;
+use crate::model::args::{Args, user, wrong};
+use crate::model::command::{Command, MAX_PAGE, PAGE};
 use crate::model::names::Name;
+use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::secrets::Secret;
 use crate::model::verb::{Needs, Verb, verb};
+
+/// The most invitations of a list where nothing is said.
+const INVITATIONS: usize = 50;
 
 /// `/register <password>, or REGISTER:<name> <password> [code]`
 pub static REGISTER: Verb = verb(
@@ -82,9 +87,38 @@ pub static ROLE: Verb =
     })
     .needs(Needs::Store);
 
-/// `/invitecode`
-pub static INVITECODE: Verb =
-    verb("INVITECODE", &["invitecode"], "/invitecode", "make a code with which one person can register", |_| {
-        Ok(Command::feature(accounts::Command::InviteCode))
-    })
-    .needs(Needs::Store);
+/// `/invitecode [uses] [7d] [#room ...], list, or end <number>`
+pub static INVITECODE: Verb = verb(
+    "INVITECODE",
+    &["invitecode"],
+    "/invitecode [uses] [7d] [#room ...], list, or end <number>",
+    "make a code with which people can register; list them, or end one",
+    invite_code,
+)
+.needs(Needs::Store)
+.long();
+
+fn invite_code(mut args: Args) -> Result<Command, Refusal> {
+    let mut rest = args.clone();
+    let command = match rest.next_word().as_str() {
+        "list" => {
+            let (mut before, mut limit) = (None, INVITATIONS);
+            while let Some(option) = rest.option() {
+                match option.key() {
+                    Some("before") => before = Some(option.number()?),
+                    None => limit = option.number_in(1..=MAX_PAGE, PAGE)?,
+                    _ => return Err(option.unfit()),
+                }
+            }
+            accounts::Command::Invitations { before, limit }
+        }
+        "end" => {
+            let _end = args.next_word();
+            let number = args.option().ok_or_else(|| args.missing())?.number()?;
+            args.finish()?;
+            accounts::Command::EndInvitation(number)
+        }
+        _ => accounts::Command::InviteCode(Terms::read(args)?),
+    };
+    Ok(Command::feature(command))
+}

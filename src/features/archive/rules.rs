@@ -757,7 +757,7 @@ mod tests {
 
     fn member(who: &str) -> Answer {
         let account = Account { name: Name::parse(who).unwrap(), role: Role::Member };
-        Answer::Account { account, token: None, known_there: true }
+        Answer::Account { account, token: None, known_there: true, invited_to: Vec::new() }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::features::accounts::invitations::{Invitation, Terms};
 use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
 use crate::model::code::Code;
@@ -254,10 +255,24 @@ pub enum Question {
         /// The role from now on.
         role: Role,
     },
-    /// Make a code with which one person can register.
+    /// Make a code with which people can register.
     Invite {
-        /// The name of the operator who asks for it.
-        by: Name,
+        /// Who asked for it.
+        by: Text,
+        /// What it is good for.
+        terms: Terms,
+    },
+    /// The newest invitations.
+    Invitations {
+        /// Only those with a smaller number.
+        before: Option<u64>,
+        /// The most of them.
+        limit: usize,
+    },
+    /// Let an invitation be good no more.
+    EndInvitation {
+        /// Which.
+        number: u64,
     },
     /// The newest acts of the audit.
     Audit {
@@ -315,15 +330,26 @@ pub enum Answer {
         token: Option<Secret>,
         /// Whether its user had signed in from there before. A guesser of passwords has not.
         known_there: bool,
+        /// To `Register`: the rooms that the invitation leads to.
+        invited_to: Vec<RoomName>,
     },
     /// To `Grant`: what it is now.
     Granted(Account),
     /// The answer to `Invite`.
     Code {
-        /// The invitation's code.
+        /// The invitation's number.
+        number: u64,
+        /// Its code.
         code: Text,
         /// Until when it is good.
         until: DateTime<Utc>,
+    },
+    /// To `Invitations`: the oldest first, with the number to ask on from, if there are more.
+    Invitations {
+        /// The invitations.
+        invitations: Vec<Invitation>,
+        /// Where to go on.
+        more: Option<u64>,
     },
     /// To `Audit`: acts, oldest first, with the number to ask on from, if there are more ([`Entry::page`]).
     Acts {

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
+use crate::features::accounts::invitations::{Invitation, State, Terms};
 use crate::features::archive::store::{Account, Answer, Proof, Refused};
 use crate::model::looks::are_alike;
 use crate::model::names::Name;
@@ -13,13 +14,12 @@ use crate::model::roles::Role;
 use crate::model::secrets::Secret;
 use crate::model::text::Text;
 
-/// Accounts, and the invitations: those that are not used yet, and those that were.
+/// Accounts and invitations.
 #[derive(Default)]
 pub(super) struct Accounts {
     owners: BTreeMap<Name, Owner>,
-    codes: Vec<String>,
-    used: Vec<String>,
-    codes_made: u64,
+    /// Each with its code, which is `code-` and its number.
+    codes: Vec<(Text, Invitation)>,
     tokens_made: u64,
 }
 
@@ -55,13 +55,13 @@ impl Accounts {
         if secret.reveal().len() < 8 {
             return Err(weak());
         }
-        let place = invite.as_ref().and_then(|code| self.codes.iter().position(|other| *other == **code));
-        if place.is_none() && (needs_invite || invite.is_some()) {
-            return Err(match invite {
-                Some(code) if self.used.iter().any(|used| *used == *code) => Refused::UsedInvitation,
-                Some(_) => Refused::BadInvitation,
-                None => Refused::NoInvitation,
-            });
+        let place = invite.as_ref().map(|code| self.codes.iter().position(|(other, _)| other == code));
+        match place.map(|place| place.map(|place| self.codes[place].1.state)) {
+            None if needs_invite => return Err(Refused::NoInvitation),
+            Some(None) => return Err(Refused::BadInvitation),
+            Some(Some(State::Used)) => return Err(Refused::UsedInvitation),
+            Some(Some(State::Ended)) => return Err(Refused::EndedInvitation),
+            _ => {}
         }
         if let Some(owner) = self.owners.get(&name) {
             return Err(Refused::NameTaken(owner.account.name.clone()));
@@ -69,9 +69,17 @@ impl Accounts {
         if let Some(other) = self.owners.keys().find(|other| are_alike(other, &name)) {
             return Err(Refused::LooksLike(other.clone()));
         }
-        self.used.extend(place.map(|place| self.codes.remove(place)));
         self.add(&name, secret, Role::Member);
-        Ok(self.proven(&name, token, from))
+        let mut answer = self.proven(&name, token, from);
+        if let (Some((_, used)), Answer::Account { invited_to, .. }) =
+            (place.flatten().and_then(|place| self.codes.get_mut(place)), &mut answer)
+        {
+            used.used += 1;
+            used.used_by.push(name);
+            used.state = if used.used >= used.uses { State::Used } else { State::Open };
+            *invited_to = used.rooms.clone();
+        }
+        Ok(answer)
     }
 
     pub(super) fn sign_in(
@@ -133,12 +141,28 @@ impl Accounts {
         Ok(Answer::Granted(owner.account.clone()))
     }
 
-    /// A code that is good for one registration.
-    pub(super) fn invite(&mut self) -> Answer {
-        self.codes_made += 1;
-        let code = format!("code-{}", self.codes_made);
-        self.codes.push(code.clone());
-        Answer::Code { code: Text::own(code), until: DateTime::<Utc>::MAX_UTC }
+    /// A code that is good for registrations. No clock is here, so it is never too old.
+    pub(super) fn invite(&mut self, by: Text, terms: Terms) -> Answer {
+        let number = self.codes.len() as u64 + 1;
+        let code = Text::own(format!("code-{number}"));
+        let (until, uses, rooms) = (DateTime::<Utc>::MAX_UTC, terms.uses(), terms.rooms().to_vec());
+        let made = Invitation { number, by, until, uses, used: 0, used_by: Vec::new(), rooms, state: State::Open };
+        self.codes.push((code.clone(), made));
+        Answer::Code { number, code, until }
+    }
+
+    pub(super) fn invitations(&self, before: Option<u64>, limit: usize) -> Answer {
+        let all = self.codes.iter().map(|(_, invitation)| invitation);
+        let older = all.filter(|one| before.is_none_or(|before| one.number < before));
+        let (invitations, more) = Invitation::page(older.cloned().collect(), limit);
+        Answer::Invitations { invitations, more }
+    }
+
+    pub(super) fn end_invitation(&mut self, number: u64) -> Result<Answer, Refused> {
+        let found = self.codes.iter_mut().find(|(_, invitation)| invitation.number == number);
+        let (_, invitation) = found.ok_or_else(|| Invitation::no_such(number))?;
+        invitation.state = State::Ended;
+        Ok(Answer::Done)
     }
 
     fn is_known_there(&self, name: &Name, from: Option<IpAddr>) -> bool {
@@ -152,7 +176,7 @@ impl Accounts {
         owner.tokens.extend(token.clone());
         let known_there = from.is_some_and(|from| owner.known.contains(&from));
         owner.known.extend(from);
-        Answer::Account { account: owner.account.clone(), token, known_there }
+        Answer::Account { account: owner.account.clone(), token, known_there, invited_to: Vec::new() }
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
+use chat_server::features::accounts::invitations::Terms;
 use chat_server::features::archive::store::{Account, Refused};
 
 use super::*;
@@ -145,7 +146,7 @@ impl Model {
             None if needs_code => return Err(Refused::NoInvitation),
             Some(None) => return Err(Refused::BadInvitation),
             Some(Some((_, _, true))) => return Err(Refused::UsedInvitation),
-            Some(Some((_, until, false))) if now >= *until => return Err(Refused::EndedInvitation),
+            Some(Some((_, until, false))) if now >= *until => return Err(Refused::OldInvitation),
             _ => {}
         }
         if let Some(owner) = self.owners.iter().find(|owner| owner.name == name) {
@@ -331,7 +332,8 @@ impl House {
                 assert_eq!(granted, owner);
             }
             Step::Invite => {
-                let (code, until) = accounts::invite(&self.db, "root", now).unwrap();
+                let made = invitations::invite(&self.db, "root", &Terms::default(), now).unwrap();
+                let Answer::Code { code, until, .. } = made else { panic!("{made:?}") };
                 assert_eq!(until.timestamp_millis(), now + 7 * DAY);
                 self.model.codes.push((code, now + 7 * DAY, false));
             }
@@ -384,7 +386,7 @@ impl House {
     fn comes_in(&mut self, name: &Name, answer: Answer, visit: Visit, is_old: bool) {
         let now = self.now;
         let owner = self.model.owner(name).expect("they have an account");
-        let Answer::Account { account, token, known_there } = answer else { panic!("{answer:?}") };
+        let Answer::Account { account, token, known_there, .. } = answer else { panic!("{answer:?}") };
         assert_eq!(account, owner.account());
         assert_eq!(account.name.as_str(), owner.name.as_str(), "as it was registered");
         assert_eq!(token.is_some(), visit.token);

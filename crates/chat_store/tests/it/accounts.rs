@@ -5,6 +5,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use chat_server::features::accounts::invitations::Terms;
 use chat_server::features::archive::store::{
     Account, Answer, Contents, Proof, Question, Record, Refused, Report, RoomState, Store, StoredRoom,
 };
@@ -13,6 +14,8 @@ use chat_server::model::roles::Role;
 use chat_server::model::secrets::Secret;
 use chat_store::{Durability, FILE, Guard, Offline, OpenError, Options, Retention, Sqlite, Strength};
 use rusqlite::Connection;
+
+use crate::kit::text;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -171,7 +174,9 @@ fn a_code_is_good_once_however_many_use_it_at_once() {
     let mut house = House::new();
     assert_eq!(house.refuses(invited("ani", None)), Refused::NoInvitation);
     assert_eq!(house.refuses(invited("ani", Some("abcd-efgh-ijkm"))), Refused::BadInvitation);
-    let Answer::Code { code, .. } = house.ask(Question::Invite { by: name("root1") }) else { panic!("no code") };
+    let Answer::Code { code, .. } = house.ask(Question::Invite { by: text("root1"), terms: Terms::default() }) else {
+        panic!("no code")
+    };
     // As a user types it who reads it from a piece of paper.
     let typed = code.to_uppercase().replace('-', " ");
     let asked: Vec<u64> = (0..4).map(|i| house.put(invited(&format!("guest{i}x"), Some(&typed)))).collect();
@@ -288,7 +293,9 @@ fn neither_password_nor_token_nor_code_stands_in_a_file_or_a_log_or_an_error() {
     let first = house.proves(with_token(login("ani", old))).1.unwrap();
     let second = house.proves(change(old, new)).1.unwrap();
     errors.push(house.refuses(resume(&first)));
-    let Answer::Code { code, .. } = house.ask(Question::Invite { by: name("ani") }) else { panic!("no code") };
+    let Answer::Code { code, .. } = house.ask(Question::Invite { by: text("ani"), terms: Terms::default() }) else {
+        panic!("no code")
+    };
     errors.push(house.refuses(invited("ani", Some(&code))));
     // Also when all goes wrong.
     let file = house.file();
@@ -470,7 +477,9 @@ fn whoever_has_the_data_can_make_the_first_administrator() {
     assert!(!offline.grant(&name("nobody"), Role::Op).unwrap());
     assert!(offline.set_password(&name("ani"), &Secret::new("another horse")).unwrap());
     assert!(!offline.set_password(&name("nobody"), &Secret::new("another horse")).unwrap());
-    let (code, _) = offline.invite().unwrap();
+    let lost = Terms::new(None, None, vec![RoomName::parse("#nowhere").unwrap()]).unwrap();
+    assert!(offline.invite(&lost).unwrap_err().to_string().contains("#nowhere"));
+    let code = offline.invite(&Terms::default()).unwrap().code;
     add("gone", "correct horse", Role::Member).unwrap();
     assert!(offline.remove(&name("gone")).unwrap());
     assert!(!offline.remove(&name("gone")).unwrap());
@@ -483,7 +492,10 @@ fn whoever_has_the_data_can_make_the_first_administrator() {
     let file = house.file();
     let mut acts = file.prepare("SELECT what || ' ' || target || ' ' || detail FROM audit WHERE by = 'chatd'").unwrap();
     let acts: Vec<String> = acts.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-    let done = ["register root admin", "register ani member", "grant ani op", "password ani ", "invite  "];
+    let until = file.query_row("SELECT until / 1000 FROM invitations", [], |row| row.get(0)).unwrap();
+    let until = chrono::DateTime::from_timestamp(until, 0).unwrap().format("%Y-%m-%d %H:%M");
+    let invited = format!("invite 1 1 person, until {until} UTC");
+    let done = ["register root admin", "register ani member", "grant ani op", "password ani ", &invited];
     assert_eq!(
         acts,
         [&done[..], &["register gone member", "remove gone "]].concat(),

@@ -51,6 +51,16 @@ impl Talk {
         Talk { store, reports, guard, contents, turn: 0, number: 0 }
     }
 
+    /// Asks something that is not about lines.
+    pub(crate) fn answer(&mut self, question: Question) -> Answer {
+        self.number += 1;
+        self.store.ask(self.number, question).unwrap();
+        match self.report() {
+            Report::Answer(number, answer) if number == self.number => answer,
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// Stops it. All is written.
     pub(crate) fn stop(self) {
         let Talk { store, guard, .. } = self;

@@ -1,6 +1,10 @@
 //! Files that older versions made, and those of newer ones.
 
+use chat_server::features::accounts::invitations::State;
+use chat_server::features::archive::store::{Answer, Question, Refused};
 use chat_server::model::event::What;
+use chat_server::model::names::Name;
+use chat_server::model::secrets::Secret;
 use chat_store::{Durability, FILE, OpenError, Sqlite, backup, check};
 use rusqlite::Connection;
 
@@ -63,6 +67,49 @@ fn the_database_of_another_program_is_refused() {
     assert!(matches!(refused(dir.path()), OpenError::Foreign(_)));
 }
 
+/// What makes a file of today one of version 10, before an invitation was for several people: one that is good, and one that was used,
+/// by the codes k7qf-9d2m-x4tr and abcd-efgh-ijkm.
+const BACK_TO_10: &str = "
+    DROP TABLE invited;
+    DROP TABLE invitations;
+    CREATE TABLE invitations (
+        hash    BLOB PRIMARY KEY,
+        by      TEXT NOT NULL,
+        until   INTEGER NOT NULL,
+        used_by TEXT
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO invitations VALUES
+        (x'c458c6d77ad04150779ef5116b96bd82024221bb7655f26d0b9ec4fc838d7ee1', 'root', 9000000000000, NULL),
+        (x'09a08069fd8765a1f148349995fdf192d2d845fc0436288dae1ff3d6cec81fb3', 'root', 8000000000000, 'budi');
+    PRAGMA user_version = 10;";
+
+#[test]
+fn an_invitation_of_before_is_good_and_the_one_that_was_used_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    Talk::open(dir.path()).stop();
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch(BACK_TO_10).unwrap();
+    drop(db);
+    let mut talk = Talk::open(dir.path());
+    let Answer::Invitations { invitations, more: None } = talk.answer(Question::Invitations { before: None, limit: 9 })
+    else {
+        panic!("no list")
+    };
+    let shown: Vec<(u64, State, u32)> = invitations.iter().map(|one| (one.number, one.state, one.used)).collect();
+    assert_eq!(shown, [(1, State::Used, 1), (2, State::Open, 0)]);
+    assert_eq!((invitations[0].by.as_str(), invitations[0].used_by[0].as_str()), ("root", "budi"));
+    let mut registers = |who: &str, code: &str| {
+        let (name, secret) = (Name::parse(who).unwrap(), Secret::new("correct horse"));
+        let invite = Some(text(code));
+        talk.answer(Question::Register { name, secret, invite, needs_invite: true, token: false, from: None })
+    };
+    assert!(matches!(registers("citra", "abcd-efgh-ijkm"), Answer::Refused(Refused::UsedInvitation)));
+    assert!(matches!(registers("citra", "k7qf-9d2m-x4tr"), Answer::Account { .. }));
+    assert!(matches!(registers("dewi", "k7qf-9d2m-x4tr"), Answer::Refused(Refused::UsedInvitation)));
+    talk.stop();
+    assert!(check(dir.path()).unwrap().is_sound);
+}
+
 /// What makes a file of today one of version 7, before the index knew the beginnings of words.
 const BACK_TO_7: &str = r#"
     DROP TABLE late;
@@ -87,6 +134,7 @@ fn the_index_is_made_anew_for_beginnings_and_no_line_is_taken_for_a_double_by_th
     assert_eq!(talk.search("word12"), [12]);
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch(BACK_TO_10).unwrap();
     db.execute_batch(BACK_TO_7).unwrap();
     drop(db);
     assert!(check(dir.path()).unwrap().is_sound, "as an older chatd has left it");
@@ -124,6 +172,7 @@ fn of_version_8(dir: &std::path::Path, lines: u64) {
     talk.say([changed("#a", lines + 1, 7, What::Deleted)]);
     talk.stop();
     let db = Connection::open(dir.join(FILE)).unwrap();
+    db.execute_batch(BACK_TO_10).unwrap();
     db.execute_batch(BACK_TO_8).unwrap();
 }
 

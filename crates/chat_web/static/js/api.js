@@ -1,6 +1,6 @@
 // Api: the REST calls of the page, each with a deadline. An error carries the server's own words.
 
-async function call(path, { method = 'GET', body, headers, ms = 10000 } = {}) {
+export async function call(path, { method = 'GET', body, headers, ms = 10000 } = {}) {
   let response;
   try {
     response = await fetch(path, { method, headers: { ...(body ? { 'content-type': 'application/json' } : {}), ...headers }, body: body && JSON.stringify(body), credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(ms) });
@@ -12,7 +12,7 @@ async function call(path, { method = 'GET', body, headers, ms = 10000 } = {}) {
   try { json = text ? JSON.parse(text) : null; } catch { /* an answer that is not ours, of a proxy perhaps */ }
   if (response.ok) return json;
   const words = json?.detail || json?.title || `${response.status} ${response.statusText}`;
-  throw Object.assign(new Error(words), { status: response.status, code: json?.code, proposed: json?.try ?? json?.proposed ?? json?.suggestion ?? /Try "?([A-Za-z_][A-Za-z0-9_-]*)/i.exec(words)?.[1], retryAfter: Number(response.headers.get('retry-after')) || 0 });
+  throw Object.assign(new Error(words), { status: response.status, code: json?.code, proposed: json?.try });
 }
 
 /** A session whose cookie the browser keeps. Without cookies each call would be without a session, and the name taken: it is ended again. */
@@ -58,5 +58,3 @@ export function page(room, { before, after, limit = 50 } = {}) {
   if (after != null) query.set('after', after);
   return call(`/api/rooms/${encodeURIComponent(room)}/messages?${query}`);
 }
-
-export const admin = (path, key, body) => call(`/api/admin/${path}`, { method: body ? 'POST' : 'GET', body, headers: { authorization: `Bearer ${key}` }, ms: 5000 });

@@ -514,20 +514,25 @@ function flush() {
 
 async function begin() {
   wanted = hashRoom();
+  // An invitation: its code leaves the address.
+  const code = /^join=(.+)/.exec(wanted)?.[1], invited = code && { way: 'register', code };
+  if (code) history.replaceState(null, '', '/');
   // Who was never here has no session to ask for.
-  if (!prefs.name) return known(await signIn(''));
+  if (!prefs.name) return known(await signIn('', invited));
   try {
-    const session = await api.me();
-    known({ ...session.user, signed_in: session.signed_in });
+    const { user, signed_in } = await api.me();
+    // A guest gives the name up, and can register it.
+    if (invited && !signed_in) { await api.signOut(); throw { status: 401 }; }
+    known({ ...user, signed_in });
   } catch (error) {
-    if (error.status === 401) known(await welcomeBack() ?? await signIn(prefs.name, prefs.account ? { why: t('signedOut'), way: 'member' } : {}));
+    if (error.status === 401) {
+      const back = prefs.account ? await api.comeBack().catch(() => null) : null;
+      known(back ?? await signIn(prefs.name, invited ?? (prefs.account ? { why: t('signedOut'), way: 'member' } : {})));
+    }
     // The server is not there: the page stands ready with what it knows, and tries again.
     else known({ name: prefs.name });
   }
 }
-
-/** Signs in by the cookie; null where it is not valid any more. */
-const welcomeBack = async () => prefs.account ? api.comeBack().catch(() => null) : null;
 
 function iAm(user) {
   state.me = { id: user.id, name: user.name };
@@ -611,7 +616,7 @@ $('#messages').addEventListener('click', (e) => {
   const to = e.target.closest('a[data-room]')?.dataset.room;
   if (to) { e.preventDefault(); app.join(to); }
 });
-addEventListener('hashchange', () => { const to = hashRoom(); if (isRoom(to) && to !== state.current && state.me) app.join(to); });
+addEventListener('hashchange', () => { const to = hashRoom(); if (/^join=/.test(to)) location.reload(); if (isRoom(to) && to !== state.current && state.me) app.join(to); });
 addEventListener('online', () => feed({ type: 'online' }));
 addEventListener('offline', banner);
 addEventListener('focus', () => app.watched());

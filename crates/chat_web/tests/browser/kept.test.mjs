@@ -22,7 +22,7 @@ async function serve(dir, { flags = [], ...options } = {}) {
   ends.push(() => server.stop());
   return server;
 }
-async function someone(forgive = [], options = {}) {
+async function visitor(forgive = [], options = {}) {
   const page = await newPage(browser, options, forgive);
   ends.push(() => page.context().close());
   return page;
@@ -46,7 +46,7 @@ async function register(page, url, name, password = PASSWORD) {
 
 test('a name is made one’s own at the door, and after that it needs its password', async () => {
   const server = await serve(directory());
-  const ana = await someone(['422']);
+  const ana = await visitor(['422']);
   await register(ana, server.url, 'ana', 'short');
   await ana.waitForSelector('#namehelp.bad');
   await ana.fill('#password', PASSWORD);
@@ -55,7 +55,7 @@ test('a name is made one’s own at the door, and after that it needs its passwo
   await say(ana, 'this is me');
   await settled(ana, 1);
 
-  const other = await someone(['409', '401']);
+  const other = await visitor(['409', '401']);
   await other.goto(server.url);
   await other.fill('#name', 'Ana');
   await other.keyboard.press('Enter');
@@ -79,7 +79,7 @@ test('a name is made one’s own at the door, and after that it needs its passwo
   await say(ana, 'and still me');
   await settled(ana, 3);
   // Others see whose name is a name of their own.
-  const budi = await someone();
+  const budi = await visitor();
   await enter(budi, server.url, 'budi');
   await say(budi, 'and I am a guest');
   await sees(ana, 'and I am a guest');
@@ -94,7 +94,7 @@ test('a restart with the page open: one is in again by the cookie, and what was 
   let server = await serve(dir);
   const through = await proxy(server);
   ends.push(through.close);
-  const ana = await someone(['WebSocket', 'ERR_', '401', '502']);
+  const ana = await visitor(['WebSocket', 'ERR_', '401', '502']);
   await register(ana, through.url, 'ana');
   await isLive(ana);
   await say(ana, 'before');
@@ -117,7 +117,7 @@ test('a restart with the page open: one is in again by the cookie, and what was 
 
 test('in the settings: the name one has becomes one’s own, another password, signed out everywhere', async () => {
   const server = await serve(directory());
-  const ana = await someone(['401', '403', 'WebSocket']);
+  const ana = await visitor(['401', '403', 'WebSocket']);
   await enter(ana, server.url, 'ana');
   const settings = async () => {
     await ana.click('#me');
@@ -127,7 +127,7 @@ test('in the settings: the name one has becomes one’s own, another password, s
   await ana.fill('#settings .account input[type=password]', PASSWORD);
   await ana.keyboard.press('Enter');
   await ana.waitForSelector('#everywhere');
-  const second = await someone();
+  const second = await visitor();
   await second.goto(server.url);
   await way(second, 'I have a password');
   await second.fill('#name', 'ana');
@@ -158,10 +158,10 @@ test('in the settings: the name one has becomes one’s own, another password, s
 
 test('five wrong passwords: one is told to wait, and the owner comes in all the same elsewhere', async () => {
   const server = await serve(directory());
-  const ana = await someone();
+  const ana = await visitor();
   await register(ana, server.url, 'ana');
   await isLive(ana);
-  const guesser = await someone(['401', '429']);
+  const guesser = await visitor(['401', '429']);
   await guesser.goto(server.url);
   await way(guesser, 'I have a password');
   await guesser.fill('#name', 'ana');
@@ -180,14 +180,14 @@ test('five wrong passwords: one is told to wait, and the owner comes in all the 
 test('a private server lets in by a password or an invitation only', async () => {
   const dir = directory();
   const open = await serve(dir);
-  const ana = await someone(['WebSocket', 'ERR_']);
+  const ana = await visitor(['WebSocket', 'ERR_']);
   await register(ana, open.url, 'ana');
   await isLive(ana);
   await open.stop();
   // Who invites others is at least an op.
   execFileSync(BIN, ['account', '--data', dir, 'role', 'ana', 'op']);
   const server = await serve(dir, { flags: ['--private', 'yes'] });
-  const page = await someone(['401', '403']);
+  const page = await visitor(['401', '403']);
   await page.goto(server.url);
   await page.waitForFunction(() => document.querySelector('#signin .lead').textContent.startsWith('Only members'));
   await page.waitForSelector('#password');
@@ -205,7 +205,7 @@ test('a private server lets in by a password or an invitation only', async () =>
   // A code by the commands of every door, shown to its maker alone.
   await say(page, '/invitecode');
   const code = await page.waitForFunction(() => /[a-z0-9]{4}(-[a-z0-9]{4})+/.exec(document.querySelector('.answer')?.textContent ?? '')?.[0]);
-  const budi = await someone();
+  const budi = await visitor();
   await budi.goto(server.url);
   await budi.waitForSelector('#password');
   await way(budi, 'Keep a name');
@@ -215,6 +215,42 @@ test('a private server lets in by a password or an invitation only', async () =>
   await budi.keyboard.press('Enter');
   await isLive(budi);
   assert.deepEqual([...page.errors, ...budi.errors], []);
+});
+
+test('the link of an invitation leads to a form with its code, which leaves the address, and into its rooms', async () => {
+  const dir = directory();
+  execFileSync(BIN, ['account', '--data', dir, 'add', 'dewi', '--role', 'op'], { input: `${PASSWORD}\n` });
+  const server = await serve(dir, { flags: ['--private', 'yes'] });
+  const dewi = await visitor();
+  await dewi.goto(server.url);
+  await dewi.fill('#name', 'dewi');
+  await dewi.fill('#password', PASSWORD);
+  await dewi.keyboard.press('Enter');
+  await isLive(dewi);
+  await say(dewi, '/join #den');
+  await dewi.waitForSelector('#rooms .room:has-text("den")');
+  await say(dewi, '/invitecode 1 2h #den');
+  const code = await dewi.waitForFunction(() => /[a-z0-9]{4}(-[a-z0-9]{4})+/.exec(document.querySelector('.answer')?.textContent ?? '')?.[0]);
+  const budi = await visitor();
+  await budi.goto(`${server.url}/#join=${await code.jsonValue()}`);
+  await budi.waitForFunction(() => document.querySelector('#signin .lead').textContent.startsWith('You are invited'));
+  assert.equal(await budi.inputValue('#code'), await code.jsonValue());
+  assert.equal(budi.url(), `${server.url}/`);
+  await budi.fill('#name', 'budi');
+  await budi.fill('#password', PASSWORD);
+  await budi.keyboard.press('Enter');
+  await isLive(budi);
+  await budi.waitForSelector('#rooms .room:has-text("den")');
+  // In Indonesian, and used by now: the words say so where the code stands.
+  const citra = await visitor(['403'], { locale: 'id-ID' });
+  await citra.goto(`${server.url}/#join=${await code.jsonValue()}`);
+  await citra.waitForFunction(() => document.querySelector('#signin .lead').textContent.startsWith('Anda diundang'));
+  await citra.fill('#name', 'citra');
+  await citra.fill('#password', PASSWORD);
+  await citra.keyboard.press('Enter');
+  await citra.waitForSelector('#namehelp.bad');
+  assert.equal(await citra.evaluate(() => document.activeElement.id), 'code');
+  assert.deepEqual([...dewi.errors, ...budi.errors, ...citra.errors], []);
 });
 
 test('what was said long ago is found, and one jumps to it; a room one is not in is entered', async () => {
@@ -231,7 +267,7 @@ test('what was said long ago is found, and one jumps to it; a room one is not in
   budi.end();
   await server.stop();
   server = await serve(dir);
-  const ana = await someone();
+  const ana = await visitor();
   await enter(ana, server.url, 'ana');
   await ana.click('#searchbtn');
   await ana.fill('#searchwords', 'teapot blue');
@@ -254,7 +290,7 @@ test('what was said long ago is found, and one jumps to it; a room one is not in
 test('without a store nothing offers what there is not', async () => {
   const server = await startServer();
   ends.push(() => server.stop());
-  const ana = await someone();
+  const ana = await visitor();
   await enter(ana, server.url, 'ana');
   await ana.click('#me');
   await ana.waitForSelector('#settings[open] .rename');
@@ -267,7 +303,7 @@ test('without a store nothing offers what there is not', async () => {
 test('axe finds nothing: the ways in, the account, the search, in both schemes', async () => {
   const server = await serve(directory());
   for (const colorScheme of ['light', 'dark']) {
-    const page = await someone(['409'], { colorScheme, reducedMotion: 'reduce' });
+    const page = await visitor(['409'], { colorScheme, reducedMotion: 'reduce' });
     const clean = (where) => axeFindsNothing(page, `${colorScheme}, ${where}`);
     const name = `ana_${colorScheme}`;
     await page.goto(server.url);

@@ -2,6 +2,7 @@
 
 use crate::chat::router::Turn;
 use crate::features::accounts::RoleChanged;
+use crate::features::accounts::invitations::Invitation;
 use crate::features::accounts::state::Then;
 use crate::features::archive::store;
 use crate::features::archive::store::Refused;
@@ -18,7 +19,8 @@ impl Turn<'_, Features> {
         let Ok(accounts) = self.accounts_mut() else { return };
         accounts.answered(number, answer, now);
         match (then, answer) {
-            (Then::Registered, store::Answer::Account { account, .. }) => {
+            (Then::Registered, store::Answer::Account { account, invited_to, .. }) => {
+                accounts.invited_to(&account.name, invited_to);
                 if accounts.by_name.insert(account.name.clone(), account.clone()).is_none() {
                     accounts.looks.add(&account.name);
                 }
@@ -39,8 +41,11 @@ impl Turn<'_, Features> {
                     self.tell(id, Event::feature(RoleChanged { text }));
                 }
             }
-            (Then::Invited { by }, store::Answer::Code { .. }) => {
-                self.act(by, "invite", None, "", "");
+            (Then::Invited { by, terms }, store::Answer::Code { number, until, .. }) => {
+                self.act(by, "invite", None, &number.to_string(), &terms.detail(*until));
+            }
+            (Then::InvitationEnded { by, number }, store::Answer::Done) => {
+                self.act(by, "end-invitation", None, &number.to_string(), "");
             }
             (Then::SignedOut { name, by }, store::Answer::Done) => self.let_go_of(name, *by),
             // Other connections that came in by the old one have to show the new one.
@@ -78,10 +83,15 @@ impl Turn<'_, Features> {
             (Then::Granted { .. }, store::Answer::Granted(account)) => {
                 Ok(Answer::Done(Done::Role { name: account.name, role: account.role }))
             }
-            (Then::Invited { .. }, store::Answer::Code { code, until }) => {
-                let words = format!("With this one person can come in: REGISTER:<name> <password> {code}");
-                let words = Words::new(words).with("code", &code).with("until", until.format("%Y-%m-%d").to_string());
-                Ok(Answer::Done(words.into()))
+            (Then::Invited { terms, .. }, store::Answer::Code { number, code, until }) => {
+                Ok(Answer::Done(terms.told(number, &code, until).into()))
+            }
+            (Then::InvitationEnded { number, .. }, store::Answer::Done) => {
+                let words = format!("The invitation {number} is good no more.");
+                Ok(Answer::Done(Words::new(words).with("number", number).into()))
+            }
+            (Then::Nothing, store::Answer::Invitations { invitations, more }) => {
+                Ok(Answer::Block(Invitation::block(invitations, more)))
             }
             _ => {
                 log::error!("the store answered something else than it was asked");

@@ -75,10 +75,13 @@ impl Turn<'_, Features> {
             Question::ChangePassword { name, .. } => Then::PasswordChanged { name: name.clone(), by: client },
             Question::SignOut { name, token: None } => Then::SignedOut { name: name.clone(), by: None },
             Question::Grant { .. } => Then::Granted { by: Actor::page(from) },
-            Question::Invite { .. } => Then::Invited { by: Actor::page(from) },
-            // `Call::Read` reads what was said, and looks whether the user may.
+            // Old lines are read by `Call::Read`, which checks whether the user may read them.
             Question::Page { .. } | Question::Search { .. } | Question::Mentions { .. } => {
                 return Err(Refusal::no_store("history"));
+            }
+            // An operator's orders, which come as `Call::Order`.
+            Question::Invite { .. } | Question::Invitations { .. } | Question::EndInvitation { .. } => {
+                return Err(Refusal::not_allowed(Role::Op));
             }
             Question::SignOut { token: Some(_), .. } | Question::Audit { .. } => Then::Nothing,
         };

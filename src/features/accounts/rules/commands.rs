@@ -117,19 +117,6 @@ impl Turn<'_, Features> {
         let then = archive::Then::Account(Then::Granted { by: self.actor(id) });
         Ok(Answer::Later(Later::Ask(Question::Grant { name: known.name, role }, then)))
     }
-
-    /// `INVITECODE`.
-    pub(super) fn invite_code(&mut self, id: ClientId) -> Result<Answer, Refusal> {
-        self.accounts_mut()?;
-        if self.role(id) < Role::Op {
-            return Err(Refusal::not_allowed(Role::Op));
-        }
-        let by = self.name_of(id)?;
-        Ok(Answer::Later(Later::Ask(
-            Question::Invite { by },
-            archive::Then::Account(Then::Invited { by: self.actor(id) }),
-        )))
-    }
 }
 
 /// The password, all of it, and the code of an invitation behind it. Where a code is required the last word is one;

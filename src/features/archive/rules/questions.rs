@@ -233,6 +233,7 @@ impl Turn<'_, Features> {
                     };
                     turn.answer(id, verb, tag, outcome);
                     turn.greet_member(id);
+                    turn.enter_invited(id);
                 });
                 self.resume(id);
             }

@@ -26,9 +26,11 @@ pub enum Refused {
     NoInvitation,
     /// No invitation has this code: it is mistyped, or a guess.
     BadInvitation,
-    /// The invitation was used by another.
+    /// The invitation was used as often as it may be.
     UsedInvitation,
     /// The invitation was good until a time that is past.
+    OldInvitation,
+    /// An operator ended the invitation.
     EndedInvitation,
     /// Passwords are guessed ([`Question::SignIn`](super::Question::SignIn)), for so many seconds yet.
     Guarded(u64),
@@ -66,20 +68,21 @@ impl From<Refused> for Refusal {
                 return Refusal::fixed(Code::BadPassword, "You were signed out. Sign in again with your password.");
             }
             Refused::NoInvitation => {
-                let words = "Here one needs an invitation. With its code: REGISTER:<name> <password> <code>.";
-                return Refusal::fixed(Code::NeedsInvitation, words);
+                return invitation("Here one needs an invitation. With its code: REGISTER:<name> <password> <code>.");
             }
             Refused::BadInvitation => {
-                let words = "There is no invitation with that code. Look whether it is typed as it was given to you.";
-                return Refusal::fixed(Code::NeedsInvitation, words);
+                return invitation(
+                    "There is no invitation with that code. Look whether it is typed as it was given to you.",
+                );
             }
             Refused::UsedInvitation => {
-                let words = "That invitation was used already. Ask the user who invited you for another.";
-                return Refusal::fixed(Code::NeedsInvitation, words);
+                return invitation("That invitation was used already. Ask the user who invited you for another.");
+            }
+            Refused::OldInvitation => {
+                return invitation("That invitation is too old. Ask the user who invited you for another.");
             }
             Refused::EndedInvitation => {
-                let words = "That invitation is too old. Ask the user who invited you for another.";
-                return Refusal::fixed(Code::NeedsInvitation, words);
+                return invitation("An operator ended that invitation. Ask the user who invited you for another.");
             }
             Refused::Guarded(retry) => return TooFast { retry, why: Spam::Guesses }.into(),
             Refused::Indexing(left) => {
@@ -96,6 +99,11 @@ impl From<Refused> for Refusal {
         };
         Refusal::new(code, words)
     }
+}
+
+/// The words for a code that is no way in.
+const fn invitation(words: &'static str) -> Refusal {
+    Refusal::fixed(Code::NeedsInvitation, words)
 }
 
 impl fmt::Display for Refused {

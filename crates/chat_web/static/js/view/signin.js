@@ -6,7 +6,7 @@ import { setPref } from '../prefs.js';
 import { icon } from './icons.js';
 import * as api from '../api.js';
 
-/** The three ways in: the words of the button, the help below the field, and the words of the link that leads there. */
+/** The ways in: the words of button, help, link and lead. */
 const WAYS = {
   visit: { button: 'enter', help: 'nameHelp', link: 'asVisitor', lead: 'welcomeMore' },
   member: { button: 'signIn', help: 'memberHelp', link: 'haveAccount', lead: 'welcomeBack' },
@@ -14,11 +14,12 @@ const WAYS = {
 };
 
 /** Resolves with the session once there is one. `first`: the name to propose; `why`: what to say before anything is typed. */
-export function signIn(first, { why = '', way = 'visit' } = {}) {
+export function signIn(first, { why = '', way = 'visit', code: invite = '' } = {}) {
   const section = $('#signin'), form = $('form', section), input = $('#name'), password = $('#password'), code = $('#code'), words = $('#namehelp'), button = $('button.primary', form), face = $('#face');
   let offer = { accounts: false, private: false };
   section.hidden = false;
   input.value = first || propose();
+  code.value = invite;
   const look = () => { face.replaceChildren(avatar(input.value || '?', '.xl')); section.style.setProperty('--h', hue(input.value)); };
   const say = (text, bad, field = input) => {
     words.textContent = text;
@@ -32,10 +33,10 @@ export function signIn(first, { why = '', way = 'visit' } = {}) {
     way = to;
     const { button: label, help, lead } = WAYS[way];
     put($('span', button), label);
-    put($('.lead', section), offer.private && way !== 'register' ? 'membersOnly' : lead);
+    put($('.lead', section), way === 'register' ? invite ? 'byCode' : lead : offer.private ? 'membersOnly' : lead);
     say(t(help));
     $('#secret').hidden = way === 'visit';
-    $('#invitation').hidden = way !== 'register' || !offer.private;
+    $('#invitation').hidden = way !== 'register' || !offer.private && !invite;
     $('#dice').hidden = way === 'member';
     password.autocomplete = way === 'register' ? 'new-password' : 'current-password';
     const ways = Object.keys(WAYS).filter((one) => one !== way && (one !== 'visit' || !offer.private));
