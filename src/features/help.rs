@@ -108,12 +108,13 @@ pub static SUBJECTS: &[Subject] = &[
     ),
     subject(
         "history",
-        "what was said before",
+        "what was said",
         &[
             &kernel::HISTORY,
             &membership::verbs::UNREAD,
             &membership::verbs::READ,
             &membership::verbs::MENTIONS,
+            &membership::verbs::NOTIFY,
             &archive::verbs::SEARCH,
             &archive::verbs::EXPORT,
         ],
@@ -129,7 +130,6 @@ pub static SUBJECTS: &[Subject] = &[
             &accounts::verbs::PASSWD,
             &accounts::verbs::ROLE,
             &membership::verbs::FOLLOW,
-            &membership::verbs::NOTIFY,
             &operators::verbs::OPER,
         ],
     ),
