@@ -70,6 +70,8 @@ fn the_database_of_another_program_is_refused() {
 /// What makes a file of today one of version 10, before an invitation was for several people: one that is good, and one that was used,
 /// by the codes k7qf-9d2m-x4tr and abcd-efgh-ijkm.
 const BACK_TO_10: &str = "
+    DROP TABLE membership;
+    DROP TABLE mentions;
     DROP TABLE invited;
     DROP TABLE invitations;
     CREATE TABLE invitations (
