@@ -10,7 +10,7 @@ use crate::chat::message::{Client, FeatureMessage, Message};
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::features::rooms::limits::RoomLimits;
-use crate::model::command::HistoryQuery;
+use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Envelope, Event, Leave, Tag};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
@@ -115,6 +115,7 @@ pub mod operators;
 pub mod presence;
 pub mod rooms;
 pub mod limits;
+pub mod talk;
 pub(crate) mod state;
 #[cfg(all(test, not(shuttle)))]
 mod together;
@@ -150,6 +151,10 @@ impl Hooks for Features {
 
     fn new(config: &Config) -> Features {
         Features::at_start(config)
+    }
+
+    fn takes(turn: &mut Turn<'_, Self>, id: ClientId, command: &Command) -> Option<Result<Answer<Self>, Refusal>> {
+        turn.take_for_talk(id, command)
     }
 
     fn carry_out(turn: &mut Turn<'_, Self>, id: ClientId, command: &FeatureCommand) -> Result<Answer<Self>, Refusal> {
@@ -220,6 +225,14 @@ impl Hooks for Features {
         if to.is_some_and(|to| turn.role(to) >= Role::Op) { Ok(()) } else { turn.not_muted(from, None) }
     }
 
+    fn whisper_away(turn: &mut Turn<'_, Self>, from: ClientId, to: &str, text: Text) -> Result<Answer<Self>, Refusal> {
+        turn.whisper_away(from, to, text)
+    }
+
+    fn numbers(turn: &mut Turn<'_, Self>, from: ClientId, whisper: &mut Event) {
+        turn.number_whisper(from, whisper);
+    }
+
     fn hears(turn: &Turn<'_, Self>, id: ClientId, from: &Name) -> bool {
         turn.hears(id, from)
     }
@@ -283,6 +296,7 @@ impl Hooks for Features {
         turn.router.features.operators.forget(client.id);
         turn.router.features.members.forget_client(client.id);
         turn.router.features.presence.forget(client.id);
+        turn.end_talks_of(client.person());
         if client.state.is_listed {
             turn.router.forget_banned(client.id);
             turn.router.rooms.values_mut().for_each(|room| room.forget_guest(client.id));
@@ -300,9 +314,7 @@ impl Hooks for Features {
 
     fn renamed(turn: &mut Turn<'_, Self>, id: ClientId, renamed: &Arc<Envelope>) {
         turn.announce_name(id, renamed);
-        if let Event::Renamed { old, new, .. } = &renamed.event {
-            turn.router.features.presence.rename(old, new);
-        }
+        turn.rename_in_talks(id, renamed);
     }
 
     fn entered(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName, joined: Option<Event>) {
@@ -337,6 +349,7 @@ impl Hooks for Features {
         turn.show_topic(id, room);
         turn.show_history(id, room);
         turn.show_crowd(id, room);
+        turn.tell_of_talks(id);
     }
 
     fn keep_or_close(turn: &mut Turn<'_, Self>, room: &RoomName) {

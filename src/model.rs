@@ -29,3 +29,4 @@ pub mod request;
 pub mod wire;
 pub mod run;
 pub mod rows;
+pub mod places;

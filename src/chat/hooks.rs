@@ -17,7 +17,7 @@ use crate::chat::room::Room;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::model::code::Code;
-use crate::model::command::HistoryQuery;
+use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Block, Done, Envelope, Event, Greeting, Leave, Tag};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
@@ -131,6 +131,11 @@ pub trait Hooks: Sized {
 
     // ---- what clients and doors want of a feature ----
 
+    /// Carries out a command of the kernel that names what only a feature knows: a direct talk.
+    fn takes(_: &mut Turn<'_, Self>, _: ClientId, _: &Command) -> Option<Result<Answer<Self>, Refusal>> {
+        None
+    }
+
     /// Carries out a command of a feature, which alone opens it.
     ///
     /// # Errors
@@ -226,6 +231,18 @@ pub trait Hooks: Sized {
     fn may_whisper(_: &Turn<'_, Self>, _from: ClientId, _to: Option<ClientId>) -> Result<(), Refusal> {
         Ok(())
     }
+
+    /// Whispers to a user of whom no connection is here. `shown` is the name as typed.
+    ///
+    /// # Errors
+    /// There is no such user, or it could not get to know of it.
+    fn whisper_away(turn: &mut Turn<'_, Self>, from: ClientId, shown: &str, _: Text) -> Result<Answer<Self>, Refusal> {
+        Self::may_whisper(turn, from, None)?;
+        Err(Refusal::no_such_user(shown))
+    }
+
+    /// A whisper is about to be heard: it gets its number.
+    fn numbers(_: &mut Turn<'_, Self>, _from: ClientId, _whisper: &mut Event) {}
 
     /// Whether a client hears what a user of that name says.
     fn hears(_: &Turn<'_, Self>, _: ClientId, _from: &Name) -> bool {

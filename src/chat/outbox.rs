@@ -369,7 +369,14 @@ mod tests {
 
     fn whisper() -> Arc<Envelope> {
         let ani = Name::parse("ani").unwrap();
-        envelope(Event::Whispered { by: ClientId(1), from: ani.clone(), to: ani, file: None, text: Text::own("psst") })
+        envelope(Event::Whispered {
+            by: ClientId(1),
+            from: ani.clone(),
+            to: ani,
+            id: None,
+            file: None,
+            text: Text::own("psst"),
+        })
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The state of all features, one field for each that has any.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::chat::{room, router};
@@ -16,7 +16,7 @@ use crate::features::operators::state::Operators;
 use crate::features::presence::state::Presence;
 use crate::features::rooms::limits::{Opener, RoomLimits};
 use crate::features::rooms::state::Settings;
-use crate::model::names::ClientId;
+use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
 
 /// What a feature's command answers.
@@ -43,6 +43,8 @@ pub struct Features {
     pub(crate) operators: Operators,
     pub(crate) presence: Presence,
     pub(crate) room_limits: RoomLimits,
+    /// Direct talks. They have no members, for those are in the name, and no list of rooms has them.
+    pub(crate) talks: BTreeMap<RoomName, Room>,
 }
 
 impl Features {
@@ -59,6 +61,7 @@ impl Features {
             operators: Operators::new(config.operator_key.clone()),
             presence: Presence::new(config.arrivals),
             room_limits: RoomLimits::new(config),
+            talks: BTreeMap::new(),
         }
     }
 }
@@ -83,6 +86,11 @@ pub struct RoomState {
     pub(crate) opener: Option<Opener>,
     /// Whether the store knows the room.
     pub(crate) is_kept: bool,
+    /// Of a talk: its members without an account, each with the number of its user. It is kept nowhere as long as there is one,
+    /// and ends with the first that is not here any more.
+    pub(crate) guests: Vec<(Name, ClientId)>,
+    /// Of a talk: the accounts that were away when something was said, each with the first number that it was not told of.
+    pub(crate) waiting: BTreeMap<Name, u64>,
 }
 
 /// What has to be found out before a command is answered.

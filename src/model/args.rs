@@ -122,6 +122,19 @@ impl Args {
         RoomName::parse(&word).map(Some)
     }
 
+    /// A room or a direct talk, if the next word begins like one.
+    ///
+    /// # Errors
+    /// As [`RoomName::any`].
+    pub fn place(&mut self) -> Result<Option<RoomName>, Refusal> {
+        let (word, left) = self.left.split_word();
+        if !word.starts_with('@') {
+            return self.room();
+        }
+        self.left = left;
+        RoomName::any(&word).map(Some)
+    }
+
     /// A room that is all of what is left, if anything is.
     ///
     /// # Errors

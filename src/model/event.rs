@@ -61,6 +61,8 @@ pub enum Event {
         from: Name,
         /// The recipient.
         to: Name,
+        /// Its number in the direct talk of both, if it has one.
+        id: Option<u64>,
         /// The file that this whisper passes on, if any.
         file: Option<SharedFile>,
         /// The words; of a file its name.

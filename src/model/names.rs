@@ -93,9 +93,10 @@ impl Name {
     }
 }
 
-/// A room's name: `#`, then 1 to 31 letters, digits, `_` and `-`; compared without case.
+/// A room's name: `#`, then 1 to 31 letters, digits, `_` and `-`; compared without case. Or that of a direct talk
+/// ([`RoomName::talk`]).
 #[derive(Clone, Eq)]
-pub struct RoomName(Arc<str>);
+pub struct RoomName(pub(super) Arc<str>);
 
 impl RoomName {
     /// Checks a room name against the rule above.
@@ -137,31 +138,12 @@ fn no_room(shown: &str) -> Refusal {
     Refusal::new(Code::NoSuchRoom, words)
 }
 
-impl Refusal {
-    /// No user has that name. Of what cannot be a name at most its first 40 characters are shown.
-    pub fn no_such_user(name: impl fmt::Display) -> Refusal {
-        let words = format!("No user here is called \"{}\". LIST shows who is on.", shown(&name.to_string()));
-        Refusal::new(Code::NoSuchUser, words)
-    }
-
-    /// No room has that name.
-    pub fn no_such_room(room: &RoomName) -> Refusal {
-        let words = format!("There is no room {room}. /rooms shows them, /join #name opens a new one.");
-        Refusal::new(Code::NoSuchRoom, words)
-    }
-
-    /// The client has to be in the room for this.
-    pub fn not_in_room(room: &RoomName) -> Refusal {
-        Refusal::new(Code::NotInRoom, format!("You are not in {room}. /join {room} takes you there."))
-    }
-}
-
 fn is_name_byte(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b == b'_' || b == b'-'
 }
 
 /// What a user typed, cut to 40 characters for the answer.
-fn shown(typed: &str) -> Text {
+pub(super) fn shown(typed: &str) -> Text {
     Text::new(&typed.chars().take(40).collect::<String>()).unwrap_or_default()
 }
 

@@ -17,12 +17,13 @@ pub static MSG: Verb =
     verb("MSG", &[], "MSG:<text>, or just the text", "say it in the current room", |args| Ok(say(None, args.text()?)))
         .loud();
 
-/// `/say #room <text>`
-pub static SAY: Verb = verb("SAY", &["say"], "/say #room <text>", "say it in another room", |mut args| {
-    let room = RoomName::parse(&args.word()?)?;
-    Ok(say(Some(room), args.text()?))
-})
-.loud();
+/// `/say <#room|@user> <text>`
+pub static SAY: Verb =
+    verb("SAY", &["say"], "/say <#room|@user> <text>", "say it in another room, or in a direct talk", |mut args| {
+        let room = RoomName::any(&args.word()?)?;
+        Ok(say(Some(room), args.text()?))
+    })
+    .loud();
 
 /// `/me <what you do>`
 pub static ACT: Verb = verb("ACT", &["me"], "/me <what you do>", "say it in the third person: ~ ani waves", |args| {
@@ -81,11 +82,11 @@ pub static ROOM: Verb = verb("ROOM", &["room"], "/room #room", "make another of 
     Ok(Command::Room(args.last_room()?))
 });
 
-/// `/history [#room] [n] [before=id] [after=id] [limit=n]`
+/// `/history [#room|@user] [n] [before=id] [after=id] [limit=n]`
 pub static HISTORY: Verb = verb(
     "HISTORY",
     &["history"],
-    "/history [#room] [n] [before=id] [after=id] [limit=n]",
+    "/history [#room|@user] [n] [before=id] [after=id] [limit=n]",
     "show what was said",
     history,
 )
@@ -155,8 +156,9 @@ fn join(mut args: Args) -> Result<Command, Refusal> {
 }
 
 fn history(mut args: Args) -> Result<Command, Refusal> {
-    const RIGHT: &str = "It is written /history [#room] [n] [before=id] [after=id] [limit=n], with at most 500 lines.";
-    let mut query = HistoryQuery { room: args.room()?, ..HistoryQuery::default() };
+    const RIGHT: &str =
+        "It is written /history [#room|@user] [n] [before=id] [after=id] [limit=n], with at most 500 lines.";
+    let mut query = HistoryQuery { room: args.place()?, ..HistoryQuery::default() };
     args = args.explained(RIGHT);
     while let Some(option) = args.option() {
         match option.key() {

@@ -311,7 +311,8 @@ impl Memory {
         let rooms = self
             .rooms
             .values()
-            .filter(|kept| room.is_none_or(|room| kept.state.name == *room) && !hidden.contains(&kept.state.name));
+            .filter(|kept| room.map_or(!kept.state.name.is_talk(), |room| kept.state.name == *room))
+            .filter(|kept| !hidden.contains(&kept.state.name));
         let mut found: Vec<&Arc<Envelope>> = rooms
             .flat_map(|room| room.lines.values())
             .filter(|line| match &line.event {

@@ -102,7 +102,7 @@ fn speech(room: RoomName, from: Name, act: bool, text: Text) -> Speech {
 fn is_speech(event: &Event) -> bool {
     match event {
         Event::Said(Speech { version, file, .. }) => *version != Version::Deleted && file.is_none(),
-        Event::Whispered { file, .. } => file.is_none(),
+        Event::Whispered { id: None, file, .. } => file.is_none(),
         Event::Block(Block { rows: Rows::Lines(_), .. }) => true,
         // The names of threads are the program's own, and no user's.
         Event::Block(Block { kind: "INSPECT", .. }) => true,
@@ -124,7 +124,7 @@ proptest! {
             let how = if act { "act" } else { "say" };
             let right = Spoken { how, room: room.as_str(), who: who.as_str(), text: &text };
             prop_assert_eq!((seen.len(), spoken(&seen[0], wire)), (1, Some(right)), "{:?}", seen);
-            let whisper = Event::Whispered { by: ClientId(1), from: who.clone(), to: who.clone(), file: None, text: text.clone() };
+            let whisper = Event::Whispered { by: ClientId(1), from: who.clone(), to: who.clone(), id: None, file: None, text: text.clone() };
             let seen = lines(&whisper, wire);
             let right = Spoken { how: "whisper", room: "", who: who.as_str(), text: &text };
             prop_assert_eq!((seen.len(), spoken(&seen[0], wire)), (1, Some(right)), "{:?}", seen);
@@ -180,8 +180,8 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         ("delete", change(What::Deleted)),
         ("react", change(What::Reacted(own("👍")))),
         ("unreact", change(What::Unreacted(own("👍")))),
-        ("whisper", Event::Whispered { by, from: ani(), to: budi(), file: None, text: text() }),
-        ("file for one", Event::Whispered { by, from: ani(), to: budi(), file: Some(file), text: text() }),
+        ("whisper", Event::Whispered { by, from: ani(), to: budi(), id: None, file: None, text: text() }),
+        ("file for one", Event::Whispered { by, from: ani(), to: budi(), id: None, file: Some(file), text: text() }),
         ("joined", Event::Joined { room: lobby(), by, name: ani() }),
         ("left with words", Event::Left { room: lobby(), by, name: ani(), why: Leave::Quit(Some(text())) }),
         ("sent away", Event::Left { room: lobby(), by, name: ani(), why: Leave::Kicked(Some(text())) }),

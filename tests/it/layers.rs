@@ -16,6 +16,7 @@ const LAYERS: &[&str] = &[
     "net",
     // What features know and hold.
     "features::limits",
+    "features::talk::limits",
     "features::moderation",
     "features::operators::audit",
     "features::membership",
@@ -41,6 +42,7 @@ const LAYERS: &[&str] = &[
     // What they do with it.
     "features::membership::rules",
     "features::presence::rules",
+    "features::talk::rules",
     "features::rooms::rules",
     "features::messages::rules",
     "features::moderation::rules",

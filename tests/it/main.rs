@@ -22,6 +22,7 @@ mod promise;
 mod properties;
 mod replay;
 mod source;
+mod talks;
 mod typing;
 mod waiting;
 mod words;

@@ -825,6 +825,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             by: ANI,
             from,
             to,
+            id: None,
             file,
             text
         }),
@@ -899,7 +900,7 @@ fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, String)> {
             fields.extend(file.iter().flat_map(|file| [file.bytes.to_string(), file.token.to_string()]));
             Some((if file.is_some() { "FILE" } else { kind }, fields, text))
         }
-        Event::Whispered { from, to, file: Some(SharedFile { bytes, token }), text, .. } => {
+        Event::Whispered { from, to, id: None, file: Some(SharedFile { bytes, token }), text, .. } => {
             let fields = vec![to.to_string(), "0".into(), from.to_string(), bytes.to_string(), token.to_string()];
             Some(("FILE", fields, text.to_string()))
         }
@@ -1320,7 +1321,7 @@ proptest! {
                 Act::Presence => Event::Joined { room: rooms[0].clone(), by: ANI, name: ani.clone() },
                 Act::Must { bytes } => {
                     let text = Text::new(&"x".repeat(bytes)).unwrap();
-                    Event::Whispered { by: ANI, from: ani.clone(), to: ani.clone(), file: None, text }
+                    Event::Whispered { by: ANI, from: ani.clone(), to: ani.clone(), id: None, file: None, text }
                 }
                 Act::Block { lines } => {
                     let row = Stat { key: "clients", value: 1, text: "open connections" };

@@ -262,7 +262,7 @@ mod tests {
     impl House {
         fn new() -> House {
             let db = empty();
-            db.execute("INSERT INTO rooms VALUES (1, '#a', '#a', NULL, NULL, '', NULL, '', 1, 0)", []).unwrap();
+            db.execute("INSERT INTO rooms VALUES (1, '#a', '#a', NULL, NULL, '', NULL, '', 1, 0, '')", []).unwrap();
             House { db, indexed: 0, next: 1, said: BTreeMap::new() }
         }
 

@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use chat_server::features::archive::store::{Record, RoomState};
 use chat_server::features::operators::audit::Act;
 use chat_server::model::event::{Change, Event, Speech, What};
-use chat_server::model::names::RoomName;
+use chat_server::model::names::{Name, RoomName};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::backlog::Entry;
 use crate::bans;
 use crate::index;
-use crate::lines::{DELETED, EDITED, REACTED, SAID, UNREACTED, version};
+use crate::lines::{DELETED, EDITED, REACTED, SAID, UNREACTED, room_name, version};
 use crate::members;
 
 /// What the writer knows of the database without asking it, and what it has to write at the end of the transaction.
@@ -142,6 +142,7 @@ impl Keeper {
                         topic_lock: false,
                         ops: Vec::new(),
                         bans: Vec::new(),
+                        waiting: Vec::new(),
                     };
                     self.write_room(db, &state)?;
                     (db.last_insert_rowid(), 0, self.forgotten_id)
@@ -276,15 +277,16 @@ impl Keeper {
 
     /// Makes a room, or makes it what it is now. A new one counts on from the greatest id of those that are forgotten.
     fn write_room(&self, db: &Connection, state: &RoomState) -> rusqlite::Result<()> {
-        let RoomState { name, topic, invite_only, key, moderated, topic_lock, ops, bans } = state;
+        let RoomState { name, topic, invite_only, key, moderated, topic_lock, ops, bans, waiting } = state;
+        let waiting = waiting.iter().map(|(name, first)| format!("{name}={first}")).collect::<Vec<_>>().join(" ");
         let letters = [(invite_only, 'i'), (moderated, 'm'), (topic_lock, 't')];
         let modes: String = letters.into_iter().filter(|(on, _)| **on).map(|(_, letter)| letter).collect();
         let ops = ops.iter().map(|op| op.as_str()).collect::<Vec<_>>().join(" ");
         db.prepare_cached(
-            "INSERT INTO rooms (name, folded, topic, topic_by, modes, key, ops, first_id, last_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)
+            "INSERT INTO rooms (name, folded, topic, topic_by, modes, key, ops, first_id, last_id, waiting)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9)
              ON CONFLICT (folded) DO UPDATE SET
-                 name = ?1, topic = ?3, topic_by = ?4, modes = ?5, key = ?6, ops = ?7",
+                 name = ?1, topic = ?3, topic_by = ?4, modes = ?5, key = ?6, ops = ?7, waiting = ?9",
         )?
         .execute(params![
             name.as_str(),
@@ -294,7 +296,8 @@ impl Keeper {
             modes,
             key.as_ref().map(|key| key.as_str()),
             ops,
-            self.forgotten_id
+            self.forgotten_id,
+            waiting
         ])?;
         bans::write(db, &folded(name), bans)
     }
@@ -304,7 +307,8 @@ impl Keeper {
         self.places.remove(name);
         self.grown.retain(|other| other != name);
         db.prepare_cached(
-            "UPDATE rooms SET folded = NULL, name = '#forgotten', topic = NULL, topic_by = NULL, key = NULL, ops = ''
+            "UPDATE rooms SET folded = NULL, name = '#forgotten', topic = NULL, topic_by = NULL, key = NULL, ops = '',
+                 waiting = ''
              WHERE folded = ?1",
         )?
         .execute([folded(name)])?;
@@ -316,6 +320,19 @@ impl Keeper {
         self.has_forgotten = true;
         Ok(())
     }
+}
+
+/// Forgets all direct talks of an account.
+pub(crate) fn forget_talks(db: &Connection, account: &Name) -> rusqlite::Result<()> {
+    let mut find = db.prepare("SELECT name, last_id FROM rooms WHERE folded LIKE '@%'")?;
+    let talks = find.query_map([], |row| Ok((room_name(row, 0)?, row.get(1)?)))?.collect::<Result<Vec<_>, _>>()?;
+    let mut keeper = Keeper::new(db)?;
+    for (talk, last_id) in talks {
+        if talk.members().any(|member| member == *account) {
+            keeper.forget(db, &talk, last_id)?;
+        }
+    }
+    Ok(())
 }
 
 /// A name as it is compared.

@@ -74,7 +74,7 @@ pub(crate) fn name(row: &Row<'_>, column: usize) -> rusqlite::Result<Name> {
 }
 
 pub(crate) fn room_name(row: &Row<'_>, column: usize) -> rusqlite::Result<RoomName> {
-    RoomName::parse(row.get_ref(column)?.as_str()?).map_err(|_| wrong(column, "no name of a room"))
+    RoomName::any(row.get_ref(column)?.as_str()?).map_err(|_| wrong(column, "no name of a room"))
 }
 
 /// It was a text when it was written, so it is one.

@@ -21,7 +21,7 @@ const LINES_EACH: usize = 20;
 pub(crate) fn contents(db: &Connection) -> rusqlite::Result<Contents> {
     forget_unreachable(db)?;
     let mut find = db.prepare(
-        "SELECT room, name, topic, topic_by, modes, key, ops, first_id, last_id FROM rooms WHERE folded IS NOT NULL
+        "SELECT room, name, topic, topic_by, modes, key, ops, first_id, last_id, waiting FROM rooms WHERE folded IS NOT NULL
          ORDER BY (SELECT seq FROM log WHERE log.room = rooms.room ORDER BY id DESC LIMIT 1) DESC",
     )?;
     let mut found = find.query([])?;
@@ -47,6 +47,7 @@ pub(crate) fn contents(db: &Connection) -> rusqlite::Result<Contents> {
             topic_lock: is_on('t'),
             ops,
             bans: bans::of(db, &row.get_ref(1)?.as_str()?.to_ascii_lowercase())?,
+            waiting: row.get_ref(9)?.as_str()?.split_whitespace().filter_map(who_waits).collect(),
         };
         let first_id = if first_id == 0 { last_id + 1 } else { first_id };
         rooms.push((row.get(0)?, StoredRoom { state, last_id, first_id, lines: Vec::new() }));
@@ -55,7 +56,9 @@ pub(crate) fn contents(db: &Connection) -> rusqlite::Result<Contents> {
     let (mut left, mut to_come) = (ALL_LINES, rooms.len());
     for (room, stored) in &mut rooms {
         to_come -= 1;
-        let count = left.saturating_sub(to_come * LINES_EACH).clamp(LINES_EACH, LINES);
+        // Of direct talks there may be very many, and what is older than memory is read here.
+        let most = if stored.state.name.is_talk() { LINES_EACH } else { LINES };
+        let count = left.saturating_sub(to_come * LINES_EACH).clamp(LINES_EACH, most);
         stored.lines = last_lines(db, *room, &stored.state.name, count)?;
         left = left.saturating_sub(stored.lines.len());
     }
@@ -80,6 +83,12 @@ fn files(db: &Connection) -> rusqlite::Result<Vec<Arc<Envelope>>> {
     let mut find = db.prepare(&sql)?;
     let found = find.query_map([], |row| Ok(line(&room_name(row, BEHIND)?, row)?.1))?;
     found.collect()
+}
+
+/// An account and a number, as [`crate::keep`] writes them.
+fn who_waits(pair: &str) -> Option<(Name, u64)> {
+    let (name, first) = pair.split_once('=')?;
+    Some((Name::parse(name).ok()?, first.parse().ok()?))
 }
 
 fn last_lines(

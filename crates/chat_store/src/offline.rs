@@ -17,7 +17,7 @@ use crate::accounts::{self, New};
 use crate::db;
 use crate::errors::{FILE, OpenError, from_sqlite};
 use crate::invitations;
-use crate::keep::audit;
+use crate::keep::{self, audit};
 use crate::lines::name;
 use crate::lock::Lock;
 use crate::passwords::{self, Hasher, Password, Strength};
@@ -157,13 +157,19 @@ impl Offline {
         self.write("password", name.as_str(), "", |db, _| Ok(accounts::set_password(db, name, &hashed)?))
     }
 
-    /// Takes an account away, with what it may do in rooms. What was said by it stays; its name is free again. False if
-    /// there is none of that name.
+    /// Takes an account away, with what it may do in rooms and with its direct talks, which the next user of that name would else
+    /// read. What was said by it in rooms stays; its name is free again. False if there is none of that name.
     ///
     /// # Errors
     /// What SQLite says.
     pub fn remove(&self, name: &Name) -> Result<bool, OfflineError> {
-        self.write("remove", name.as_str(), "", |db, _| Ok(accounts::remove(db, name)?))
+        self.write("remove", name.as_str(), "", |db, _| {
+            let is_removed = accounts::remove(db, name)?;
+            if is_removed {
+                keep::forget_talks(db, name)?;
+            }
+            Ok(is_removed)
+        })
     }
 
     /// A code with which people can register.

@@ -190,9 +190,11 @@ pub(crate) fn search(
             .optional()?,
         _ => None,
     };
+    // Of direct talks only the one that is named is looked into.
+    let only_rooms = if name.is_none() { "AND rooms.folded NOT LIKE '@%'" } else { "" };
     let sql = format!(
         "SELECT {COLUMNS}, rooms.name FROM words CROSS JOIN log ON log.seq = words.rowid CROSS JOIN rooms ON rooms.room = log.room
-         WHERE words MATCH ?1 AND words.rowid < ?2 AND rooms.folded IS NOT NULL ORDER BY words.rowid DESC"
+         WHERE words MATCH ?1 AND words.rowid < ?2 AND rooms.folded IS NOT NULL {only_rooms} ORDER BY words.rowid DESC"
     );
     let mut find = db.prepare_cached(&sql)?;
     // Many lines of few rooms: each name is made once.
@@ -293,7 +295,7 @@ mod tests {
     /// A database with so many lines that all have the same word.
     fn full(dir: &std::path::Path, lines: i64) -> Connection {
         let db = db::open(dir).unwrap();
-        db.execute("INSERT INTO rooms VALUES (1, '#a', '#a', NULL, NULL, '', NULL, '', 1, ?1)", [lines]).unwrap();
+        db.execute("INSERT INTO rooms VALUES (1, '#a', '#a', NULL, NULL, '', NULL, '', 1, ?1, '')", [lines]).unwrap();
         db.execute_batch("BEGIN").unwrap();
         for seq in 1..=lines {
             let sql = "INSERT INTO log (seq, room, id, at, kind, author, signed, act, version, text)

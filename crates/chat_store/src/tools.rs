@@ -268,9 +268,11 @@ pub fn export(
     Ok(count)
 }
 
+/// The rooms to be exported: direct talks are for their members.
 fn rooms(db: &Connection, room: Option<&RoomName>) -> rusqlite::Result<Vec<(i64, RoomName)>> {
     let mut find = db.prepare(
-        "SELECT room, name FROM rooms WHERE folded IS NOT NULL AND (?1 IS NULL OR folded = ?1) ORDER BY folded",
+        "SELECT room, name FROM rooms WHERE folded IS NOT NULL AND folded NOT LIKE '@%' AND (?1 IS NULL OR folded = ?1)
+         ORDER BY folded",
     )?;
     find.query_map([room.map(folded)], |row| Ok((row.get(0)?, room_name(row, 1)?)))?.collect()
 }

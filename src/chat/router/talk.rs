@@ -15,6 +15,9 @@ use crate::model::text::Text;
 
 impl<F: Hooks> Turn<'_, F> {
     pub(crate) fn command(&mut self, id: ClientId, command: Command) -> Result<Answer<F>, Refusal> {
+        if let Some(answer) = F::takes(self, id, &command) {
+            return answer;
+        }
         match command {
             Command::Join(name) => self.join(id, name),
             Command::Enter { room, key } => self.enter(id, room, key),
@@ -164,10 +167,7 @@ impl<F: Hooks> Turn<'_, F> {
         if text.is_blank() {
             return Err(Refusal::NO_TEXT);
         }
-        let Some(to) = to else {
-            F::may_whisper(self, id, None)?;
-            return Err(Refusal::no_such_user(shown));
-        };
+        let Some(to) = to else { return F::whisper_away(self, id, shown, text) };
         let (name, away) = self.may_whisper(id, to, shown)?;
         self.take(Message::DirectMessage { from: id, to, content: text });
         Ok(Answer::Done(Done::Whispered { to: name, away }))
@@ -177,7 +177,8 @@ impl<F: Hooks> Turn<'_, F> {
     pub(crate) fn direct_message(&mut self, from: ClientId, to: ClientId, content: Text) -> Result<(), Refusal> {
         let (name, _) = self.may_whisper(from, to, "")?;
         let (by, own) = (self.person(from), self.name_of(from)?);
-        let whisper = Event::Whispered { by, from: own, to: name.clone(), file: None, text: content };
+        let mut whisper = Event::Whispered { by, from: own, to: name.clone(), id: None, file: None, text: content };
+        F::numbers(self, from, &mut whisper);
         let envelope = Envelope::new(self.now.wall, whisper);
         self.hand_whisper(from, &name, &envelope, false);
         Metrics::count(&self.router.metrics.messages);

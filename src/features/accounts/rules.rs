@@ -94,6 +94,11 @@ impl Turn<'_, Features> {
         self.accounts().is_some_and(|accounts| accounts.by_name.contains_key(name))
     }
 
+    /// The name of an account as it was registered.
+    pub(crate) fn account_name(&self, name: &Name) -> Option<Name> {
+        self.accounts()?.by_name.get(name).map(|account| account.name.clone())
+    }
+
     /// Whether a client may take a name without a password.
     pub(crate) fn may_take(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
         let own = self.name_of(id).ok();
@@ -152,6 +157,7 @@ impl Turn<'_, Features> {
 
     /// Whether a user may moderate a room: its operators, and those of the server.
     pub(crate) fn may_rule(&self, id: ClientId, room: &Room) -> bool {
-        room.features.rooms.ops.contains(&id) || self.role(id) >= Role::Op
+        // Of a talk no operator is told, whatever is done there: its members rule their own lines.
+        room.features.rooms.ops.contains(&id) || !room.name.is_talk() && self.role(id) >= Role::Op
     }
 }

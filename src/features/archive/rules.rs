@@ -19,6 +19,7 @@ use crate::features::moderation::bans::Bans;
 use crate::features::operators::audit::Act;
 use crate::features::rooms::told::{Modes, Topic};
 use crate::features::state::{Features, Room, RoomState};
+use crate::features::talk::limits::TALK_LINES;
 use crate::model::event::{Envelope, Event, Greeting};
 use crate::model::names::RoomName;
 use crate::model::now::Now;
@@ -47,6 +48,11 @@ impl Router<Features> {
         self.greeting = Arc::new(Greeting { stored: true, ..Greeting::clone(&self.greeting) });
         let mut seed: Vec<Arc<Envelope>> = Vec::new();
         for stored in rooms {
+            if stored.state.name.is_talk() {
+                let talk = Room::restored(stored, self.history.min(TALK_LINES), now, trusted);
+                self.features.talks.insert(talk.name.clone(), talk);
+                continue;
+            }
             seed.extend(stored.lines.iter().map(|(_, line)| line.clone()));
             let room = Room::restored(stored, self.history, now, trusted);
             self.rooms.insert(room.name.clone(), room);
@@ -100,8 +106,13 @@ impl Turn<'_, Features> {
     /// Something that was said or changed is to be kept.
     pub(crate) fn record_line(&mut self, room: &RoomName, line: &Arc<Envelope>) {
         let Some(archive) = &mut self.router.features.archive else { return };
+        let rooms = if room.is_talk() { &mut self.router.features.talks } else { &mut self.router.rooms };
+        let room = rooms.get_mut(room);
+        if room.as_ref().is_some_and(|room| !room.features.guests.is_empty()) {
+            return;
+        }
         archive.lines.push(line.clone());
-        if let Some(room) = self.router.rooms.get_mut(room).filter(|room| !room.features.is_kept) {
+        if let Some(room) = room.filter(|room| !room.features.is_kept) {
             room.features.is_kept = true;
             archive.changed.insert(room.name.clone());
         }
@@ -110,7 +121,8 @@ impl Turn<'_, Features> {
     /// A room is not what it was.
     pub(crate) fn record_room(&mut self, name: &RoomName) {
         let Some(archive) = &mut self.router.features.archive else { return };
-        if let Some(room) = self.router.rooms.get_mut(name) {
+        let rooms = if name.is_talk() { &mut self.router.features.talks } else { &mut self.router.rooms };
+        if let Some(room) = rooms.get_mut(name) {
             room.features.is_kept = true;
             archive.changed.insert(room.name.clone());
         }
@@ -209,13 +221,13 @@ impl Turn<'_, Features> {
     pub(crate) fn commit_turn(&mut self) -> Commit {
         self.write_last_marks();
         let Some(archive) = &mut self.router.features.archive else { return Commit::Now };
-        let rooms = &self.router.rooms;
+        let (rooms, talks) = (&self.router.rooms, &self.router.features.talks);
         let record = Record {
             turn: archive.turn + 1,
             lines: std::mem::take(&mut archive.lines),
             rooms: std::mem::take(&mut archive.changed)
                 .iter()
-                .filter_map(|name| Some(rooms.get(name)?.stored()))
+                .filter_map(|name| Some(rooms.get(name).or_else(|| talks.get(name))?.stored()))
                 .collect(),
             forgotten: std::mem::take(&mut archive.forgotten),
             acts: std::mem::take(&mut archive.acts),
@@ -241,7 +253,7 @@ impl Turn<'_, Features> {
 
     pub(crate) fn purged(&mut self, rooms: Vec<(RoomName, u64)>) {
         for (name, first_id) in rooms {
-            let Some(room) = self.router.rooms.get_mut(&name) else { continue };
+            let Some(room) = self.router.place_mut(&name) else { continue };
             room.features.first_id = room.features.first_id.max(first_id);
             room.history.forget_before(first_id);
             if let Some(files) = &self.router.features.files {
@@ -266,6 +278,7 @@ impl Room {
         (own.rooms.topic, own.rooms.key, own.rooms.op_accounts) =
             (state.topic, state.key, state.ops.into_iter().collect());
         own.rooms.invite_only = state.invite_only;
+        own.waiting = state.waiting.into_iter().collect();
         own.bans = Bans::restored(state.bans, now, trusted);
         // What only operators can change went with the last of them, unless some come again.
         let has_ops = !own.rooms.op_accounts.is_empty();
@@ -286,6 +299,7 @@ impl Room {
             topic_lock: self.features.rooms.topic_lock,
             ops: self.features.rooms.op_accounts.iter().cloned().collect(),
             bans: self.features.bans.stored(),
+            waiting: self.features.waiting.clone().into_iter().collect(),
         }
     }
 }

@@ -114,6 +114,8 @@ pub struct RoomState {
     pub ops: Vec<Name>,
     /// Who is banned from it, and who is muted.
     pub bans: Vec<Ban>,
+    /// Of a direct talk: the accounts that were away when something was said, each with the first number that it was not told of.
+    pub waiting: Vec<(Name, u64)>,
 }
 
 /// What a store holds when the server starts.

@@ -8,17 +8,22 @@ use crate::model::refusal::Refusal;
 use crate::model::text::Text;
 use crate::model::verb::{Needs, Verb, verb};
 
-/// `/search [#room] <words> [before=id] [limit=n]`
+/// `/search [#room|@user] <words> [before=id] [limit=n]`
 pub static SEARCH: Verb =
-    verb("SEARCH", &["search"], "/search [#room] <words> [before=id] [limit=n]", "find what was said", search)
+    verb("SEARCH", &["search"], "/search [#room|@user] <words> [before=id] [limit=n]", "find what was said", search)
         .needs(Needs::Store)
         .long();
 
-/// `/export [#room] [after=id] [limit=n]`
-pub static EXPORT: Verb =
-    verb("EXPORT", &["export"], "/export [#room] [after=id] [limit=n]", "get what was said, as lines of JSON", export)
-        .needs(Needs::Store)
-        .long();
+/// `/export [#room|@user] [after=id] [limit=n]`
+pub static EXPORT: Verb = verb(
+    "EXPORT",
+    &["export"],
+    "/export [#room|@user] [after=id] [limit=n]",
+    "get what was said, as lines of JSON",
+    export,
+)
+.needs(Needs::Store)
+.long();
 
 /// Old lines that have all these words.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,7 +54,7 @@ impl Asked for Search {}
 impl Asked for Export {}
 
 fn search(mut args: Args) -> Result<Command, Refusal> {
-    let (room, mut words, mut before, mut limit) = (args.room()?, Vec::new(), None, 50);
+    let (room, mut words, mut before, mut limit) = (args.place()?, Vec::new(), None, 50);
     while let Some(option) = args.option() {
         match option.key() {
             Some("before") => before = Some(option.number()?),
@@ -67,7 +72,7 @@ fn search(mut args: Args) -> Result<Command, Refusal> {
 }
 
 fn export(mut args: Args) -> Result<Command, Refusal> {
-    let (room, mut after, mut limit) = (args.room()?, 0, MAX_PAGE);
+    let (room, mut after, mut limit) = (args.place()?, 0, MAX_PAGE);
     while let Some(option) = args.option() {
         match option.key() {
             Some("after") => after = option.number()?,

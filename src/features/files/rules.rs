@@ -147,7 +147,9 @@ impl Turn<'_, Features> {
         let name = name.ok_or_else(|| Refusal::no_such_user(shown))?;
         let (by, from) = (self.person(offer.by), self.name_of(offer.by)?);
         let readers = [by, self.person(to)];
-        let line = Event::Whispered { by, from, to: name.clone(), file: Some(file), text: offer.name.clone() };
+        let text = offer.name.clone();
+        let mut line = Event::Whispered { by, from, to: name.clone(), id: None, file: Some(file), text };
+        self.number_whisper(offer.by, &mut line);
         let line = Envelope::new(self.now.wall, line);
         self.hand_whisper(offer.by, &name, &line, true);
         Metrics::count(&self.router.metrics.messages);

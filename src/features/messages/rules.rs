@@ -41,8 +41,8 @@ impl Turn<'_, Features> {
         what: What,
     ) -> Result<Answer, Refusal> {
         self.name_of(id)?;
-        let name = self.room_or_current(id, room)?;
-        let room = self.speakable(id, &name)?;
+        let name = self.meant(id, room)?;
+        let room = self.may_speak_at(id, &name)?;
         let own = matches!(what, What::Edited(_) | What::Deleted);
         let is_own = |line: &Speech| self.is_same(id, line.by, line.signed, &line.from);
         let found = match line {
@@ -67,7 +67,7 @@ impl Turn<'_, Features> {
     /// Changes a line that was found, if the client may; see [`change`](Self::change).
     pub(crate) fn change_line(&mut self, id: ClientId, old: &Speech, mut what: What) -> Result<Answer, Refusal> {
         let from = self.name_of(id)?;
-        let room = self.speakable(id, &old.room)?;
+        let room = self.may_speak_at(id, &old.room)?;
         if old.version == Version::Deleted {
             return Err(Refusal::no_such_id(Some(old.id), &room.name));
         }
@@ -96,8 +96,10 @@ impl Turn<'_, Features> {
             let (id, target, author, text) = (old.id, old.id, old.from.clone(), old.text.clone());
             return Ok(Answer::Done(Done::Changed { room: name, id, target, author, text, what }));
         }
-        self.show_speaker(id);
-        if let Some(room) = self.router.rooms.get_mut(&name) {
+        if !name.is_talk() {
+            self.show_speaker(id);
+        }
+        if let Some(room) = self.router.place_mut(&name) {
             apply(&mut room.history, old, &what);
         }
         if let (Some(file), Some(files)) = (old.file, &self.router.features.files) {
@@ -114,7 +116,7 @@ impl Turn<'_, Features> {
         let (room, target, author, text) = (name.clone(), old.id, old.from.clone(), old.text.clone());
         let (signed, by) = (self.is_signed_in(id), self.person(id));
         let change = Change { room, id: 0, by, from, target, author: author.clone(), signed, what: what.clone() };
-        let (last, _) = self.log(Some(id), &name, |id| Event::Changed(Change { id, ..change }));
+        let last = self.log_at(id, &name, |id| Event::Changed(Change { id, ..change }));
         Ok(Answer::Done(Done::Changed { room: name, id: last, target, author, text, what }))
     }
 

@@ -9,48 +9,53 @@ use crate::model::speech::What;
 use crate::model::text::Text;
 use crate::model::verb::{Verb, verb};
 
-/// `/answer [#room] <id|last> <text>`
+/// `/answer [#room|@user] <id|last> <text>`
 pub static ANSWER: Verb = verb(
     "ANSWER",
     &["answer", "re"],
-    "/answer [#room] <id|last> <text>",
+    "/answer [#room|@user] <id|last> <text>",
     "say it as an answer to a line",
     |mut args| {
-        let (room, re) = (args.room()?, line(&mut args)?);
+        let (room, re) = (args.place()?, line(&mut args)?);
         Ok(Command::Say { room, re: Some(re), cid: None, act: false, text: args.text()? })
     },
 )
 .loud();
 
-/// `/edit [#room] <id|last> <text>`
+/// `/edit [#room|@user] <id|last> <text>`
 pub static EDIT: Verb =
-    verb("EDIT", &["edit"], "/edit [#room] <id|last> <text>", "correct a line of yours", |mut args| {
-        let (room, line) = (args.room()?, line(&mut args)?);
+    verb("EDIT", &["edit"], "/edit [#room|@user] <id|last> <text>", "correct a line of yours", |mut args| {
+        let (room, line) = (args.place()?, line(&mut args)?);
         Ok(Command::feature(Change { room, line, what: What::Edited(args.text()?) }))
     })
     .loud();
 
-/// `/delete [#room] <id|last>`
+/// `/delete [#room|@user] <id|last>`
 pub static DELETE: Verb =
-    verb("DELETE", &["delete"], "/delete [#room] <id|last>", "delete a line of yours", |mut args| {
-        let (room, line) = (args.room()?, line(&mut args)?);
+    verb("DELETE", &["delete"], "/delete [#room|@user] <id|last>", "delete a line of yours", |mut args| {
+        let (room, line) = (args.place()?, line(&mut args)?);
         args.finish()?;
         Ok(Command::feature(Change { room, line, what: What::Deleted }))
     })
     .loud();
 
-/// `/react [#room] <id|last> <emoji>`
-pub static REACT: Verb =
-    verb("REACT", &["react"], "/react [#room] <id|last> <emoji>", "react to a line: /react last 👍", |mut args| {
-        let (room, line) = (args.room()?, line(&mut args)?);
+/// `/react [#room|@user] <id|last> <emoji>`
+pub static REACT: Verb = verb(
+    "REACT",
+    &["react"],
+    "/react [#room|@user] <id|last> <emoji>",
+    "react to a line: /react last 👍",
+    |mut args| {
+        let (room, line) = (args.place()?, line(&mut args)?);
         Ok(Command::feature(Change { room, line, what: What::Reacted(emoji(args)?) }))
-    })
-    .loud();
+    },
+)
+.loud();
 
-/// `/unreact [#room] <id|last> <emoji>`
+/// `/unreact [#room|@user] <id|last> <emoji>`
 pub static UNREACT: Verb =
-    verb("UNREACT", &["unreact"], "/unreact [#room] <id|last> <emoji>", "take a reaction back", |mut args| {
-        let (room, line) = (args.room()?, line(&mut args)?);
+    verb("UNREACT", &["unreact"], "/unreact [#room|@user] <id|last> <emoji>", "take a reaction back", |mut args| {
+        let (room, line) = (args.place()?, line(&mut args)?);
         Ok(Command::feature(Change { room, line, what: What::Unreacted(symbol(args)?) }))
     })
     .loud();

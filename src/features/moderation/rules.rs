@@ -90,6 +90,9 @@ impl Turn<'_, Features> {
 
     /// Whether a user may read what is said in a room.
     pub(crate) fn can_read(&self, id: ClientId, room: &Room) -> bool {
+        if room.name.is_talk() {
+            return self.is_in_talk(id, room);
+        }
         room.may_read(id) && self.ban_on(id, &room.features.bans).is_none()
     }
 

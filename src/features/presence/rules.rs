@@ -107,9 +107,9 @@ impl Turn<'_, Features> {
     /// `TYPING`.
     pub(crate) fn typing(&mut self, id: ClientId, room: Option<RoomName>, on: bool) -> Result<Answer, Refusal> {
         let who = self.name_of(id)?;
-        let name = self.room_or_current(id, room)?;
-        let room = self.readable(id, &name)?;
-        if !room.members.contains(&id) {
+        let name = self.meant(id, room)?;
+        let room = self.may_read_at(id, &name)?;
+        if !name.is_talk() && !room.members.contains(&id) {
             return Err(Refusal::not_in_room(&name));
         }
         self.not_muted(id, Some(room))?;
@@ -120,16 +120,22 @@ impl Turn<'_, Features> {
         // To begin again has to wait; a user who was said to type may stop at any time.
         let is_news = if on { !last.is_some_and(is_soon) } else { last.is_some_and(|last| last.is_typing) };
         if is_news {
-            self.show_speaker(id);
+            if !name.is_talk() {
+                self.show_speaker(id);
+            }
             let since = last.filter(|_| !on).map_or(now, |last| last.since);
             self.router.features.presence.typing.insert(id, Typist { since, is_typing: on });
             let typing = Typing { room: name.clone(), by: self.person(id), name: who.clone(), on };
             let envelope = Envelope::new(self.now.wall, Event::feature(typing));
             let wants = |id: ClientId| self.clients.get(id).is_some_and(|client| client.state.options.typing);
-            let members = self.router.rooms.get(&name).into_iter().flat_map(|room| room.members.iter().copied());
-            let hearing = members.filter(|member| *member != id && wants(*member) && self.hears(*member, &who));
+            let hearing = self
+                .listeners(&name)
+                .into_iter()
+                .filter(|member| *member != id && wants(*member) && self.hears(*member, &who));
             let hearing: Vec<ClientId> = hearing.collect();
-            self.router.publish(&envelope);
+            if !name.is_talk() {
+                self.router.publish(&envelope);
+            }
             hearing.into_iter().for_each(|id| self.push(id, &envelope));
         }
         Ok(Answer::Said(Done::Nothing))

@@ -33,14 +33,14 @@ pub static UNIGNORE: Verb = verb("UNIGNORE", &["unignore"], "/unignore <name>", 
     Ok(Command::feature(presence::Command::Unignore(args.last_name()?)))
 });
 
-/// `TYPING:[#room] [off]`
+/// `TYPING:[#room|@user] [off]`
 pub static TYPING: Verb = verb(
     "TYPING",
     &["typing"],
-    "TYPING:[#room] [off]",
+    "TYPING:[#room|@user] [off]",
     "tell those who want to know that you are typing, or not any more",
     |mut args| {
-        let (room, on) = (args.room()?, args.on_or_off()?.unwrap_or(true));
+        let (room, on) = (args.place()?, args.on_or_off()?.unwrap_or(true));
         Ok(Command::feature(presence::Command::Typing { room, on }))
     },
 )

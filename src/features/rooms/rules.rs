@@ -254,6 +254,10 @@ impl Turn<'_, Features> {
     /// # Errors
     /// What [`refusal_outside`](Self::refusal_outside) says.
     pub(crate) fn may_read_from_outside(&self, id: Option<ClientId>, room: &Room) -> Result<(), Refusal> {
+        if room.name.is_talk() {
+            let is_in = id.is_some_and(|id| self.is_in_talk(id, room));
+            return if is_in { Ok(()) } else { Err(Refusal::no_such_talk(&room.name)) };
+        }
         let may_read = id.map_or(room.is_open(), |id| room.may_read(id));
         if may_read { Ok(()) } else { Err(self.refusal_outside(id, room)) }
     }
@@ -338,7 +342,7 @@ impl Room {
 
     /// Whether all users may come in, read and speak.
     pub(crate) fn is_open(&self) -> bool {
-        self.features.rooms.is_open()
+        !self.name.is_talk() && self.features.rooms.is_open()
     }
 
     /// Whether a user may read what is said here, as far as the room's settings say.

@@ -142,7 +142,7 @@ pub(crate) fn search(room: Option<&str>, words: &str) -> Question {
 }
 
 pub(crate) fn room_name(room: &str) -> RoomName {
-    RoomName::parse(room).unwrap()
+    RoomName::any(room).unwrap()
 }
 
 pub(crate) fn name(name: &str) -> Name {
@@ -199,6 +199,7 @@ pub(crate) fn state(room: &str) -> RoomState {
         topic_lock: false,
         ops: Vec::new(),
         bans: Vec::new(),
+        waiting: Vec::new(),
     }
 }
 

@@ -12,4 +12,5 @@ mod members;
 mod migrations;
 mod model;
 mod scripts;
+mod talks;
 mod tools;

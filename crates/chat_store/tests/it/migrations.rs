@@ -83,6 +83,7 @@ const BACK_TO_10: &str = "
     INSERT INTO invitations VALUES
         (x'c458c6d77ad04150779ef5116b96bd82024221bb7655f26d0b9ec4fc838d7ee1', 'root', 9000000000000, NULL),
         (x'09a08069fd8765a1f148349995fdf192d2d845fc0436288dae1ff3d6cec81fb3', 'root', 8000000000000, 'budi');
+    ALTER TABLE rooms DROP COLUMN waiting;
     PRAGMA user_version = 10;";
 
 #[test]

@@ -45,7 +45,7 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
     Some(match &envelope.event {
         Event::Said(speech) => ServerFrame::Message(message(state.ids, envelope, speech)),
         Event::Changed(change) => changed_frame(change, author(change.by, &change.from), at),
-        Event::Whispered { by, from, to, file, text } => ServerFrame::Whisper {
+        Event::Whispered { by, from, to, id: _, file, text } => ServerFrame::Whisper {
             from: author(*by, from),
             to: state.author_named(to),
             at,

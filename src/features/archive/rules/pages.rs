@@ -74,7 +74,7 @@ impl Turn<'_, Features> {
             return Err(Refusal::no_store("history to search in"));
         }
         let room = match room {
-            Some(name) => Some(self.readable(id, &name)?.name.clone()),
+            Some(name) => Some(self.may_read_at(id, &self.meant(id, Some(name))?)?.name.clone()),
             None => None,
         };
         let unreadable = self.router.rooms.values().filter(|room| !self.can_read(id, room));
@@ -86,8 +86,8 @@ impl Turn<'_, Features> {
     /// `EXPORT`.
     fn export(&mut self, id: ClientId, export: &Export) -> Result<Answer, Refusal> {
         let Export { room, after, limit } = export.clone();
-        let name = self.room_or_current(id, room)?;
-        let room = self.readable(id, &name)?;
+        let name = self.meant(id, room)?;
+        let room = self.may_read_at(id, &name)?;
         let name = room.name.clone();
         match self.older(room, None, Some(after), limit, true) {
             Older::Here((lines, more)) => Ok(Answer::Block(exported(name, lines, more))),
@@ -105,7 +105,7 @@ impl Turn<'_, Features> {
             (Then::Audit, store::Answer::Acts { acts, more }) => Ok(Answer::Block(Entry::block(acts, more))),
             // Looked at again: a room may have been closed in the meantime.
             (Then::Page { room, limit, after, behind, export }, store::Answer::Lines { mut lines, mut more }) => {
-                let room = self.readable(id, &room)?.name.clone();
+                let room = self.may_read_at(id, &room)?.name.clone();
                 if after.is_none() || more.is_none() {
                     let place = if after.is_some() { limit.saturating_sub(lines.len()) } else { behind.len() };
                     lines.extend(behind.iter().take(place).cloned());
@@ -120,7 +120,7 @@ impl Turn<'_, Features> {
             }
             (Then::Found { room }, store::Answer::Lines { mut lines, more }) => {
                 let may_read = |line: &Arc<Envelope>| {
-                    line.room().and_then(|room| self.router.rooms.get(room)).is_some_and(|room| self.can_read(id, room))
+                    line.room().and_then(|room| self.router.place(room)).is_some_and(|room| self.can_read(id, room))
                 };
                 lines.retain(may_read);
                 Ok(Answer::Block(found(room, lines, more)))

@@ -45,7 +45,7 @@ impl Turn<'_, Features> {
             self.may_visit(ClientId::NONE)?;
         }
         let Some(name) = room else { return Ok(Vec::new()) };
-        let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
+        let room = self.router.place(name).ok_or_else(|| Refusal::no_such_room(name))?;
         banned_from(room).map_or(Ok(()), Err)?;
         if !is_vouched_for(Some(room)) {
             self.may_read_from_outside(who.client, room)?;

@@ -89,6 +89,9 @@ impl Turn<'_, Features> {
             rooms.iter().filter(knows).flat_map(|name| self.wanting_presence(name)).collect();
         hearing.remove(&id);
         hearing.iter().for_each(|id| self.push(*id, renamed));
+        if let Event::Renamed { old, new, .. } = &renamed.event {
+            self.router.features.presence.rename(old, new);
+        }
     }
 
     /// Tells a client in a crowd that coming and going is not shown.

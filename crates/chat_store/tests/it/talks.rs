@@ -1,0 +1,67 @@
+//! Direct talks are kept like rooms, and found by their own name alone.
+
+use chat_server::features::archive::store::{Record, RoomState};
+use chat_server::model::roles::Role;
+use chat_server::model::secrets::Secret;
+use chat_store::{FILE, Offline, Strength, export};
+use rusqlite::Connection;
+
+use crate::kit::{Talk, name, room_name, said, search, state, words};
+
+#[test]
+fn a_talk_is_found_by_its_name_alone_and_goes_with_an_account_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    Talk::open(dir.path()).stop();
+    let offline = Offline::open(dir.path(), Strength::default()).unwrap();
+    for account in ["ani", "budi", "citra"] {
+        offline.add(&name(account), &Secret::new("correct-horse"), Role::Member).unwrap();
+    }
+    drop(offline);
+    let mut store = Talk::open(dir.path());
+    let talks = ["@ani+budi", "@budi+citra", "@ani+citra"];
+    let lines = talks.map(|talk| said(talk, 1, "citra", "psst")).into_iter().chain([said("#lobby", 1, "ani", "psst")]);
+    let rooms = talks.into_iter().chain(["#lobby"]).map(state).collect();
+    store.keep(Record { rooms, lines: lines.collect(), ..Record::default() });
+    assert_eq!(words(&store.page("@Ani+Budi")), ["psst"]);
+    assert_eq!(words(&store.ask(search(Some("@ani+budi"), "psst")).0), ["psst"]);
+    let (everywhere, _) = store.ask(search(None, "psst"));
+    assert_eq!(everywhere.iter().map(|line| line.room().unwrap().as_str()).collect::<Vec<_>>(), ["#lobby"]);
+    store.stop();
+
+    let mut out = Vec::new();
+    assert_eq!(export(dir.path(), None, None, &mut out).unwrap(), 1, "{}", String::from_utf8_lossy(&out));
+    assert!(export(dir.path(), Some(&room_name("@ani+budi")), None, &mut Vec::new()).is_err());
+
+    let offline = Offline::open(dir.path(), Strength::default()).unwrap();
+    assert!(offline.remove(&name("BUDI")).unwrap());
+    drop(offline);
+    let store = Talk::open(dir.path());
+    let mut rooms: Vec<&str> = store.contents.rooms.iter().map(|room| room.state.name.as_str()).collect();
+    rooms.sort_unstable();
+    assert_eq!(rooms, ["#lobby", "@ani+citra"]);
+    store.stop();
+}
+
+#[test]
+fn a_store_of_version_11_opens_and_who_waits_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Talk::open(dir.path());
+    store.keep(Record {
+        rooms: vec![state("#lobby")],
+        lines: vec![said("#lobby", 1, "ani", "x")],
+        ..Record::default()
+    });
+    store.stop();
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch("ALTER TABLE rooms DROP COLUMN waiting; PRAGMA user_version = 11;").unwrap();
+    drop(db);
+    let mut store = Talk::open(dir.path());
+    assert_eq!(words(&store.page("#lobby")), ["x"]);
+    let talk = RoomState { waiting: vec![(name("budi"), 1), (name("citra"), 3)], ..state("@ani+budi+citra") };
+    let lines = vec![said("@ani+budi+citra", 1, "ani", "psst")];
+    store.keep(Record { rooms: vec![talk.clone()], lines, ..Record::default() });
+    store.stop();
+    let store = Talk::open(dir.path());
+    assert!(store.contents.rooms.iter().any(|room| room.state == talk));
+    store.stop();
+}

@@ -1,0 +1,176 @@
+//! Who is in a talk, how it begins and ends, and who hears what is said there. Its name is the list of its members, so there is none
+//! to keep; where a name belongs to no account the user who had it when the talk began is meant, and no later one of that name.
+
+use std::sync::Arc;
+
+use crate::chat::history::History;
+use crate::chat::router::{Router, Turn};
+use crate::features::state::{Features, Room, RoomState};
+use crate::features::talk::limits::{MAX_UNKEPT, TALK_BYTES, TALK_LINES};
+use crate::model::code::Code;
+use crate::model::event::{Change, Envelope, Event, Speech};
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::refusal::Refusal;
+use crate::model::roles::Role;
+
+mod saying;
+
+impl Router<Features> {
+    /// The room, or the talk, of that name.
+    pub(crate) fn place(&self, name: &RoomName) -> Option<&Room> {
+        if name.is_talk() { self.features.talks.get(name) } else { self.rooms.get(name) }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn place_mut(&mut self, name: &RoomName) -> Option<&mut Room> {
+        if name.is_talk() { self.features.talks.get_mut(name) } else { self.rooms.get_mut(name) }
+    }
+}
+
+impl Turn<'_, Features> {
+    /// Whether a client is a member of a talk: the one gate for all that reads it.
+    pub(crate) fn is_in_talk(&self, id: ClientId, talk: &Room) -> bool {
+        let Ok(own) = self.name_of(id) else { return false };
+        let is_known = self.is_signed_in(id) || talk.features.guests.iter().any(|(name, _)| *name == own);
+        is_known && talk.name.members().any(|member| member == own) && self.is_whole(talk)
+    }
+
+    /// Whether each guest among the members is still here, and is the same user.
+    fn is_whole(&self, talk: &Room) -> bool {
+        let is_here = |(name, person): &(Name, ClientId)| {
+            self.clients.named(name).is_some_and(|holder| self.person(holder) == *person)
+        };
+        talk.features.guests.iter().all(is_here)
+    }
+
+    /// The room that a client means, or the talk: to the name of one its own is added.
+    ///
+    /// # Errors
+    /// There can be no such talk; or no room is named, and there is no current one.
+    pub(crate) fn meant(&self, id: ClientId, room: Option<RoomName>) -> Result<RoomName, Refusal> {
+        match room {
+            Some(talk) if talk.is_talk() => talk.with(self.name_of(id)?),
+            room => self.room_or_current(id, room),
+        }
+    }
+
+    /// A room, or a talk, whose lines a client may read.
+    ///
+    /// # Errors
+    /// As for a room. Of a talk that the client is not in nothing is told.
+    pub(crate) fn may_read_at(&self, id: ClientId, name: &RoomName) -> Result<&Room, Refusal> {
+        if !name.is_talk() {
+            return self.readable(id, name);
+        }
+        let talk = self.router.features.talks.get(name).filter(|talk| self.is_in_talk(id, talk));
+        talk.ok_or_else(|| Refusal::no_such_talk(name))
+    }
+
+    /// A room, or a talk, into which a client may speak. As to whispers, a user who is muted everywhere still reaches an operator.
+    ///
+    /// # Errors
+    /// As for a room.
+    pub(crate) fn may_speak_at(&self, id: ClientId, name: &RoomName) -> Result<&Room, Refusal> {
+        if !name.is_talk() {
+            return self.speakable(id, name);
+        }
+        let talk = self.may_read_at(id, name)?;
+        let is_op = |other: ClientId| self.person(other) != self.person(id) && self.role(other) >= Role::Op;
+        if !self.listeners(name).into_iter().any(is_op) {
+            self.not_muted(id, None)?;
+        }
+        Ok(talk)
+    }
+
+    /// The connections that hear what is said in a room, or in a talk.
+    pub(crate) fn listeners(&self, name: &RoomName) -> Vec<ClientId> {
+        let Some(room) = self.router.place(name) else { return Vec::new() };
+        if !name.is_talk() {
+            return room.members.iter().copied().collect();
+        }
+        let here = room.name.members().flat_map(|member| self.clients.all_named(&member).collect::<Vec<_>>());
+        here.filter(|id| self.is_in_talk(*id, room)).collect()
+    }
+
+    /// Makes sure that there is a talk of that name, which has all its members.
+    ///
+    /// # Errors
+    /// One of them has no account and is not here, or there would be fewer than two.
+    pub(super) fn open_talk(&mut self, name: &RoomName) -> Result<(), Refusal> {
+        if name.members().count() < 2 {
+            return RoomName::talk([]).map(drop);
+        }
+        let mut guests = Vec::new();
+        for member in name.members().filter(|member| !self.is_registered(member)) {
+            let holder = self.clients.named(&member).ok_or_else(|| Refusal::no_such_user(&member))?;
+            guests.push((member, self.person(holder)));
+        }
+        // A later guest of the same name is another user.
+        if self.router.features.talks.get(name).is_some_and(|talk| !self.is_whole(talk)) {
+            self.router.features.talks.remove(name);
+        }
+        let talks = &mut self.router.features.talks;
+        if let Some(talk) = talks.get_mut(name) {
+            // They may have registered since.
+            talk.features.guests = guests;
+            return Ok(());
+        }
+        if !guests.is_empty() && talks.values().filter(|talk| !talk.features.is_kept).count() >= MAX_UNKEPT {
+            return Err(TOO_MANY_TALKS);
+        }
+        let mut talk = Room::new(name.clone(), 0, 0, RoomState { first_id: 1, guests, ..RoomState::default() });
+        talk.history = History::new(self.router.history.min(TALK_LINES), TALK_BYTES);
+        talks.insert(name.clone(), talk);
+        Ok(())
+    }
+
+    /// A user is gone: with a guest its talks end.
+    pub(crate) fn end_talks_of(&mut self, person: ClientId) {
+        self.router.features.talks.retain(|_, talk| talk.features.guests.iter().all(|(_, guest)| *guest != person));
+    }
+
+    /// A guest has another name, and its talks have it, too. One that would become a talk that is there already ends.
+    pub(crate) fn rename_in_talks(&mut self, id: ClientId, renamed: &Arc<Envelope>) {
+        let Event::Renamed { old, new, .. } = &renamed.event else { return };
+        let person = self.person(id);
+        let is_of = |talk: &Room| talk.features.guests.iter().any(|(name, guest)| name == old && *guest == person);
+        let talks = &mut self.router.features.talks;
+        let names: Vec<RoomName> = talks.values().filter(|talk| is_of(talk)).map(|talk| talk.name.clone()).collect();
+        for name in names {
+            let Some(mut talk) = talks.remove(&name) else { continue };
+            let others = name.members().filter(|member| member != old);
+            let Ok(renamed) = RoomName::talk(others.chain([new.clone()])) else { continue };
+            if talks.contains_key(&renamed) {
+                continue;
+            }
+            for (guest, _) in talk.features.guests.iter_mut().filter(|(guest, _)| guest == old) {
+                *guest = new.clone();
+            }
+            talk.rename(&renamed);
+            talks.insert(renamed, talk);
+        }
+    }
+}
+
+impl Room {
+    /// Gives a talk another name, on each of its lines as well.
+    fn rename(&mut self, name: &RoomName) {
+        let lines: Vec<Arc<Envelope>> = self.history.oldest_first().cloned().collect();
+        for line in lines {
+            let room = name.clone();
+            let (id, event) = match &line.event {
+                Event::Said(speech) => (speech.id, Event::Said(Speech { room, ..speech.clone() })),
+                Event::Changed(change) => (change.id, Event::Changed(Change { room, ..change.clone() })),
+                _ => continue,
+            };
+            self.history.replace(id, Envelope::new(line.at, event));
+        }
+        self.name = name.clone();
+    }
+}
+
+/// There are [`MAX_UNKEPT`] talks with guests.
+const TOO_MANY_TALKS: Refusal = Refusal::fixed(
+    Code::TooManyRooms,
+    "So many direct talks with guests are there that this one would have no numbers. /whisper <user> <message> works.",
+);

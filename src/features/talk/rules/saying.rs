@@ -1,0 +1,167 @@
+//! What is said in a talk, by a whisper or by its name, and what is read there.
+
+use std::sync::Arc;
+
+use crate::chat::router::Turn;
+use crate::features::state::{Answer, Features};
+use crate::metrics::Metrics;
+use crate::model::code::Code;
+use crate::model::command::{Command, HistoryQuery, Line};
+use crate::model::event::{Change, Done, Envelope, Event, Speech, Version};
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::refusal::Refusal;
+use crate::model::rows::counted;
+use crate::model::text::Text;
+
+impl Turn<'_, Features> {
+    /// Carries out a command of the kernel that names a talk; `None` where it names none.
+    pub(crate) fn take_for_talk(&mut self, id: ClientId, command: &Command) -> Option<Result<Answer, Refusal>> {
+        match command {
+            Command::Say { room: Some(talk), re, cid, act, text } if talk.is_talk() => {
+                let (version, file, text) = (Version::First, None, text.clone());
+                let (room, cid, act) = (talk.clone(), cid.clone(), *act);
+                let (by, signed, from) = (self.person(id), self.is_signed_in(id), Name::server());
+                let speech = Speech { room, id: 0, by, from, act, re: None, version, signed, cid, file, text };
+                Some(self.say_in_talk(id, speech, *re))
+            }
+            Command::History(query) if query.room.as_ref().is_some_and(RoomName::is_talk) => {
+                Some(self.history_of_talk(id, query))
+            }
+            _ => None,
+        }
+    }
+
+    fn history_of_talk(&self, id: ClientId, query: &HistoryQuery) -> Result<Answer, Refusal> {
+        let name = self.meant(id, query.room.clone())?;
+        Ok(self.page_of_history(self.may_read_at(id, &name)?, query))
+    }
+
+    fn say_in_talk(&mut self, id: ClientId, speech: Speech, re: Option<Line>) -> Result<Answer, Refusal> {
+        let from = self.name_of(id)?;
+        if speech.text.is_blank() {
+            return Err(Refusal::NO_TEXT);
+        }
+        let name = self.meant(id, Some(speech.room.clone()))?;
+        self.open_talk(&name)?;
+        let talk = self.may_speak_at(id, &name)?;
+        let re = match re {
+            Some(Line::Id(re)) if re == 0 || re > talk.last_id() => {
+                return Err(Refusal::no_such_id(Some(re), &name));
+            }
+            Some(Line::Id(re)) => Some(re),
+            Some(Line::Last) => Some(talk.last_line(|_| true).ok_or_else(|| Refusal::no_such_id(None, &name))?.id),
+            None => None,
+        };
+        let (room, kept) = (talk.name.clone(), self.router.keeps());
+        let speech = Speech { room: room.clone(), from, re, ..speech };
+        let number = self.log_at(id, &name, |id| Event::Said(Speech { id, ..speech }));
+        Metrics::count(&self.router.metrics.messages);
+        Ok(Answer::Said(Done::Said { room, id: number, kept }))
+    }
+
+    /// Puts something under the next number into the log of a room, or of a talk, and hands it to all who hear it but the one who did
+    /// it. Returns the number.
+    pub(crate) fn log_at(&mut self, id: ClientId, name: &RoomName, event: impl FnOnce(u64) -> Event) -> u64 {
+        if !name.is_talk() {
+            return self.log(Some(id), name, event).0;
+        }
+        let Some((number, line)) = self.write_down(name, event) else { return 0 };
+        let author = match &line.event {
+            Event::Said(Speech { from, .. }) | Event::Changed(Change { from, .. }) => from.clone(),
+            _ => return number,
+        };
+        for listener in self.listeners(name) {
+            if listener != id && self.hears(listener, &author) {
+                self.push(listener, &line);
+            }
+        }
+        number
+    }
+
+    fn write_down(&mut self, talk: &RoomName, event: impl FnOnce(u64) -> Event) -> Option<(u64, Arc<Envelope>)> {
+        let room = self.router.features.talks.get_mut(talk)?;
+        let number = room.take_id();
+        let line = Envelope::new(self.now.wall, event(number));
+        room.history.push(number, line.clone());
+        self.record_line(talk, &line);
+        self.let_wait(talk, number);
+        Some((number, line))
+    }
+
+    /// Notes which members are away: they are told when they come.
+    fn let_wait(&mut self, talk: &RoomName, number: u64) {
+        let Some(room) = self.router.features.talks.get_mut(talk).filter(|room| room.features.is_kept) else { return };
+        let waiting = &mut room.features.waiting;
+        let before = waiting.len();
+        for member in talk.members().filter(|member| self.clients.named(member).is_none()) {
+            waiting.entry(member).or_insert(number);
+        }
+        if waiting.len() > before {
+            self.record_room(talk);
+        }
+    }
+
+    /// Tells a user who has signed in where something was said while none of the user's connections was here.
+    pub(crate) fn tell_of_talks(&mut self, id: ClientId) {
+        let Ok(own) = self.name_of(id) else { return };
+        let talks = self.router.features.talks.values().filter(|talk| talk.features.waiting.contains_key(&own));
+        let talks = talks.filter(|talk| self.is_in_talk(id, talk)).map(|talk| talk.name.clone());
+        for name in talks.collect::<Vec<_>>() {
+            let Some(talk) = self.router.features.talks.get_mut(&name) else { continue };
+            let Some(first) = talk.features.waiting.remove(&own) else { continue };
+            let lines = counted((talk.last_id() + 1).saturating_sub(first) as usize, "line");
+            let others: Vec<String> =
+                name.members().filter(|member| *member != own).map(|member| member.to_string()).collect();
+            let (others, after) = (others.join("+"), first.saturating_sub(1));
+            self.record_room(&name);
+            let text = format!(
+                "While you were away: {lines} in {name}. /history @{others} after={after} shows what was said."
+            );
+            self.tell(id, Event::Note { room: None, text: Text::own(text) });
+        }
+    }
+
+    /// Puts a whisper into the talk of its two users, and gives it its number there. It has none where there is no such talk: for
+    /// users who whisper to themselves, and where there are too many.
+    pub(crate) fn number_whisper(&mut self, author: ClientId, whisper: &mut Event) {
+        let Event::Whispered { by, from, to, id, file, text } = whisper else { return };
+        let Ok(name) = RoomName::talk([from.clone(), to.clone()]) else { return };
+        if self.open_talk(&name).is_err() {
+            return;
+        }
+        let (room, signed, by, file) = (name.clone(), self.is_signed_in(author), *by, *file);
+        let (from, text, version) = (from.clone(), text.clone(), Version::First);
+        let speech = Speech { room, id: 0, by, from, act: false, re: None, version, signed, cid: None, file, text };
+        *id = self.write_down(&name, |id| Event::Said(Speech { id, ..speech })).map(|(number, _)| number);
+    }
+
+    /// Whispers to an account of which no connection is here: its user finds the words at the next sign-in.
+    ///
+    /// # Errors
+    /// There is no such account, the author has none, or what is said is not kept at the moment.
+    pub(crate) fn whisper_away(&mut self, author: ClientId, shown: &str, text: Text) -> Result<Answer, Refusal> {
+        let from = self.name_of(author)?;
+        self.not_muted(author, None)?;
+        let account = Name::parse(shown).ok().and_then(|name| self.account_name(&name));
+        let to = account.ok_or_else(|| Refusal::no_such_user(shown))?;
+        let refused = |why: String| Err(Refusal::new(Code::NoSuchUser, format!("{to} is not here, and {why}")));
+        if !self.is_signed_in(author) {
+            return refused(
+                "words wait only for those whom an account whispers to. /register <password> makes you one.".into(),
+            );
+        }
+        if !self.router.keeps() {
+            return refused("what is said is not kept at the moment, so it would be lost. Try again later.".into());
+        }
+        let mut whisper =
+            Event::Whispered { by: self.person(author), from, to: to.clone(), id: None, file: None, text };
+        self.number_whisper(author, &mut whisper);
+        let whisper = Envelope::new(self.now.wall, whisper);
+        for other in self.connections(author).into_iter().skip(1) {
+            self.push(other, &whisper);
+        }
+        Metrics::count(&self.router.metrics.messages);
+        let away = Some(Text::own("not signed in, and finds it in the direct talk at the next sign-in"));
+        Ok(Answer::Done(Done::Whispered { to, away }))
+    }
+}
