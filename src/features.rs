@@ -2,8 +2,7 @@
 //! which they are asked. Each has a folder, or a file if it is small; `state`, `message`, `calls` and `limits` are
 //! common to them.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::chat::hooks::{Commit, Hooks, NOT_HERE};
 use crate::chat::message::{Client, FeatureMessage, Message};
@@ -11,14 +10,14 @@ use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::features::rooms::limits::RoomLimits;
 use crate::model::command::{Command, HistoryQuery};
-use crate::model::event::{Envelope, Event, Leave, Tag};
+use crate::model::event::{Envelope, Event, Leave, Tag, Translate};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::rows::Stat;
 use crate::model::text::Text;
-use crate::model::verb::{Needs, Verb, Verbs};
+use crate::model::verb::{Verb, Verbs};
 use crate::model::verbs as kernel;
 
 use state::{Room, RoomState};
@@ -71,6 +70,10 @@ pub static VERBS: Verbs = Verbs::new(&[
     &accounts::verbs::PASSWD,
     &accounts::verbs::ROLE,
     &accounts::verbs::INVITECODE,
+    &programs::verbs::HOOK,
+    &programs::verbs::UNHOOK,
+    &programs::verbs::BOT,
+    &programs::verbs::UNBOT,
     &operators::verbs::OPER,
     &operators::verbs::ANNOUNCE,
     &operators::verbs::LOCKDOWN,
@@ -106,6 +109,7 @@ pub mod figures;
 pub mod files;
 pub mod help;
 pub mod lab;
+pub mod language;
 pub mod line_editing;
 pub mod membership;
 pub mod message;
@@ -113,10 +117,12 @@ pub mod messages;
 pub mod moderation;
 pub mod operators;
 pub mod presence;
+pub mod programs;
 pub mod rooms;
 pub mod limits;
 pub mod talk;
 pub(crate) mod state;
+mod stats;
 #[cfg(all(test, not(shuttle)))]
 mod together;
 
@@ -135,6 +141,7 @@ const COMMANDS: &[CarryOut] = &[
     moderation::rules::carry_out,
     operators::rules::carry_out,
     presence::rules::carry_out,
+    programs::rules::carry_out,
     rooms::rules::carry_out,
 ];
 
@@ -143,6 +150,7 @@ type CarryOut = fn(&mut Turn<'_, Features>, ClientId, &FeatureCommand) -> Option
 impl Hooks for Features {
     type Later = state::Later;
     const VERBS: &'static Verbs = &VERBS;
+    const INDONESIAN: Translate = Translate(language::indonesian);
     type Room = RoomState;
 
     fn room(last_id: u64) -> RoomState {
@@ -188,7 +196,9 @@ impl Hooks for Features {
     }
 
     fn is_free(turn: &Turn<'_, Self>, name: &Name, like: &Name) -> bool {
-        !turn.is_registered(name) && turn.is_distinct(name, Some(like), turn.account_like(name)).is_ok()
+        !turn.is_registered(name)
+            && programs::for_users(name).is_ok()
+            && turn.is_distinct(name, Some(like), turn.account_like(name)).is_ok()
     }
 
     fn may_enter(turn: &Turn<'_, Self>, id: ClientId, room: &Room, key: Option<&Text>) -> Result<(), Refusal> {
@@ -254,10 +264,8 @@ impl Hooks for Features {
     }
 
     fn topic(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Text {
-        match &room.features.rooms.topic {
-            Some((_, text)) if turn.can_read(id, room) => text.clone(),
-            _ => Text::default(),
-        }
+        let topic = room.features.rooms.topic.as_ref().filter(|_| turn.can_read(id, room));
+        topic.map(|(_, text)| text.clone()).unwrap_or_default()
     }
 
     fn first_id(room: &Room) -> u64 {
@@ -265,13 +273,7 @@ impl Hooks for Features {
     }
 
     fn offers(turn: &Turn<'_, Self>, verb: &Verb) -> bool {
-        let features = &turn.router.features;
-        match verb.needs {
-            Needs::Store => features.archive.is_some(),
-            Needs::Files => features.files.is_some(),
-            // The help of such a verb says how a lab is started.
-            Needs::Nothing | Needs::Lab => true,
-        }
+        turn.offers(verb)
     }
 
     fn reload(turn: &mut Turn<'_, Self>, config: &Config) {
@@ -299,7 +301,7 @@ impl Hooks for Features {
         turn.end_talks_of(client.person());
         if client.state.is_listed {
             turn.router.forget_banned(client.id);
-            turn.router.rooms.values_mut().for_each(|room| room.forget_guest(client.id));
+            turn.forget_in_rooms(client.id);
         }
     }
 
@@ -357,19 +359,11 @@ impl Hooks for Features {
     }
 
     fn mend(turn: &mut Turn<'_, Self>) {
-        for room in turn.router.rooms.values_mut() {
-            room.features.rooms.ops.retain(|op| room.members.contains(op));
-            room.features.unannounced.retain(|hidden| room.members.contains(hidden));
-        }
+        turn.mend_rooms();
     }
 
     fn room_forgotten(turn: &mut Turn<'_, Self>, room: &Room, last_id: u64) {
-        if room.features.is_kept {
-            turn.record_forgotten(&room.name, last_id);
-        }
-        if let Some(files) = &turn.router.features.files {
-            files.forget(&room.name, None);
-        }
+        turn.forget_kept(room, last_id);
     }
 
     fn tick(turn: &mut Turn<'_, Self>) {
@@ -379,6 +373,7 @@ impl Hooks for Features {
         turn.tick_operators();
         turn.tick_presence();
         turn.tick_members();
+        turn.router.features.programs.tick(turn.now.mono);
     }
 
     fn begin(turn: &mut Turn<'_, Self>, messages: &mut dyn Iterator<Item = Message>) -> Commit {
@@ -390,6 +385,7 @@ impl Hooks for Features {
     }
 
     fn committed(turn: &mut Turn<'_, Self>) {
+        turn.posts_are_kept();
         turn.ask_store();
     }
 
@@ -406,17 +402,7 @@ impl Hooks for Features {
     }
 
     fn stats(turn: &Turn<'_, Self>, stats: &mut Vec<Stat>) {
-        let (router, features) = (&*turn.router, &turn.router.features);
-        if let Some(files) = &features.files {
-            files.count(&router.metrics);
-            stats.extend(router.metrics.file_stats());
-        }
-        if features.archive.is_some() {
-            let text = "1: what is said is kept; 0: it would be gone after a restart";
-            stats.push(Stat { key: "kept", value: u64::from(router.keeps()), text });
-        }
-        let text = "1: new connections are refused; 0: all users are let in";
-        stats.push(Stat { key: "lockdown", value: u64::from(features.operators.is_locked_down()), text });
+        turn.add_stats(stats);
     }
 
     fn count(router: &Router<Self>) {

@@ -3,6 +3,9 @@
 //!
 //! A hook has no `self`: the state of the features lies in `turn.router.features`, so that a feature may call the kernel and the
 //! kernel the features again without two borrows of one thing. Each hook has a default, which allows or does nothing.
+//!
+//! An example of a hook in use: `/roll` is carried out by `roll` in `features/dice.rs`, which `Features::carry_out` in `features.rs`
+//! calls; the hooks of that one `impl` are the order in which the features are asked.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -18,7 +21,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::model::code::Code;
 use crate::model::command::{Command, HistoryQuery};
-use crate::model::event::{Block, Done, Envelope, Event, Greeting, Leave, Tag};
+use crate::model::event::{Block, Done, Envelope, Event, Greeting, Leave, Tag, Translate};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::{Moment, Now};
@@ -39,11 +42,16 @@ pub struct Router<F: Hooks> {
     /// The greatest id of any room that was forgotten: a room of that name must not count from 1 again.
     pub(crate) forgotten_id: u64,
     pub(crate) limiter: RateLimiter,
+    /// The setting of that name: refused lines in a minute after which a client is slowed down.
     pub(crate) spam_errors: u32,
+    /// What each connection is shown first.
     pub(crate) greeting: Arc<Greeting>,
+    /// The message of the day, line by line: what a client is shown when it has a name.
     pub(crate) motd: Vec<Text>,
+    /// How many lines the history of a room holds, and how many of them a client is shown when it joins.
     pub(crate) history: usize,
     pub(crate) history_on_join: usize,
+    /// The limits in force, as `/stats` shows them: a key, the value, what it limits.
     pub(crate) limits: Vec<(&'static str, u64, &'static str)>,
     pub(crate) metrics: Arc<Metrics>,
     /// Clients with something in their outbox.
@@ -120,6 +128,8 @@ pub trait Hooks: Sized {
 
     /// All verbs, the kernel's and those of the features, in the order in which `/help` shows them.
     const VERBS: &'static Verbs;
+    /// What a sentence of the server is in Indonesian.
+    const INDONESIAN: Translate = Translate(|_| None);
     /// What features know of one room.
     type Room: Send;
 

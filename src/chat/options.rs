@@ -30,7 +30,7 @@ impl Options {
             }
             Choice::Ids(on) => self.ids = Some(on),
             // These only change how lines look, which the encoder sees to.
-            Choice::Millis(_) | Choice::View(_) | Choice::Zone(_) => {}
+            Choice::Millis(_) | Choice::View(_) | Choice::Zone(_) | Choice::Indonesian(_) => {}
         }
     }
 }

@@ -247,6 +247,8 @@ impl Outbox {
         }
     }
 
+    /// Drops the oldest lines until at most half of what is allowed is left; each run of dropped lines becomes one gap for each room,
+    /// in its place. From `#a 1, #b 7, #a 2, OK, #a 3, #a 4`, where all but two lines have to go: `GAP #a 1 to 2, GAP #b 7, OK, #a 3, #a 4`.
     fn shed_speech(&mut self) {
         let envelopes = std::mem::take(&mut self.pending);
         let (mut count, mut bytes) = (envelopes.len(), self.bytes - self.block);

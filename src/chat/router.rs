@@ -50,7 +50,7 @@ impl<F: Hooks> Router<F> {
             forgotten_id: 0,
             limiter: RateLimiter::new(config.spam_lines, config.spam_repeats),
             spam_errors: config.spam_errors,
-            greeting: greeting(config, false, None),
+            greeting: greeting::<F>(config, false, None),
             motd: Vec::new(),
             history: 0,
             history_on_join: 0,

@@ -12,6 +12,7 @@ use crate::model::roles::Role;
 use crate::model::secrets::Secret;
 
 pub mod invitations;
+pub mod orders;
 pub(crate) mod rules;
 pub(crate) mod state;
 pub mod verbs;

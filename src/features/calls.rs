@@ -1,7 +1,7 @@
 //! Carries out the calls of doors, the store and the lab.
 
 use crate::chat::router::Turn;
-use crate::features::message::Call;
+use crate::features::message::{Call, Orderer};
 use crate::features::operators::state::Actor;
 use crate::features::state::Features;
 
@@ -13,13 +13,15 @@ impl Turn<'_, Features> {
             Call::MayRead { who, what, reply } => reply(self.charged_access(who, &what)),
             Call::Read { who, question, reply } => self.read_for_door(who, *question, reply),
             Call::Rights { client, reply } => reply(self.rights(client)),
+            Call::Post { token, post, reply } => self.post_by_call(token, post, reply),
             Call::Store(report) => self.report(report),
             Call::Uploaded { token, reply } => self.uploaded(token, reply),
             Call::UploadFailed { by, to, name, why } => self.tell_of_failure(by, &to, &name, &why),
             Call::Sampled => self.show_watchers(),
             Call::Reloaded(number, outcome) => self.reloaded(number, outcome),
             Call::Operator { key, from, is_private, reply } => self.check_key_by_call(&key, from, is_private, reply),
-            Call::Order { order, from, reply } => self.ordered(order, &Actor::page(from), reply),
+            Call::Order { order, by: Orderer::Page(from), reply } => self.ordered(order, &Actor::page(from), reply),
+            Call::Order { order, by: Orderer::Owner, reply } => self.ordered(order, &Actor::owner(), reply),
             Call::Rules(policy) => self.set_rules(policy),
         }
     }

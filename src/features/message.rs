@@ -4,8 +4,10 @@ use std::net::IpAddr;
 
 use crate::chat::message::{FeatureMessage, Message};
 use crate::config::Change;
+use crate::features::accounts::orders::AccountOrder;
 use crate::features::archive::store::{Answer, Question, Report};
 use crate::features::files::{FileError, To};
+use crate::features::programs::Post;
 use crate::model::file::Token;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -84,6 +86,15 @@ pub enum Call {
         /// The reason.
         why: FileError,
     },
+    /// Something comes by a hook. The answer is [`Answer::Done`] when it is said and kept, or a refusal.
+    Post {
+        /// The token that was shown.
+        token: Secret,
+        /// What is to be said.
+        post: Post,
+        /// Where the answer goes.
+        reply: Reply,
+    },
     /// The store has something to say.
     Store(Report),
     /// The settings were read again for an operator, by this number: what has changed, or why nothing has.
@@ -103,8 +114,8 @@ pub enum Call {
     Order {
         /// The order.
         order: Order,
-        /// The address of the call, for the log and the audit.
-        from: Option<IpAddr>,
+        /// By whom.
+        by: Orderer,
         /// Where the answer goes.
         reply: Reply,
     },
@@ -151,8 +162,19 @@ pub struct Rights {
     pub rooms: Vec<RoomName>,
 }
 
+/// The one who gives an order.
+#[derive(Clone, Copy, Debug)]
+pub enum Orderer {
+    /// A user who has shown the operator key at the page's door, from this address.
+    Page(Option<IpAddr>),
+    /// The owner of the data, by a program on this machine.
+    Owner,
+}
+
 /// What an operator can order at a door.
 pub enum Order {
+    /// See to accounts or invitations.
+    Accounts(AccountOrder),
     /// Send a line to all users.
     Announce(Text),
     /// Disconnect a user, with all connections.

@@ -14,6 +14,7 @@ use crate::features::membership::state::Members;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::Operators;
 use crate::features::presence::state::Presence;
+use crate::features::programs::state::Programs;
 use crate::features::rooms::limits::{Opener, RoomLimits};
 use crate::features::rooms::state::Settings;
 use crate::model::names::{ClientId, Name, RoomName};
@@ -42,6 +43,7 @@ pub struct Features {
     pub(crate) members: Members,
     pub(crate) operators: Operators,
     pub(crate) presence: Presence,
+    pub(crate) programs: Programs,
     pub(crate) room_limits: RoomLimits,
     /// Direct talks. They have no members, for those are in the name, and no list of rooms has them.
     pub(crate) talks: BTreeMap<RoomName, Room>,
@@ -60,6 +62,7 @@ impl Features {
             members: Members::default(),
             operators: Operators::new(config.operator_key.clone()),
             presence: Presence::new(config.arrivals),
+            programs: Programs::new(),
             room_limits: RoomLimits::new(config),
             talks: BTreeMap::new(),
         }

@@ -123,7 +123,7 @@ codes! {
     NoFiles 485 "no-files" { http: 404, err: "this server passes no files on" }
     NameRegistered 486 "name-registered" {
         http: 409, irc: 433,
-        err: "the name is an account's, or one of the server's own; or it could be taken for one that is, or for one that is here",
+        err: "the name is an account's, a program's, or one of the server's own; or it could be taken for one that is, or for one that is here",
     }
     MembersOnly 487 "members-only" {
         http: 403, irc: 465,

@@ -150,6 +150,8 @@ pub enum Choice {
     Ids(bool),
     /// `tz=server|utc|+07:00`: whose clock the views for people show; `None` is the server's.
     Zone(Option<Zone>),
+    /// `lang=en|id`: whether the server's sentences are in Indonesian.
+    Indonesian(bool),
     /// `echo=on|off`: whether the client's own speech is answered with `OK`.
     Echo(bool),
     /// `presence=off|brief|auto|full`: joins, leaves and new names.

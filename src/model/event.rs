@@ -17,7 +17,7 @@ use crate::model::refusal::Refusal;
 use crate::model::row::Table;
 pub use crate::model::speech::{Change, Speech, Version, What};
 use crate::model::text::Text;
-pub use crate::model::wire::Wire;
+pub use crate::model::wire::{Translate, Wire};
 use crate::model::zone::Zone;
 
 /// A word that a program puts behind a verb, as in `SAY=42:…`; the answer has it too, so that the program finds its
@@ -188,6 +188,8 @@ pub struct Greeting {
     pub files: Option<u16>,
     /// Whose clock the views for people show.
     pub zone: Zone,
+    /// Its sentences in Indonesian, for `OPT:lang=id`.
+    pub indonesian: Translate,
 }
 
 /// A block: one item of a queue, several lines on the wire.

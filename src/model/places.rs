@@ -18,14 +18,16 @@ impl RoomName {
     /// # Errors
     /// [`Code::NoSuchRoom`] for none, or more than [`MAX_MEMBERS`].
     pub fn talk(members: impl IntoIterator<Item = Name>) -> Result<RoomName, Refusal> {
-        let members: BTreeSet<Name> = members.into_iter().collect();
-        if members.is_empty() || members.len() > MAX_MEMBERS {
+        // Not by `collect`, which keeps the last of two spellings of one name.
+        let mut spelled = BTreeSet::new();
+        spelled.extend(members);
+        if spelled.is_empty() || spelled.len() > MAX_MEMBERS {
             let words = format!(
                 "A direct talk has 2 to {MAX_MEMBERS} users, as in @ani+budi. More meet in a room: /join #name."
             );
             return Err(Refusal::new(Code::NoSuchRoom, words));
         }
-        let members: Vec<&str> = members.iter().map(Name::as_str).collect();
+        let members: Vec<&str> = spelled.iter().map(Name::as_str).collect();
         Ok(RoomName(format!("@{}", members.join("+")).into()))
     }
 

@@ -96,7 +96,7 @@ pub static HISTORY: Verb = verb(
 pub static OPT: Verb = verb(
         "OPT",
         &["opt"],
-        "/opt history=off|n time=s|ms view=full|short|plain ids=on|off tz=server|utc|+07:00 echo=on|off presence=off|brief|auto|full typing=on|off ping=n|off",
+        "/opt history=off|n time=s|ms view=full|short|plain ids=on|off tz=server|utc|+07:00 lang=en|id echo=on|off presence=off|brief|auto|full typing=on|off ping=n|off",
         "change how you see the chat",
         options,
     ).early().lines();
@@ -197,6 +197,9 @@ fn choice(option: &Pair) -> Result<Choice, Refusal> {
             let right = "It is server, utc, or an offset from UTC such as +07:00.";
             Choice::Zone(Some(Zone::offset_of(offset).ok_or_else(|| option.wrong(right))?))
         }
+        ("lang", "en") => Choice::Indonesian(false),
+        ("lang", "id") => Choice::Indonesian(true),
+        ("lang", _) => return Err(option.wrong("It is en or id.")),
         ("echo", _) => Choice::Echo(option.is_on()?),
         ("presence", "off") => Choice::Presence(Presence::Off),
         ("presence", "brief") => Choice::Presence(Presence::Brief),

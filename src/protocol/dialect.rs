@@ -343,7 +343,7 @@ impl Encoder for LineEncoder {
             Event::Done { done: Done::Options(choices), .. } => {
                 choices.iter().for_each(|choice| self.look.choose(*choice))
             }
-            Event::Hello(greeting) => self.look.set_servers(greeting.zone),
+            Event::Hello(greeting) => self.look.set_servers(greeting.zone, greeting.indonesian),
             // And the greeting for people, which is shown, is the first of their lines.
             Event::Terminal(Terminal::ByHand) => self.look.is_by_hand = true,
             Event::Terminal(terminal) => return self.terminal(terminal, out),

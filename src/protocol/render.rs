@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
-use crate::model::event::{Envelope, Wire};
+use crate::model::event::{Envelope, Event, Speech, Translate, Version, Wire};
 use crate::model::names::RoomName;
 use crate::model::parts::Parts;
 use crate::model::zone::Zone;
@@ -19,12 +19,12 @@ pub(crate) use words::{answer_to, while_of};
 
 /// The lines of an envelope on one of the line wires, each with its CR LF. People read UTC.
 pub fn render(envelope: &Envelope, wire: Wire) -> Vec<u8> {
-    render_by(envelope, wire, Clock { zone: Zone::UTC, is_own: false })
+    render_by(envelope, wire, Clock { zone: Zone::UTC, is_own: false }, None)
 }
 
-/// The same by another clock.
-fn render_by(envelope: &Envelope, wire: Wire, clock: Clock) -> Vec<u8> {
-    let mut lines = Lines { out: String::new(), at: envelope.at, wire, clock };
+/// The same by another clock, and with the server's sentences in another language.
+fn render_by(envelope: &Envelope, wire: Wire, clock: Clock, language: Option<Translate>) -> Vec<u8> {
+    let mut lines = Lines { out: String::new(), at: envelope.at, wire, clock, language };
     match wire {
         Wire::Line | Wire::LineMillis => lines.event(&envelope.event),
         Wire::Short | Wire::ShortIds | Wire::Plain | Wire::PlainIds => lines.for_people(&envelope.event),
@@ -64,6 +64,8 @@ struct Lines {
     at: DateTime<Utc>,
     wire: Wire,
     clock: Clock,
+    /// Into which language the sentences are turned; `None` is English, as they are made.
+    language: Option<Translate>,
 }
 
 /// One server line under way: `time KIND fields: text`.
@@ -121,7 +123,8 @@ impl Lines {
         Line(&mut self.out)
     }
 
-    fn parts(&mut self, parts: &Parts, room: Option<&str>) {
+    /// A line in pieces; `words` are its text in another language.
+    fn parts(&mut self, parts: &Parts, room: Option<&str>, words: Option<String>) {
         let mut line = self.line(parts.kind);
         for field in room.into_iter().chain(parts.fields.iter().map(String::as_str)) {
             line = line.field(field);
@@ -129,7 +132,7 @@ impl Lines {
         for (key, value) in &parts.pairs {
             line = line.pair(key, value);
         }
-        match &parts.text {
+        match words.as_ref().or(parts.text.as_ref()) {
             Some(text) => line.text(text),
             None => line.end(),
         }
@@ -137,12 +140,29 @@ impl Lines {
 
     /// A line with a time of its own. Where all who share the view see it by one clock, its bytes are shared.
     fn old(&mut self, line: &Envelope) {
-        let render = |line: &Envelope| render_by(line, self.wire, self.clock);
-        if self.clock.is_own && self.wire.is_for_people() {
+        let language = self.language.filter(|_| has_sentences(&line.event));
+        let render = |line: &Envelope| render_by(line, self.wire, self.clock, language);
+        if language.is_some() || self.clock.is_own && self.wire.is_for_people() {
             self.out.push_str(&String::from_utf8_lossy(&render(line)));
         } else {
             self.out.push_str(&String::from_utf8_lossy(line.on(self.wire, render)));
         }
+    }
+}
+
+impl Lines {
+    /// A sentence of the server in the client's language.
+    fn sentence(&self, words: impl Display) -> String {
+        let words = words.to_string();
+        self.language.and_then(|language| (language.0)(&words)).unwrap_or(words)
+    }
+}
+
+/// Whether an event is more than what a user said: those lines are the same in every language, and shared.
+fn has_sentences(event: &Event) -> bool {
+    match event {
+        Event::Said(Speech { version, file, .. }) => *version == Version::Deleted || file.is_some(),
+        _ => true,
     }
 }
 
@@ -180,7 +200,6 @@ fn stamp(out: &mut String, at: DateTime<Utc>, millis: bool) {
 mod tests {
     use super::*;
     use crate::model::code::Code;
-    use crate::model::event::{Event, Speech, Version};
     use crate::model::names::{ClientId, Name};
     use crate::model::refusal::Refusal;
     use crate::model::text::Text;

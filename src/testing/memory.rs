@@ -3,6 +3,8 @@
 
 mod accounts;
 mod members;
+mod programs;
+mod search;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{self, SyncSender};
@@ -11,15 +13,15 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use accounts::Accounts;
+use programs::Programs;
 
 use crate::features::archive::store::{
-    Account, Answer, Busy, Contents, Keeping, Question, Record, Report, RoomState, Store, StoredRoom,
+    Account, Answer, Busy, Contents, Keeping, Proof, Question, Record, Report, RoomState, Store, StoredRoom,
 };
 use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::{Act, Entry};
 use crate::model::event::{Change, Envelope, Event, Speech, Version, What};
-use crate::model::glyph::is_unspaced;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::roles::Role;
 use crate::model::secrets::Secret;
@@ -41,6 +43,7 @@ struct Memory {
     rooms: BTreeMap<RoomName, Kept>,
     forgotten_id: u64,
     accounts: Accounts,
+    programs: Programs,
     acts: Vec<Act>,
     /// What the router has handed over, and what it has asked.
     records: Vec<Record>,
@@ -227,6 +230,7 @@ impl Memory {
             self.rooms.remove(&name);
             self.memberships.retain(|member| member.room != name);
             self.mentions.retain(|mention| mention.room != name);
+            self.programs.forget_room(&name);
             self.forgotten_id = self.forgotten_id.max(last_id);
         }
         for state in record.rooms {
@@ -268,6 +272,8 @@ impl Memory {
             Question::Register { name, secret, invite, needs_invite, token, from } => {
                 self.accounts.register(name, secret, invite, needs_invite, token, from)
             }
+            Question::SignIn { proof: Proof::Program(token), .. } => self.programs.sign_in(&token),
+            Question::Program(ask) => self.programs.answer(ask),
             Question::SignIn { proof, token, from, guarded } => self.accounts.sign_in(proof, token, from, guarded),
             Question::ChangePassword { name, old, new, token, guarded, from } => {
                 self.accounts.change_password(&name, (&old, new), token, (guarded, from))
@@ -280,6 +286,9 @@ impl Memory {
                 let (acts, more) = Entry::page(older.collect(), limit);
                 Ok(Answer::Acts { acts, more })
             }
+            Question::AddAccount { name, secret, role } => self.accounts.add_by_order(name, secret, role),
+            Question::SetPassword { name, secret } => self.accounts.set_password(name, secret),
+            Question::Remove { name } => self.accounts.remove(name),
             Question::Invite { by, terms } => Ok(self.accounts.invite(by, terms)),
             Question::Invitations { before, limit } => Ok(self.accounts.invitations(before, limit)),
             Question::EndInvitation { number } => self.accounts.end_invitation(number),
@@ -297,40 +306,6 @@ impl Memory {
         let edge = if after.is_some() { chosen.last() } else { chosen.first() };
         let more = edge.filter(|_| !rest.is_empty()).map(|(id, _)| **id);
         Answer::Lines { lines: chosen.iter().map(|(_, line)| (*line).clone()).collect(), more }
-    }
-
-    fn search(
-        &self,
-        room: Option<&RoomName>,
-        hidden: &[RoomName],
-        words: &str,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Answer {
-        let words: Vec<Vec<String>> = words.split_whitespace().map(terms).filter(|word| !word.is_empty()).collect();
-        let rooms = self
-            .rooms
-            .values()
-            .filter(|kept| room.map_or(!kept.state.name.is_talk(), |room| kept.state.name == *room))
-            .filter(|kept| !hidden.contains(&kept.state.name));
-        let mut found: Vec<&Arc<Envelope>> = rooms
-            .flat_map(|room| room.lines.values())
-            .filter(|line| match &line.event {
-                Event::Said(speech) => {
-                    let text = terms(&speech.text);
-                    let has = |word: &Vec<String>| text.windows(word.len()).any(|part| part == word);
-                    speech.version != Version::Deleted
-                        && before.is_none_or(|before| speech.id < before)
-                        && !words.is_empty()
-                        && words.iter().all(has)
-                }
-                _ => false,
-            })
-            .collect();
-        found.sort_by_key(|line| line.at);
-        let from = found.len().saturating_sub(limit);
-        let more = found.get(from).and_then(|line| line.id()).filter(|_| from > 0 && room.is_some());
-        Answer::Lines { lines: found[from..].iter().map(|line| (*line).clone()).collect(), more }
     }
 }
 
@@ -360,25 +335,6 @@ impl Kept {
             }
         }
     }
-}
-
-/// What a search takes for the words of a text, in their order.
-fn terms(text: &str) -> Vec<String> {
-    let (mut terms, mut word) = (Vec::new(), String::new());
-    for c in text.to_lowercase().chars() {
-        if c.is_alphanumeric() && !is_unspaced(c) {
-            word.push(c);
-            continue;
-        }
-        if !word.is_empty() {
-            terms.push(std::mem::take(&mut word));
-        }
-        if is_unspaced(c) {
-            terms.push(c.into());
-        }
-    }
-    terms.extend(Some(word).filter(|word| !word.is_empty()));
-    terms
 }
 
 /// A line as a store gives it back: its connection is gone.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_server::model::command::{Choice, Terminal, View};
-use chat_server::model::event::{Block, Done, Envelope, Event, Greeting, Speech, Version};
+use chat_server::model::event::{Block, Done, Envelope, Event, Greeting, Speech, Translate, Version};
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::run::Run;
 use chat_server::model::text::Text;
@@ -44,7 +44,14 @@ fn history(time: &str, lines: Vec<Arc<Envelope>>) -> Arc<Envelope> {
 /// A client of a server with this clock.
 fn client(zone: &str, choices: &[Choice]) -> LineEncoder {
     let zone = Zone::offset_of(zone).expect("a zone");
-    let greeting = Greeting { name: Text::default(), max_line: 2_048, stored: false, files: None, zone };
+    let greeting = Greeting {
+        name: Text::default(),
+        max_line: 2_048,
+        stored: false,
+        files: None,
+        zone,
+        indonesian: Translate(|_| None),
+    };
     let mut encoder = LineEncoder::default();
     hears(&mut encoder, &Envelope::new(DateTime::UNIX_EPOCH, Event::Hello(Arc::new(greeting))));
     let answer = hears(&mut encoder, &options(at("2026-08-21T03:00:00Z"), choices));
@@ -164,7 +171,7 @@ proptest! {
         let mut encoder = LineEncoder::default();
         let tz = if own { Choice::Zone(Some(zone)) } else { Choice::Zone(None) };
         let server = if own { Zone::UTC } else { zone };
-        let greeting = Greeting { name: Text::default(), max_line: 2_048, stored: false, files: None, zone: server };
+        let greeting = Greeting { name: Text::default(), max_line: 2_048, stored: false, files: None, zone: server, indonesian: Translate(|_| None) };
         hears(&mut encoder, &Envelope::new(DateTime::UNIX_EPOCH, Event::Hello(Arc::new(greeting))));
         let first = options(times[0], &[SHORT, tz]);
         let seen = hears(&mut encoder, &first);

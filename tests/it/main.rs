@@ -21,6 +21,7 @@ mod programs;
 mod promise;
 mod properties;
 mod replay;
+mod sentences;
 mod source;
 mod talks;
 mod typing;

@@ -29,12 +29,12 @@ use chat_server::features::operators::audit::{Act as PowerAct, Entry};
 use chat_server::features::presence::typing::Typing;
 use chat_server::features::rooms::ModeChange;
 use chat_server::features::rooms::told::{Modes, Topic};
-use chat_server::features::{messages, operators, presence, rooms};
+use chat_server::features::{messages, operators, presence, programs, rooms};
 use chat_server::model::code::Code;
 use chat_server::model::command::{Choice, Command, HistoryQuery, Line, Presence, View};
 use chat_server::model::event::{
-    Block, Change, Done, Envelope, Event, Foreign, Greeting, Leave, Rows, SharedFile, Speech, Version, Warning, What,
-    Wire, Words,
+    Block, Change, Done, Envelope, Event, Foreign, Greeting, Leave, Rows, SharedFile, Speech, Translate, Version,
+    Warning, What, Wire, Words,
 };
 use chat_server::model::feature::{FeatureEvent, Told};
 use chat_server::model::file::{Granted, Token};
@@ -289,6 +289,7 @@ fn every_option_is_made() {
         Choice::View(_) => "view",
         Choice::Ids(_) => "ids",
         Choice::Zone(_) => "tz",
+        Choice::Indonesian(_) => "lang",
         Choice::Echo(_) => "echo",
         Choice::Presence(_) => "presence",
         Choice::Typing(_) => "typing",
@@ -354,6 +355,8 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
     let plain = Just(()).prop_flat_map(|()| {
         select(vec![
             (Command::Rooms, "ROOMS"),
+            (Command::feature(programs::Command::Bots), "BOT"),
+            (Command::feature(programs::Command::Hooks(None)), "HOOK"),
             (Command::feature(operators::Command::Reload), "REHASH"),
             (Command::Why, "WHY"),
             (Command::Stats, "STATS"),
@@ -366,6 +369,12 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             "FORGET",
             room.to_string()
         )),
+        (option::of(room()), name()).prop_map(|(room, name)| (
+            Command::feature(programs::Command::Unhook(room.clone(), name.clone())),
+            "UNHOOK",
+            format!("{} {name}", room_args(&room)).trim_start().into()
+        )),
+        name().prop_map(|name| (Command::feature(programs::Command::Unbot(name.clone())), "UNBOT", name.to_string())),
         option::of(room()).prop_map(|room| (
             Command::feature(files::Command::List(room.clone())),
             "FILES",
@@ -594,6 +603,7 @@ fn choice() -> impl Strategy<Value = Choice> {
         select(vec![View::Full, View::Short, View::Plain]).prop_map(Choice::View),
         any::<bool>().prop_map(Choice::Ids),
         select(vec![None, Some(Zone::UTC), Zone::offset_of("+07:00")]).prop_map(Choice::Zone),
+        any::<bool>().prop_map(Choice::Indonesian),
         any::<bool>().prop_map(Choice::Echo),
         select(vec![Presence::Off, Presence::Brief, Presence::Auto, Presence::Full]).prop_map(Choice::Presence),
         any::<bool>().prop_map(Choice::Typing),
@@ -813,7 +823,8 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             max_line,
             stored: true,
             files: Some(7_879),
-            zone: Zone::UTC
+            zone: Zone::UTC,
+            indonesian: Translate(|_| None),
         }))),
         (verb(), option::of(tag()), done()).prop_map(|(verb, tag, done)| Event::Done { verb: verb.name, tag, done }),
         (option::of("[A-Z]{1,16}"), option::of(tag()), error()).prop_map(|(verb, tag, error)| {

@@ -123,6 +123,12 @@ const LINES: &[&str] = &[
     "ROLE:N member",
     "ROLE:N",
     "/invitecode",
+    "HOOK:R N",
+    "UNHOOK:R N",
+    "HOOK:",
+    "BOT:N",
+    "UNBOT:N",
+    "BOT:",
     "INVITECODE:2 1d R",
     "INVITECODE:list",
     "INVITECODE:end 1",
@@ -434,7 +440,7 @@ impl Play {
     }
 
     fn order(&self, order: Order) -> Message {
-        Call::Order { order, from: None, reply: self.reply() }.into()
+        Call::Order { order, by: chat_server::features::message::Orderer::Page(None), reply: self.reply() }.into()
     }
 
     fn connect(&mut self, seat: usize, from: u8) {

@@ -14,6 +14,7 @@ const LINES: &[(&str, usize)] = &[
     ("crates/chat", 0),
     ("crates/chat_bench", 1),
     ("crates/chat_direct", 0),
+    ("crates/chat_import", 0),
     ("crates/chat_pool", 0),
     ("crates/chat_store", 1),
     ("crates/chat_tls", 0),

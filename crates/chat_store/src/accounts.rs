@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chat_server::features::archive::store::{Account, Answer, Refused};
+use chat_server::features::programs::for_users;
 use chat_server::model::address::neighbourhood;
 use chat_server::model::looks;
 use chat_server::model::names::Name;
@@ -76,6 +77,7 @@ impl New<'_> {
         // First: who has no invitation is not told which names there are.
         self.check_invite(db, now)?;
         self.check_owners(db)?;
+        for_users(self.name)?;
         // What this server calls itself the router knows, and has looked.
         looks::reserved(self.name, "").map_or(Ok(()), |reserved| Err(Refused::Reserved(reserved)))
     }
@@ -148,6 +150,11 @@ impl Known {
         }
     }
 
+    /// An account is no more: the next user of the name is another one.
+    pub(crate) fn forget(&self, name: &Name) {
+        self.lock().remove(name);
+    }
+
     fn came(&self, name: Name, place: IpAddr) {
         let mut known = self.lock();
         let places = known.entry(name).or_default();
@@ -190,6 +197,13 @@ pub(crate) fn register(
         *invited_to = invitations::rooms(db, code)?;
     }
     Ok(answer)
+}
+
+/// Makes an account by order. No user has signed in to it yet.
+pub(crate) fn add(db: &Connection, new: &New<'_>, hashed: &str, now: i64) -> rusqlite::Result<Answer> {
+    let account = new.insert(db, hashed, now)?;
+    db.execute("UPDATE accounts SET seen = 0 WHERE account = ?1", [account])?;
+    who(db, account, Visit::default())
 }
 
 /// The hash of an account's password.

@@ -25,7 +25,7 @@ pub(crate) struct Entry {
 }
 
 /// Records in order, with bounds in lines and bytes. What comes past them, while nothing can be written, is boiled down to
-/// what must not be forgotten: which rooms there are, which ids were given, and what was deleted.
+/// what must not be forgotten: which rooms there are, which ids were given, what was deleted, and who is banned.
 pub(crate) struct Backlog {
     entries: VecDeque<Entry>,
     /// The last of `entries` is what was boiled down.
@@ -92,10 +92,12 @@ impl Backlog {
     /// Adds what is essential in a record to the last entry.
     fn boil_down(&mut self, new: Record) -> usize {
         let Some(entry) = self.entries.back_mut() else { return 0 };
+        // By name, so that a field that is new cannot be forgotten here.
+        let Record { turn, lines, rooms, forgotten, acts, bans, memberships, mentions: _ } = new;
         let (rows_before, bytes_before) = (entry.record.lines.len(), entry.bytes);
         let kept = &mut entry.record;
-        kept.turn = new.turn;
-        for (room, last_id) in new.forgotten {
+        kept.turn = turn;
+        for (room, last_id) in forgotten {
             kept.rooms.retain(|state| state.name != room);
             kept.lines.retain(|line| line.room() != Some(&room));
             entry.last_ids.remove(&room);
@@ -104,12 +106,12 @@ impl Backlog {
             kept.mentions.retain(|mention| mention.room != room);
             kept.forgotten.push((room, last_id));
         }
-        for state in new.rooms {
+        for state in rooms {
             kept.rooms.retain(|other| other.name != state.name);
             kept.rooms.push(state);
         }
         let mut lost = 0;
-        for line in new.lines {
+        for line in lines {
             if let (Some(room), Some(id)) = (line.room(), line.id()) {
                 entry.last_ids.insert(room.clone(), id);
             }
@@ -118,13 +120,13 @@ impl Backlog {
                 _ => lost += 1,
             }
         }
-        for new in new.memberships {
+        for new in memberships {
             kept.memberships.retain(|old| old.account != new.account || old.room != new.room);
             kept.memberships.push(new);
         }
         // What mentions an account is lost with its line.
-        kept.acts.extend(new.acts);
-        kept.bans = new.bans.or(kept.bans.take());
+        kept.acts.extend(acts);
+        kept.bans = bans.or(kept.bans.take());
         entry.bytes = cost(kept);
         self.rows = self.rows + kept.lines.len() - rows_before;
         self.bytes = self.bytes + entry.bytes - bytes_before;
@@ -150,5 +152,22 @@ impl Backlog {
         self.records -= written.len();
         self.rows -= written.iter().map(|entry| entry.record.lines.len()).sum::<usize>();
         self.bytes -= written.iter().map(|entry| entry.bytes).sum::<usize>();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bans_outlast_a_queue_that_is_full() {
+        let mut backlog = Backlog::new(0, 0);
+        let changed = Record { turn: 1, bans: Some(Box::default()), ..Record::default() };
+        assert_eq!(backlog.push(changed, RECORD, true), 0);
+        assert_eq!(backlog.push(Record { turn: 2, ..Record::default() }, RECORD, true), 0);
+        let taken = backlog.take(1);
+        assert_eq!(taken.len(), 1);
+        assert_eq!(taken[0].record.turn, 2);
+        assert!(taken[0].record.bans.is_some(), "the next record without a change does not undo it");
     }
 }

@@ -157,7 +157,9 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     // 12: direct talks are rooms whose names begin with @. Accounts that were away when something was said there, each with the first
     // number that it was not told of: `budi=5 citra=7`.
     "ALTER TABLE rooms ADD COLUMN waiting TEXT NOT NULL DEFAULT '';",
-    // 13: the rooms of each account, and the lines that mention it.
+    // 13: programs that take part.
+    crate::programs::SCHEMA,
+    // 14: the rooms of each account, and the lines that mention it.
     crate::members::SCHEMA,
 ];
 

@@ -67,6 +67,22 @@ impl Keeper {
                 self.skip_to(db, room, *last_id + 1)?;
             }
         }
+        self.grow(db)
+    }
+
+    /// Writes what was said elsewhere, likewise.
+    pub(crate) fn add(&mut self, db: &Connection, record: &Record) -> rusqlite::Result<()> {
+        self.record(db, record)?;
+        self.grow(db)
+    }
+
+    /// The last number that a room has given. The room is made if there is none.
+    pub(crate) fn last_id(&mut self, db: &Connection, room: &RoomName) -> rusqlite::Result<u64> {
+        Ok(self.place(db, room)?.last_id)
+    }
+
+    /// Writes the last ids of rooms that have grown.
+    fn grow(&mut self, db: &Connection) -> rusqlite::Result<()> {
         let mut grow = db.prepare_cached("UPDATE rooms SET last_id = ?2 WHERE room = ?1")?;
         for name in self.grown.drain(..) {
             if let Some(place) = self.places.get(&name) {
@@ -93,6 +109,7 @@ impl Keeper {
     fn record(&mut self, db: &Connection, record: &Record) -> rusqlite::Result<()> {
         for (room, last_id) in &record.forgotten {
             self.forget(db, room, *last_id)?;
+            crate::programs::forget_room(db, room)?;
         }
         for state in &record.rooms {
             self.write_room(db, state)?;

@@ -123,9 +123,7 @@ impl Offline {
         self.write("register", name.as_str(), role.word(), |db, now| {
             let new = new(name, role);
             new.check_owners(db)?;
-            let account = new.insert(db, &hashed, now)?;
-            // No user has signed in to it.
-            db.execute("UPDATE accounts SET seen = 0 WHERE account = ?1", [account])?;
+            accounts::add(db, &new, &hashed, now)?;
             Ok(true)
         })
         .map(|_| ())

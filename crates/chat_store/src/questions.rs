@@ -2,6 +2,7 @@
 //! is decided is decided by the writer, one after the other.
 
 use chat_server::features::archive::store::{Answer, Busy, Proof, Question, Refused};
+use chat_server::features::programs::Ask;
 use chat_server::model::names::Name;
 use chat_server::model::roles::Role;
 use chat_server::model::secrets::Secret;
@@ -14,6 +15,7 @@ use crate::desk::Desk;
 use crate::hashing::{Caller, Hashing};
 use crate::invitations;
 use crate::passwords::{self, Hasher, Password, Verdict};
+use crate::programs;
 
 /// The desk for questions about accounts.
 #[derive(Clone)]
@@ -67,6 +69,9 @@ impl Accounts {
                     Ok(Some(answer))
                 })
             }
+            Question::SignIn { proof: Proof::Program(token), .. } => {
+                self.desk.note(number, move |db| programs::sign_in(db, &token, now).map(Some))
+            }
             Question::ChangePassword { name, old, new, token, from, guarded } => {
                 let trial = Trial { name, secret: old, visit: Visit { token, from }, guarded };
                 self.change_password(number, Change { trial, new }, now)
@@ -80,6 +85,27 @@ impl Accounts {
                     None => Answer::Refused(Refused::NoSuchName(name)),
                 }))
             }),
+            Question::AddAccount { name, secret, role } => {
+                self.with_hash(number, (name, secret), move |db, name, hashed| {
+                    let new = New { name, role, invite: None, needs_invite: false };
+                    Ok(match new.check_owners(db) {
+                        Ok(()) => accounts::add(db, &new, hashed, now)?,
+                        Err(why) => Answer::Refused(why),
+                    })
+                })
+            }
+            Question::SetPassword { name, secret } => self.with_hash(number, (name, secret), |db, name, hashed| {
+                let is_there = accounts::set_password(db, name, hashed)?;
+                Ok(if is_there { Answer::Done } else { Answer::Refused(Refused::NoSuchName(name.clone())) })
+            }),
+            Question::Remove { name } => {
+                let known = self.known.clone();
+                self.desk.write(number, move |db| {
+                    known.forget(&name);
+                    let is_there = accounts::remove(db, &name)?;
+                    Ok(Some(if is_there { Answer::Done } else { Answer::Refused(Refused::NoSuchName(name)) }))
+                })
+            }
             Question::Invite { by, terms } => {
                 self.desk.write(number, move |db| invitations::invite(db, &by, &terms, now).map(Some))
             }
@@ -89,10 +115,23 @@ impl Accounts {
             Question::EndInvitation { number: which } => {
                 self.desk.write(number, move |db| invitations::end(db, which).map(Some))
             }
+            Question::Program(ask) => self.programs(number, ask, now),
             // The store itself answers these.
             Question::Page { .. } | Question::Search { .. } | Question::Mentions { .. } | Question::Audit { .. } => {
                 Err(Busy)
             }
+        }
+    }
+
+    fn programs(&self, number: u64, ask: Ask, now: i64) -> Result<(), Busy> {
+        match ask {
+            Ask::Make { kind, name, by } => {
+                self.desk.write(number, move |db| programs::make(db, &kind, &name, &by, now).map(Some))
+            }
+            Ask::End(kind, name) => self.desk.write(number, move |db| programs::end(db, &kind, &name).map(Some)),
+            // On a full disk programs are still who they are.
+            Ask::Find(token) => self.desk.note(number, move |db| programs::find_hook(db, &token, now).map(Some)),
+            Ask::List(kind) => self.desk.note(number, move |db| programs::list(db, &kind).map(Some)),
         }
     }
 
@@ -120,6 +159,26 @@ impl Accounts {
                 Ok(Some(answer))
             };
             if desk.write(number, job).is_err() {
+                desk.fail(number);
+            }
+        })
+    }
+
+    /// Hashes a password that was given by order, and does something with the hash.
+    fn with_hash(
+        &self,
+        number: u64,
+        (name, secret): (Name, Secret),
+        job: impl FnOnce(&Connection, &Name, &str) -> rusqlite::Result<Answer> + Send + 'static,
+    ) -> Result<(), Busy> {
+        let desk = self.desk.clone();
+        self.hashing.submit(number, Caller::Known, move |hasher, _| {
+            let hashed = match fit(&secret, &name).map(|password| hasher.hash(&password)) {
+                Ok(Ok(hashed)) => hashed,
+                Ok(Err(error)) => return desk.fail_with(number, &error),
+                Err(error) => return desk.answer(number, Answer::Refused(error)),
+            };
+            if desk.write(number, move |db| job(db, &name, &hashed).map(Some)).is_err() {
                 desk.fail(number);
             }
         })

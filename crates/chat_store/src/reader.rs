@@ -96,7 +96,11 @@ fn lines(db: &mut Connection, question: &Question, deadline: Instant) -> rusqlit
         | Question::ChangePassword { .. }
         | Question::SignOut { .. }
         | Question::Grant { .. }
+        | Question::AddAccount { .. }
+        | Question::SetPassword { .. }
+        | Question::Remove { .. }
         | Question::Invite { .. }
+        | Question::Program(_)
         | Question::Invitations { .. }
         | Question::EndInvitation { .. }
         | Question::Mentions { .. }

@@ -5,6 +5,7 @@ pub(crate) mod extract;
 pub(crate) mod users;
 pub(crate) mod messages;
 pub(crate) mod pages;
+pub(crate) mod programs;
 pub(crate) mod search;
 pub(crate) mod about;
 pub(crate) mod accounts;

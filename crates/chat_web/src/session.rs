@@ -139,10 +139,8 @@ impl Session {
     /// The user as others see it.
     pub fn author(&self) -> Author {
         let profile = lock(&self.profile);
-        Author {
-            id: profile.person.map_or(self.id, |(_, id)| id),
-            name: profile.name.as_ref().map_or_else(String::new, Name::to_string),
-        }
+        let id = profile.person.map_or(self.id, |(_, id)| id);
+        Author::new(id, profile.name.as_ref().map_or("", Name::as_str))
     }
 
     /// The connection by which others know this user.

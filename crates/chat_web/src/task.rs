@@ -15,6 +15,7 @@ use chat_server::model::names::{Name, RoomName};
 use chat_server::model::refusal::Refusal;
 use chat_server::model::request::Request;
 use chat_server::model::roles::Role;
+use chat_server::model::secrets::Secret;
 use chat_server::model::text::Text;
 use chat_server::net::connections::Permit;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -49,6 +50,8 @@ pub(crate) enum Entry {
     Guest(Name),
     /// With an account, and what proves that it is the user's.
     Member(Proof),
+    /// A bot, with its token, which is the session's, too.
+    Bot(Secret),
 }
 
 /// Why there is no session.
@@ -74,6 +77,9 @@ pub(crate) async fn open(
     let settings = state.handle.follow();
     let outbox_bytes = settings.config().outbox_bytes;
     let (session, inputs) = Session::new(state.ids.user(client), client, peer.address.ip(), settings);
+    if let Entry::Bot(token) = &entry {
+        session.update(|profile| profile.token = token.reveal().into());
+    }
     let session = Arc::new(session);
     let (to_task, batches) = batches(BATCHES, outbox_bytes);
     let outbox = Outbox::new(Box::new(to_task), outbox_bytes);
@@ -169,6 +175,7 @@ impl Task {
         let (verb, command) = match entry {
             Entry::Guest(name) => ("JOIN", Command::Join(name)),
             Entry::Member(proof) => ("LOGIN", Command::feature(accounts::Command::Login(proof))),
+            Entry::Bot(token) => ("LOGIN", Command::feature(accounts::Command::Login(Proof::Program(token)))),
         };
         self.request(Asker::default(), verb, command, Wanted::SignOn).await;
         loop {
@@ -199,7 +206,7 @@ impl Task {
                 }
             }
         }
-        self.state.sessions.remove(&self.session.token());
+        self.state.sessions.end(&self.session);
         self.lose_unread().await;
         tracing::debug!(client = %self.session.client, "session over");
     }
@@ -208,7 +215,7 @@ impl Task {
     async fn time_out(&mut self) {
         self.timed_out = true;
         // No call finds it any more, although the goodbye is still to come.
-        self.state.sessions.remove(&self.session.token());
+        self.state.sessions.end(&self.session);
         self.request(Asker::default(), "QUIT", Command::Quit(None), Wanted::Nothing).await;
         // The goodbye follows; the deadline must not come again before it.
         self.last_input = Instant::now();

@@ -17,7 +17,7 @@ mod reader;
 mod writer;
 
 use crate::error::AppError;
-use crate::handlers::caller::{check_address, session_of, token_of};
+use crate::handlers::caller::{check_address, session_or_bot, token_of};
 use crate::http::peer::Peer;
 use crate::models::client_frames::FRAME_BYTES;
 use crate::session::{RENEWED, Session, SocketId, next_socket};
@@ -52,10 +52,10 @@ pub(crate) async fn ws_handler(
         return Ok(response);
     }
     let upgrade = upgrade.map_err(|_| AppError::NoWebSocket)?;
-    let session = session_of(&state, &headers, peer);
     let most = state.handle.config().max_per_address;
     // Before the first wait, so that calls that come at once do not all get the same place.
     let place = state.sockets.open(peer.address.ip(), most);
+    let session = session_or_bot(&state, &headers, peer).await?;
     let entry = match (session, place) {
         (_, Err(full)) => Err((1013, full)),
         (Some(session), Ok(place)) => {

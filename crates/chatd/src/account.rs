@@ -2,17 +2,20 @@
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use chat_server::features::accounts::invitations::Terms;
+use chat_server::features::archive::store::Refused;
 use chat_server::model::names::Name;
 use chat_server::model::roles::Role;
 use chat_server::model::secrets::Secret;
 use chat_server::model::text::without_mark;
-use chat_store::{FILE, Listed, Offline, OfflineError, OpenError, ToolError, list_accounts};
+use chat_store::{FILE, Listed, NewInvitation, Offline, OfflineError, OpenError, ToolError, list_accounts};
 use chrono::{DateTime, Utc};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command};
 
+use crate::console::Caller;
 use crate::data::Data;
 use crate::invite;
 use crate::settings::Settings;
@@ -76,40 +79,27 @@ fn account(what: &str, matches: &ArgMatches, dir: &Path, data: &Data) -> Result<
         let role = matches.get_one::<String>("role").and_then(|word| Role::named(word));
         role.ok_or_else(|| "which role?".to_string())
     };
-    let no_account = || format!("no account is called \"{name}\"\n  try: chatd account list, which shows all accounts");
     match what {
         "add" => {
-            let role = role()?;
-            let running = format!("REGISTER:{name} <password> in the chat, and then ROLE:{name} {}", role.word());
-            let offline = open(dir, data, Some(&running))?;
-            offline.check(name).map_err(|error| refused(&error))?;
-            offline.add(name, &password(name)?, role).map_err(|error| refused(&error))?;
+            let (role, accounts) = (role()?, Accounts::open(dir, data)?);
+            accounts.check(name)?;
+            accounts.add(name, &password(name)?, role)?;
             Ok(format!("{name} is {}, and signs in with LOGIN:{name} <password>\n", article(role)))
         }
         "role" => {
             let role = role()?;
-            let running = format!("ROLE:{name} {} in the chat, as an admin", role.word());
-            let offline = old(dir, data, Some(&running))?;
-            let is_there = offline.grant(name, role).map_err(|error| refused(&error))?;
-            is_there.then(|| format!("{name} is {} now\n", article(role))).ok_or_else(no_account)
+            Accounts::with(name, dir, data)?.grant(name, role)?;
+            Ok(format!("{name} is {} now\n", article(role)))
         }
         "password" => {
-            let offline = old(dir, data, Some("PASSWD: in the chat, for a user who knows the old one"))?;
             // Asked for only if there is such an account.
-            if !offline.has(name).map_err(|error| refused(&error))? {
-                return Err(no_account());
-            }
-            let is_there = offline.set_password(name, &password(name)?).map_err(|error| refused(&error))?;
-            is_there
-                .then(|| format!("{name} has another password, and is signed out everywhere\n"))
-                .ok_or_else(no_account)
+            let accounts = Accounts::with(name, dir, data)?;
+            accounts.set_password(name, &password(name)?)?;
+            Ok(format!("{name} has another password, and is signed out everywhere\n"))
         }
         _ => {
-            let offline = old(dir, data, None)?;
-            let is_there = offline.remove(name).map_err(|error| refused(&error))?;
-            is_there
-                .then(|| format!("{name} has no account any more; what was said under it stays\n"))
-                .ok_or_else(no_account)
+            Accounts::with(name, dir, data)?.remove(name)?;
+            Ok(format!("{name} has no account any more; what was said under it stays\n"))
         }
     }
 }
@@ -131,31 +121,102 @@ fn list(dir: &Path) -> Result<String, String> {
 
 fn invite(dir: &Path, matches: &ArgMatches, settings: &Settings) -> Result<String, String> {
     let terms = invite::terms(matches)?;
-    let offline = open(dir, &settings.data, Some("INVITECODE: in the chat, as an op or an admin"))?;
-    let made = offline.invite(&terms).map_err(|error| refused(&error))?;
+    let made = Accounts::open(dir, &settings.data)?.invite(&terms)?;
     invite::told((&made.code, made.until), &terms, matches, settings)
 }
 
-/// Opens the data, or says what to do while a server has it.
-fn open(dir: &Path, data: &Data, running: Option<&str>) -> Result<Offline, String> {
-    Offline::open(dir, data.strength).map_err(|error| match error {
-        OpenError::InUse { .. } => {
-            let text = error.to_string();
-            let what = text.lines().next().unwrap_or_default();
-            let running = running.map_or(String::new(), |running| format!("{running}; or "));
-            format!("{what}, and only that one can change its accounts now\n  try: {running}stop that server first")
-        }
-        error => error.to_string(),
-    })
+/// The accounts: in the data, or by the server that has them now.
+enum Accounts {
+    Offline(Offline),
+    Running(Caller, PathBuf),
 }
 
-/// The same, where there is something already.
-fn old(dir: &Path, data: &Data, running: Option<&str>) -> Result<Offline, String> {
-    // What cannot be looked at is told when it is opened.
-    match dir.join(FILE).try_exists() {
-        Ok(false) => Err(ToolError::NoData(dir.into()).to_string()),
-        _ => open(dir, data, running),
+impl Accounts {
+    /// Opens the data, or the way to the server that has it.
+    fn open(dir: &Path, data: &Data) -> Result<Accounts, String> {
+        match Offline::open(dir, data.strength) {
+            Ok(offline) => Ok(Accounts::Offline(offline)),
+            Err(error @ OpenError::InUse { .. }) => match Caller::to(dir) {
+                Some(caller) => Ok(Accounts::Running(caller, dir.into())),
+                None => {
+                    let text = error.to_string();
+                    let what = text.lines().next().unwrap_or_default();
+                    Err(format!("{what}, which cannot be asked\n  try: again in a moment; or stop that server first"))
+                }
+            },
+            Err(error) => Err(error.to_string()),
+        }
     }
+
+    /// The same, where there is that account already.
+    fn with(name: &Name, dir: &Path, data: &Data) -> Result<Accounts, String> {
+        // What cannot be looked at is told when it is opened.
+        if let Ok(false) = dir.join(FILE).try_exists() {
+            return Err(ToolError::NoData(dir.into()).to_string());
+        }
+        let accounts = Accounts::open(dir, data)?;
+        let is_there = match &accounts {
+            Accounts::Offline(offline) => offline.has(name).map_err(|error| refused(&error))?,
+            Accounts::Running(_, dir) => registered(dir, name)?.is_some(),
+        };
+        let unknown =
+            || format!("no account is called \"{name}\"\n  try: chatd account list, which shows all accounts");
+        if is_there { Ok(accounts) } else { Err(unknown()) }
+    }
+
+    /// Whether the name is free, as far as can be said before a password is asked for.
+    fn check(&self, name: &Name) -> Result<(), String> {
+        match self {
+            Accounts::Offline(offline) => offline.check(name).map_err(|error| refused(&error)),
+            Accounts::Running(_, dir) => match registered(dir, name)? {
+                Some(taken) => Err(Refused::NameTaken(taken).to_string()),
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn add(&self, name: &Name, password: &Secret, role: Role) -> Result<(), String> {
+        match self {
+            Accounts::Offline(offline) => offline.add(name, password, role).map_err(|error| refused(&error)),
+            Accounts::Running(caller, _) => caller.add(name, password, role),
+        }
+    }
+
+    fn grant(&self, name: &Name, role: Role) -> Result<(), String> {
+        match self {
+            Accounts::Offline(offline) => offline.grant(name, role).map(drop).map_err(|error| refused(&error)),
+            Accounts::Running(caller, _) => caller.grant(name, role),
+        }
+    }
+
+    fn set_password(&self, name: &Name, password: &Secret) -> Result<(), String> {
+        match self {
+            Accounts::Offline(offline) => {
+                offline.set_password(name, password).map(drop).map_err(|error| refused(&error))
+            }
+            Accounts::Running(caller, _) => caller.set_password(name, password),
+        }
+    }
+
+    fn remove(&self, name: &Name) -> Result<(), String> {
+        match self {
+            Accounts::Offline(offline) => offline.remove(name).map(drop).map_err(|error| refused(&error)),
+            Accounts::Running(caller, _) => caller.remove(name),
+        }
+    }
+
+    fn invite(&self, terms: &Terms) -> Result<NewInvitation, String> {
+        match self {
+            Accounts::Offline(offline) => offline.invite(terms).map_err(|error| refused(&error)),
+            Accounts::Running(caller, _) => caller.invite(terms),
+        }
+    }
+}
+
+/// The account of that name, as it was registered, if there is one.
+fn registered(dir: &Path, name: &Name) -> Result<Option<Name>, String> {
+    let all = list_accounts(dir).map_err(|error| error.to_string())?;
+    Ok(all.into_iter().map(|listed| listed.account.name).find(|other| other == name))
 }
 
 fn refused(error: &OfflineError) -> String {

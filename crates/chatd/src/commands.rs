@@ -3,7 +3,7 @@
 use clap::{Arg, ArgAction, Command};
 
 use crate::settings::flags;
-use crate::{account, cert, completions, healthcheck, man, store};
+use crate::{account, cert, completions, healthcheck, import, man, store};
 
 /// The program with its flags and subcommands.
 pub(crate) fn command() -> Command {
@@ -26,6 +26,7 @@ pub(crate) fn command() -> Command {
         .subcommand(cert::command())
         .subcommand(completions::command())
         .subcommand(healthcheck::command())
+        .subcommand(import::command())
         .subcommand(man::command())
         .subcommands(account::commands())
         .subcommands(store::commands())

@@ -10,11 +10,13 @@ mod account;
 mod cert;
 mod client;
 mod commands;
+mod console;
 mod completions;
 mod data;
 mod engine;
 mod exit;
 mod healthcheck;
+mod import;
 mod invite;
 mod journal;
 mod listener;
@@ -56,6 +58,9 @@ fn main() -> ExitCode {
 fn subcommand(name: &str, matches: &ArgMatches, settings: &Settings) -> ExitCode {
     if name == "healthcheck" {
         return told(healthcheck::run(settings));
+    }
+    if name == "import" {
+        return told(import::run(matches, &settings.data));
     }
     match store::run(name, matches, &settings.data) {
         Some(Ok(Ended::Well(text))) => told(Ok(text)),

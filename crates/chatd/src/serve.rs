@@ -25,6 +25,7 @@ use chat_tls::Tls;
 use chat_web::Web;
 use clap::ArgMatches;
 
+use crate::console::Console;
 use crate::exit::{UNAVAILABLE, WRONG_CONFIG, fail};
 use crate::journal::Journal;
 use crate::notify::Notify;
@@ -75,6 +76,7 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         Ok(store) => store,
         Err(error) => return fail(UNAVAILABLE, &format!("error: cannot start the store: {error}")),
     };
+    let console = Console::of(settings.data.dir.as_deref(), &handle);
     add_figures(&handle, settings.engine.name(), tls.clone(), store.as_ref());
     let accepted = Arc::new(AtomicBool::new(true));
     let seen = accepted.clone();
@@ -116,9 +118,9 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         Some(watched) => server.run_on(&watched),
         None => server.run_on(&*engine),
     });
-    if let Some(web) = web {
-        web.stop();
-    }
+    // As long as the directory is this server's: the next one has a socket of that name, too.
+    drop(console);
+    web.into_iter().for_each(Web::stop);
     if let Some(Err(error)) = store.map(|store| store.stop(STORE_PATIENCE)) {
         complain(&format!("error: {error}"));
     }

@@ -373,8 +373,9 @@ mod tests {
     fn a_panic_before_a_name_and_a_second_one_are_survived() {
         let (mut stage, ..) = ani_and_budi();
         stage.connect("nobody");
-        stage.send("nobody", b"/crash\nJOIN:citra\n");
+        stage.send("nobody", b"PING:first\n/crash\nJOIN:citra\n");
         hears(&mut stage, "nobody", "* HELLO ...");
+        hears(&mut stage, "nobody", "* PONG first");
         hears(&mut stage, "nobody", "* ERR 500 internal-error incident=1: ...");
         hears(&mut stage, "nobody", "* BYE 500 internal-error: ...");
         assert_eq!(stage.next("nobody"), None, "what comes behind a panic is not carried out");

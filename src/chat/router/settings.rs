@@ -10,7 +10,7 @@ use crate::model::text::Text;
 impl<F: Hooks> Router<F> {
     /// Goes on with other settings: for what is said from now on, and for rooms as they are.
     pub(super) fn follow(&mut self, config: &Config) {
-        self.greeting = greeting(config, self.greeting.stored, self.greeting.files);
+        self.greeting = greeting::<F>(config, self.greeting.stored, self.greeting.files);
         // The settings were looked over, so no line is lost here.
         self.motd = config.motd.lines().filter_map(|line| Text::new(line).ok()).collect();
         self.limiter.set(config.spam_lines, config.spam_repeats);
@@ -29,6 +29,7 @@ impl<F: Hooks> Router<F> {
     }
 }
 
-pub(super) fn greeting(config: &Config, stored: bool, files: Option<u16>) -> Arc<Greeting> {
-    Arc::new(Greeting { name: config.name.clone(), max_line: config.line_bytes, stored, files, zone: config.tz })
+pub(super) fn greeting<F: Hooks>(config: &Config, stored: bool, files: Option<u16>) -> Arc<Greeting> {
+    let (name, max_line, zone) = (config.name.clone(), config.line_bytes, config.tz);
+    Arc::new(Greeting { name, max_line, stored, files, zone, indonesian: F::INDONESIAN })
 }

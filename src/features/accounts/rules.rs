@@ -5,6 +5,7 @@ use crate::chat::router::Turn;
 use crate::features::accounts::Command;
 use crate::features::accounts::state::Accounts;
 use crate::features::archive::store::Refused;
+use crate::features::programs::for_users;
 use crate::features::state::{Answer, Features, Room};
 use crate::model::code::Code;
 use crate::model::event::Leave;
@@ -17,6 +18,7 @@ mod answers;
 mod checks;
 mod commands;
 mod invitations;
+mod orders;
 mod signing;
 
 const MEMBERS_ONLY: Refusal = Refusal::fixed(
@@ -110,7 +112,7 @@ impl Turn<'_, Features> {
         }
         match own {
             Some(own) if self.is_signed_in(id) => Err(signed_in_as(&own)),
-            own => self.is_distinct(name, own.as_ref(), self.account_like(name)),
+            own => for_users(name).and_then(|()| self.is_distinct(name, own.as_ref(), self.account_like(name))),
         }
     }
 

@@ -79,6 +79,12 @@ pub enum Then {
     SignedOut { name: Name, by: Option<ClientId> },
     /// An account has another role.
     Granted { by: Actor },
+    /// An account was made by order.
+    Added { by: Actor },
+    /// An account was given another password by order.
+    PasswordSet { by: Actor, name: Name },
+    /// An account was removed.
+    Removed { by: Actor, name: Name },
     /// An invitation code was made.
     Invited { by: Actor, terms: Terms },
     /// An invitation was ended.

@@ -148,6 +148,16 @@ impl Turn<'_, Features> {
         self.forget_members(name);
     }
 
+    /// A room ends, and what the store and the disk have of it.
+    pub(crate) fn forget_kept(&mut self, room: &Room, last_id: u64) {
+        if room.features.is_kept {
+            self.record_forgotten(&room.name, last_id);
+        }
+        if let Some(files) = &self.router.features.files {
+            files.forget(&room.name, None);
+        }
+    }
+
     /// Something was done by power.
     pub(crate) fn record_act(&mut self, act: Act) {
         match &mut self.router.features.archive {

@@ -10,6 +10,7 @@ use crate::features::membership::state::{Membership, Mention};
 use crate::features::message::{Caller, Reply};
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::Act;
+use crate::features::programs::then as programs;
 use crate::model::event::{Envelope, Tag, What};
 use crate::model::names::{ClientId, RoomName};
 use crate::model::now::Moment;
@@ -92,6 +93,8 @@ pub enum Then {
     Shown,
     /// What comes of it changes the accounts.
     Account(accounts::Then),
+    /// What comes of it changes the programs, or is a program's.
+    Program(programs::Then),
 }
 
 impl Archive {

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::features::accounts::invitations::{Invitation, Terms};
 use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
+use crate::features::programs::{Ask, Program};
 use crate::model::code::Code;
 use crate::model::event::Envelope;
 use crate::model::glyph::is_unspaced;
@@ -31,6 +32,8 @@ pub enum Proof {
     Password(Name, Secret),
     /// By a token that the store gave out at an earlier sign-in. The store knows whose it is.
     Token(Secret),
+    /// By the token of a bot. The store knows which it is.
+    Program(Secret),
 }
 
 /// A store, as the router knows it. Neither call may block: both only hand something to threads of the store, which tell the
@@ -59,7 +62,7 @@ pub enum Keeping {
     Wait,
 }
 
-/// What one turn changed that is worth keeping. What is private is not in it: whispers are kept nowhere.
+/// What one turn changed that is worth keeping. Of whispers only those between accounts are in it.
 #[derive(Clone, Default, Debug)]
 pub struct Record {
     /// The turn's number, from 1, always rising.
@@ -257,6 +260,27 @@ pub enum Question {
         /// The role from now on.
         role: Role,
     },
+    /// Make an account by order: also with one of the server's own names.
+    AddAccount {
+        /// Its name.
+        name: Name,
+        /// Its password.
+        secret: Secret,
+        /// Its role.
+        role: Role,
+    },
+    /// Give an account another password, whatever it had. All its tokens die.
+    SetPassword {
+        /// Its name.
+        name: Name,
+        /// Its password from now on.
+        secret: Secret,
+    },
+    /// Take an account away, with what it may do in rooms.
+    Remove {
+        /// Its name.
+        name: Name,
+    },
     /// Make a code with which people can register.
     Invite {
         /// Who asked for it.
@@ -276,6 +300,8 @@ pub enum Question {
         /// Which.
         number: u64,
     },
+    /// Something about programs.
+    Program(Ask),
     /// The newest acts of the audit.
     Audit {
         /// Only those with a smaller number.
@@ -360,6 +386,10 @@ pub enum Answer {
         /// The number from which the next page is asked for; `None` if there is no more.
         more: Option<u64>,
     },
+    /// To [`Ask::List`], and to [`Ask::Find`]: the one that has the token.
+    Programs(Vec<Program>),
+    /// To [`Ask::Make`], with its token.
+    Program(Box<Program>, Secret),
     /// Done, and nothing to add.
     Done,
     /// It cannot be.

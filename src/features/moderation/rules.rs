@@ -148,6 +148,15 @@ impl Turn<'_, Features> {
         found.map_or(Ok(()), Err)
     }
 
+    /// Whether a program that has no connection may speak in a room: it is banned and muted by its name.
+    pub(crate) fn program_may_speak(&self, name: &Name, room: &Room) -> Result<(), Refusal> {
+        let suspect = Suspect { id: ClientId::NONE, name: Some(name), address: None };
+        let held = [&room.features.bans, &self.router.features.bans].into_iter().find_map(|bans| {
+            [Kind::Mute, Kind::Ban].into_iter().find_map(|kind| bans.on(kind, suspect, self.now.mono))
+        });
+        held.map_or(Ok(()), |held| Err(held.notice(self.now.mono).muted(Some(&room.name))))
+    }
+
     /// Whether no mute keeps a user from words that all rooms of the user would read: a new name, a reason to be away,
     /// last words.
     pub(crate) fn not_muted_anywhere(&self, id: ClientId) -> Result<(), Refusal> {

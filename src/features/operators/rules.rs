@@ -266,6 +266,7 @@ impl Turn<'_, Features> {
                 all.into_iter().for_each(|id| self.remove(id, Leave::Kicked(why.clone())));
                 reply(StoreAnswer::Done);
             }
+            Order::Accounts(order) => self.ordered_of_accounts(order, by, reply),
             Order::Audit { before, limit } if self.router.features.archive.is_some() => {
                 let _number = self.put(Question::Audit { before, limit }, Asker::Door(reply), Then::Audit);
             }

@@ -122,6 +122,11 @@ impl Operators {
 }
 
 impl Actor {
+    /// The owner of the data, as `chatd account` has always stood in the audit.
+    pub(crate) fn owner() -> Actor {
+        Actor { name: Text::own("chatd"), from: None }
+    }
+
     /// A user with the operator key at the page's door.
     pub(crate) fn page(from: Option<IpAddr>) -> Actor {
         // No name can look like this.

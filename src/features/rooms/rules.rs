@@ -242,6 +242,24 @@ impl Turn<'_, Features> {
         }
     }
 
+    /// A client is gone: no room has it as invited, or as the connection of the user who opened it.
+    pub(crate) fn forget_in_rooms(&mut self, id: ClientId) {
+        for room in self.router.rooms.values_mut() {
+            room.features.rooms.invited.retain(|invited| *invited != id);
+            if let Some(opener) = room.features.opener.as_mut().filter(|opener| opener.person == Some(id)) {
+                opener.person = None;
+            }
+        }
+    }
+
+    /// After a panic: only members are operators of a room, and only for members its arrivals are held back.
+    pub(crate) fn mend_rooms(&mut self) {
+        for room in self.router.rooms.values_mut() {
+            room.features.rooms.ops.retain(|op| room.members.contains(op));
+            room.features.unannounced.retain(|hidden| room.members.contains(hidden));
+        }
+    }
+
     /// Tells a client that has just come into a room the topic.
     pub(crate) fn show_topic(&mut self, id: ClientId, name: &RoomName) {
         if let Some((by, text)) = self.router.rooms.get(name).and_then(|room| room.features.rooms.topic.clone()) {
@@ -322,14 +340,6 @@ impl Turn<'_, Features> {
 }
 
 impl Room {
-    /// A connection is gone, which was invited or has opened the room.
-    pub(crate) fn forget_guest(&mut self, id: ClientId) {
-        self.features.rooms.invited.retain(|invited| *invited != id);
-        if let Some(opener) = self.features.opener.as_mut().filter(|opener| opener.person == Some(id)) {
-            opener.person = None;
-        }
-    }
-
     /// Whether anything that was said in it is kept.
     pub(crate) fn has_log(&self) -> bool {
         !self.history.is_empty() || self.features.is_kept && self.features.first_id <= self.last_id()

@@ -124,6 +124,15 @@ impl Turn<'_, Features> {
         Ok(())
     }
 
+    /// An account is removed: the next user of its name does not find its talks.
+    pub(crate) fn forget_talks_of(&mut self, account: &Name) {
+        let is_of = |talk: &Room| talk.name.members().any(|member| member == *account);
+        let talks = self.router.features.talks.extract_if(.., |_, talk| is_of(talk));
+        for (name, talk) in talks.collect::<Vec<_>>() {
+            self.record_forgotten(&name, talk.last_id());
+        }
+    }
+
     /// A user is gone: with a guest its talks end.
     pub(crate) fn end_talks_of(&mut self, person: ClientId) {
         self.router.features.talks.retain(|_, talk| talk.features.guests.iter().all(|(_, guest)| *guest != person));

@@ -15,7 +15,7 @@ use crate::model::zone::Zone;
 
 impl Lines {
     pub(super) fn done(&mut self, verb: &str, tag: Option<&str>, done: &Done) {
-        let words = words(done, self.clock.zone);
+        let words = words(done, self.clock.zone).map(|words| self.of_done(done, &words));
         let line = pairs(self.line("OK").field(verb).maybe("tag", tag), done);
         match words {
             Some(words) => line.text(words),
@@ -23,23 +23,29 @@ impl Lines {
         }
     }
 
+    /// What a user wrote, as the topic, is no sentence of the server.
+    fn of_done(&self, done: &Done, words: &str) -> String {
+        if matches!(done, Done::Topic { topic: Some(_), .. }) { words.into() } else { self.sentence(words) }
+    }
+
     pub(super) fn done_for_people(&mut self, verb: &str, done: &Done) {
         match done {
             Done::Said { room, id, .. } => {
                 let number = self.number(*id);
-                self.say(format_args!("{number}said{}", inside(room)));
+                let said = self.sentence(format_args!("said{}", inside(room)));
+                self.say(format_args!("{number}{said}"));
             }
-            Done::Modes { room, modes } => self.say(format_args!("{room} has the modes {modes}")),
+            Done::Modes { room, modes } => self.tell(format_args!("{room} has the modes {modes}")),
             Done::Topic { room, topic: Some((by, text)) } => {
-                self.say(format_args!("The topic of {room}, by {by}: {text}"));
+                self.tell(format_args!("The topic of {room}, by {by}: {text}"));
             }
-            Done::Whispered { to, away: None } => self.say(format_args!("whispered to {to}")),
+            Done::Whispered { to, away: None } => self.tell(format_args!("whispered to {to}")),
             Done::Options(choices) => {
                 let all: Vec<String> = choices.iter().map(|c| option_of(*c)).map(|(k, v)| format!("{k}={v}")).collect();
                 self.say(all.join(" "));
             }
-            Done::Nothing => self.say(format_args!("{verb} done")),
-            done => self.say(words(done, self.clock.zone).unwrap_or_default()),
+            Done::Nothing => self.tell(format_args!("{verb} done")),
+            done => self.tell(words(done, self.clock.zone).unwrap_or_default()),
         }
     }
 }

@@ -29,11 +29,21 @@ impl Lines {
             Event::Renamed { old, new, .. } => self.line("NICK").field(old).field(new).end(),
             Event::SignedOn { .. } | Event::SignedOff { .. } | Event::Forgotten(_) | Event::Emptied { .. } => {}
             Event::Feature(event) => self.feature(event),
-            Event::Note { room, text } => self.line("NOTE").field(everywhere(room)).text(text),
-            Event::Warn(warning) => self.line("WARN").field("*").text(words_of(*warning)),
-            Event::PasteBegins => self.line("PROMPT").field("paste").text(PASTE_BEGINS),
+            Event::Note { room, text } => {
+                let words = self.sentence(text);
+                self.line("NOTE").field(everywhere(room)).text(words);
+            }
+            Event::Warn(warning) => {
+                let words = self.sentence(words_of(*warning));
+                self.line("WARN").field("*").text(words);
+            }
+            Event::PasteBegins => {
+                let words = self.sentence(PASTE_BEGINS);
+                self.line("PROMPT").field("paste").text(words);
+            }
             Event::Prompt { what, is_hidden } => {
-                self.line("PROMPT").field("password").text(words_of_prompt(what, *is_hidden));
+                let words = self.sentence(words_of_prompt(what, *is_hidden));
+                self.line("PROMPT").field("password").text(words);
             }
             // The encoder writes it; it is no line.
             Event::Terminal(_) => {}
@@ -42,12 +52,12 @@ impl Lines {
                 if token.is_empty() { line.end() } else { line.field(token).end() }
             }
             Event::Gap { room, first, last, count } => {
-                let words = gap_words(room, *first, *count);
+                let words = self.sentence(gap_words(room, *first, *count));
                 self.line("GAP").field(room).field(first).field(last).text(words);
             }
             Event::Bye { why: Leave::Foreign(foreign), .. } => self.out.push_str(answer_to(*foreign)),
             Event::Bye { why, name } => {
-                let (code, words) = (why.code(), last_words(why, name.as_ref().map(Name::as_str)));
+                let (code, words) = (why.code(), self.sentence(last_words(why, name.as_ref().map(Name::as_str))));
                 self.line("BYE").field(code.number()).field(code.slug()).text(words);
             }
         }
@@ -69,7 +79,7 @@ impl Lines {
     }
 
     fn refused(&mut self, verb: &Option<Text>, tag: &Option<Tag>, error: &Refusal) {
-        let code = error.code();
+        let (code, words) = (error.code(), self.sentence(error));
         let mut line = self.line("ERR").field(code.number()).field(code.slug());
         if let Some(verb) = verb {
             line = line.field(verb);
@@ -78,7 +88,7 @@ impl Lines {
         for (key, value) in error.pairs() {
             line = line.pair(key, value);
         }
-        line.text(error);
+        line.text(words);
     }
 
     fn said(&mut self, speech: &Speech) {
@@ -127,7 +137,7 @@ impl Lines {
     }
 
     fn feature(&mut self, event: &FeatureEvent) {
-        self.parts(event.line(), Some(event.room().map_or("*", RoomName::as_str)));
+        self.parts(event.line(), Some(event.room().map_or("*", RoomName::as_str)), None);
     }
 
     fn block(&mut self, block: &Block) {
@@ -136,10 +146,13 @@ impl Lines {
         match rows {
             Rows::Lines(lines) => lines.iter().for_each(|line| self.old(line)),
             Rows::Made(table) => {
+                // The words of the other rows are a user's.
+                let is_table = matches!(*kind, "HELP" | "STATS") && self.language.is_some();
                 let now = self.at;
                 table.lines(&mut |at, parts| {
                     self.at = at.unwrap_or(now);
-                    self.parts(parts, None);
+                    let words = is_table.then(|| parts.text.as_ref().map(|text| self.sentence(text)));
+                    self.parts(parts, None, words.flatten());
                 });
                 self.at = now;
             }

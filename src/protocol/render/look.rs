@@ -1,15 +1,20 @@
 //! How lines look to one client: its view, its clock, and the rule where the day changes.
 
-use chrono::{DateTime, NaiveDate, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 
-use super::{Clock, render, render_by};
+use super::{Clock, has_sentences, render, render_by};
 use crate::model::command::{Choice, View};
-use crate::model::event::{Envelope, Event, Wire};
+use crate::model::event::{Envelope, Event, Translate, Wire};
 use crate::model::zone::Zone;
 
 /// The line that stands between two days in a view for people. It says whose days they are.
-pub(super) fn rule(zone: Zone, at: DateTime<Utc>, wire: Wire) -> String {
-    let (day, zone) = (zone.shows(at).format("%A, %-d %B %Y"), zone.name(at));
+pub(super) fn rule(zone: Zone, at: DateTime<Utc>, wire: Wire, language: Option<Translate>) -> String {
+    let shown = zone.shows(at);
+    let word = |format| {
+        let word = shown.format(format).to_string();
+        language.and_then(|language| (language.0)(&word)).unwrap_or(word)
+    };
+    let (day, zone) = (format!("{}, {} {} {}", word("%A"), shown.day(), word("%B"), shown.year()), zone.name(at));
     if wire.is_short() { format!("--- {day}, {zone} ---\r\n") } else { format!("{day}, {zone}\r\n") }
 }
 
@@ -32,6 +37,9 @@ pub(crate) struct Look {
     millis: bool,
     /// `None` until it has greeted.
     server: Option<Zone>,
+    /// The server's sentences in Indonesian, which the greeting brings, and whether the client reads those.
+    indonesian: Option<Translate>,
+    is_indonesian: bool,
     own: Option<Zone>,
     day: Option<Day>,
     /// Whether a person types, who gets a view for people without asking.
@@ -50,9 +58,13 @@ fn quarter(at: DateTime<Utc>) -> i64 {
 }
 
 impl Look {
-    /// The server's clock, as its greeting says.
-    pub(crate) fn set_servers(&mut self, zone: Zone) {
-        self.server = Some(zone);
+    /// The server's clock and sentences, as its greeting says.
+    pub(crate) fn set_servers(&mut self, zone: Zone, indonesian: Translate) {
+        (self.server, self.indonesian) = (Some(zone), Some(indonesian));
+    }
+
+    fn language(&self) -> Option<Translate> {
+        self.indonesian.filter(|_| self.is_indonesian)
     }
 
     pub(crate) fn choose(&mut self, choice: Choice) {
@@ -60,6 +72,7 @@ impl Look {
             Choice::View(view) => self.view = Some(view),
             Choice::Ids(on) => self.ids = Some(on),
             Choice::Millis(on) => self.millis = on,
+            Choice::Indonesian(on) => self.is_indonesian = on,
             // The next line says which clock that is.
             Choice::Zone(zone) => (self.own, self.day) = (zone, None),
             Choice::History(_) | Choice::Echo(_) | Choice::Presence(_) | Choice::Typing(_) | Choice::Ping(_) => {}
@@ -84,6 +97,11 @@ impl Look {
     /// another than that of the line above. Returns where in `out` the event begins, behind that rule.
     pub(crate) fn show(&mut self, envelope: &Envelope, wire: Wire, out: &mut Vec<u8>) -> usize {
         let start = out.len();
+        let language = self.language().filter(|_| has_sentences(&envelope.event));
+        if !wire.is_for_people() && language.is_some() {
+            out.extend_from_slice(&render_by(envelope, wire, Clock { zone: Zone::UTC, is_own: false }, language));
+            return start;
+        }
         if !wire.is_for_people() {
             out.extend_from_slice(envelope.on(wire, |envelope| render(envelope, wire)));
             return start;
@@ -92,8 +110,9 @@ impl Look {
         // An answer is for one client alone, and there may be several times in it.
         let is_answer = matches!(envelope.event, Event::Block(_) | Event::Done { .. });
         let answer;
-        let lines = if self.own.is_some() && is_answer {
-            answer = render_by(envelope, wire, Clock { zone, is_own: true });
+        let is_alone = language.is_some() || self.own.is_some() && is_answer;
+        let lines = if is_alone {
+            answer = render_by(envelope, wire, Clock { zone, is_own: self.own.is_some() }, language);
             answer.as_slice()
         } else {
             envelope.on(wire, |envelope| self.rendered(envelope, wire))
@@ -104,12 +123,12 @@ impl Look {
         if self.day.as_ref().is_none_or(|day| day.quarter != quarter(at)) {
             let date = zone.shows(at).date();
             if self.day.replace(Day { date, quarter: quarter(at) }).is_none_or(|day| day.date != date) {
-                out.extend_from_slice(rule(zone, at, wire).as_bytes());
+                out.extend_from_slice(rule(zone, at, wire, self.language()).as_bytes());
             }
         }
         let start = out.len();
         out.extend_from_slice(lines);
-        if self.own.is_some() && !is_answer && wire.is_short() {
+        if self.own.is_some() && !is_alone && wire.is_short() {
             set_clock(&mut out[start..], zone, at);
         }
         start
@@ -122,12 +141,15 @@ impl Look {
     /// Whether a line of that time looks to this client as it looks to all who share the view: the day is that of the line above,
     /// and the clock is the server's.
     pub(crate) fn is_as_shared(&self, at: DateTime<Utc>, wire: Wire) -> bool {
+        if self.language().is_some() {
+            return false;
+        }
         let is_servers = self.own.is_none() || !wire.is_short();
         !wire.is_for_people() || is_servers && self.day.as_ref().is_some_and(|day| day.quarter == quarter(at))
     }
 
     /// An event as all see it who share the view.
     pub(crate) fn rendered(&self, envelope: &Envelope, wire: Wire) -> Vec<u8> {
-        render_by(envelope, wire, Clock { zone: self.servers(), is_own: false })
+        render_by(envelope, wire, Clock { zone: self.servers(), is_own: false }, None)
     }
 }

@@ -36,16 +36,32 @@ impl Lines {
         let _infallible = write!(self.out, "{words}\r\n");
     }
 
+    /// A sentence of the server, in the client's language.
+    pub(super) fn tell(&mut self, words: impl Display) {
+        self.marked("", "", words);
+    }
+
     /// Something that happened.
     pub(super) fn happened(&mut self, words: impl Display) {
-        let mark = if self.wire.is_short() { "* " } else { "" };
-        self.say(format_args!("{mark}{words}"));
+        self.happened_in("", words);
+    }
+
+    /// Something that happened, with what stands before the sentence: a room.
+    fn happened_in(&mut self, place: &str, words: impl Display) {
+        self.marked(if self.wire.is_short() { "* " } else { "" }, place, words);
     }
 
     /// A refusal or a warning.
     fn attention(&mut self, words: impl Display) {
-        let mark = if self.wire.is_short() { "!" } else { "Attention!" };
-        self.say(format_args!("{mark} {words}"));
+        let mark = if self.wire.is_short() { "!".into() } else { self.sentence("Attention!") };
+        self.marked(&(mark + " "), "", words);
+    }
+
+    fn marked(&mut self, mark: &str, place: &str, words: impl Display) {
+        match self.language {
+            None => self.say(format_args!("{mark}{place}{words}")),
+            Some(_) => self.say(format_args!("{mark}{place}{}", self.sentence(words))),
+        }
     }
 
     pub(super) fn for_people(&mut self, event: &Event) {
@@ -65,19 +81,21 @@ impl Lines {
             Event::Renamed { old, new, .. } => self.happened(format_args!("{old} is now {new}")),
             Event::SignedOn { .. } | Event::SignedOff { .. } | Event::Forgotten(_) | Event::Emptied { .. } => {}
             Event::Feature(event) => {
-                self.happened(format_args!("{}{}", event.place(), event.sentence()));
+                self.happened_in(&event.place(), event.sentence());
             }
-            Event::Note { room: Some(room), text } => self.happened(format_args!("{room}: {text}")),
+            Event::Note { room: Some(room), text } => {
+                self.happened_in(&format!("{room}: "), text);
+            }
             Event::Note { room: None, text } => {
                 self.happened(format_args!("The server says: {text}"));
             }
             Event::Warn(warning) => self.attention(words_of(*warning)),
             Event::Refused { error, .. } => self.attention(error),
-            Event::Terminal(Terminal::ByHand) => GREETING.iter().for_each(|words| self.say(words)),
+            Event::Terminal(Terminal::ByHand) => GREETING.iter().for_each(|words| self.tell(words)),
             Event::Terminal(_) => {}
             Event::Pong(token) => self.say(format!("PONG {token}").trim_end()),
-            Event::Prompt { what, is_hidden } => self.say(words_of_prompt(what, *is_hidden)),
-            Event::PasteBegins => self.say(PASTE_BEGINS),
+            Event::Prompt { what, is_hidden } => self.tell(words_of_prompt(what, *is_hidden)),
+            Event::PasteBegins => self.tell(PASTE_BEGINS),
             Event::Gap { room, first, count, .. } => self.attention(format_args!(
                 "{count} {} of {room} not shown. /history {room} after={} shows more.",
                 if *count == 1 { "line" } else { "lines" },
@@ -86,8 +104,8 @@ impl Lines {
             Event::Done { verb, done, .. } => self.done_for_people(verb, done),
             Event::Block(block) => self.block_for_people(block),
             Event::Bye { why: Leave::Foreign(foreign), .. } => self.out.push_str(answer_to(*foreign)),
-            Event::Bye { why, name } => self.say(last_words(why, name.as_ref().map(|n| n.as_str()))),
-            Event::Hello(_) => self.say(WELCOME),
+            Event::Bye { why, name } => self.tell(last_words(why, name.as_ref().map(|n| n.as_str()))),
+            Event::Hello(_) => self.tell(WELCOME),
         }
     }
 
@@ -97,10 +115,14 @@ impl Lines {
         let is_short = self.wire.is_short();
         let star = if is_short { "* " } else { "" };
         match (version, file) {
-            (Version::Deleted, _) => self.say(format_args!("{number}{star}{room}a line of {from}, deleted")),
+            (Version::Deleted, _) => {
+                let words = self.sentence(format_args!("a line of {from}, deleted"));
+                self.say(format_args!("{number}{star}{room}{words}"));
+            }
             (_, Some(file)) => {
                 let (bytes, token) = (size(file.bytes), file.token);
-                self.say(format_args!("{number}{star}{room}{from} sends {bytes}, GET {token}: {text}"));
+                let words = self.sentence(format_args!("{from} sends {bytes}, GET {token}: {text}"));
+                self.say(format_args!("{number}{star}{room}{words}"));
             }
             (_, None) if !act => self.say(format_args!("{number}{room}{from}: {text}")),
             (_, None) if is_short => self.say(format_args!("{number}~ {room}{from} {text}")),
@@ -112,14 +134,13 @@ impl Lines {
         let Change { room, from, target, author, what, .. } = change;
         let room = elsewhere(room);
         let line = if self.wire.has_ids() { format!("line {target}") } else { "a line".into() };
-        match what {
-            What::Edited(text) => self.happened(format_args!("{room}{from} corrects {line}: {text}")),
-            What::Deleted => self.happened(format_args!("{room}{from} deleted {line} of {author}")),
-            What::Reacted(emoji) => self.happened(format_args!("{room}{from} reacts {emoji} to {line} of {author}")),
-            What::Unreacted(emoji) => {
-                self.happened(format_args!("{room}{from} takes {emoji} back from {line} of {author}"))
-            }
-        }
+        let words = match what {
+            What::Edited(text) => format!("{from} corrects {line}: {text}"),
+            What::Deleted => format!("{from} deleted {line} of {author}"),
+            What::Reacted(emoji) => format!("{from} reacts {emoji} to {line} of {author}"),
+            What::Unreacted(emoji) => format!("{from} takes {emoji} back from {line} of {author}"),
+        };
+        self.happened_in(&room, words);
     }
 
     /// What a line begins with that has a number.
@@ -128,7 +149,8 @@ impl Lines {
     }
 
     fn number_of_answer(&self, id: u64, re: Option<u64>) -> String {
-        let answers = re.map_or_else(String::new, |re| format!(" answers {re}"));
+        let word = if re.is_some() { self.sentence("answers") } else { String::new() };
+        let answers = re.map_or_else(String::new, |re| format!(" {word} {re}"));
         match self.wire {
             Wire::ShortIds => format!("[{id}{answers}] "),
             Wire::PlainIds => format!("{id}{answers}, "),
@@ -138,17 +160,17 @@ impl Lines {
 
     fn block_for_people(&mut self, block: &Block) {
         if !block.head.is_empty() {
-            self.say(&block.head);
+            self.tell(&block.head);
         }
         match &block.rows {
             Rows::Lines(lines) => self.old_lines(lines),
             Rows::Made(table) => {
                 let reader = Reader { zone: self.clock.zone, is_short: self.wire.is_short() };
-                table.sentences(reader, &mut |words| self.say(words));
+                table.sentences(reader, &mut |words| self.tell(words));
             }
         }
         if !block.foot.is_empty() {
-            self.say(block.foot);
+            self.tell(block.foot);
         }
     }
 
@@ -167,7 +189,7 @@ impl Lines {
     fn rule_between(&mut self, above: DateTime<Utc>, below: DateTime<Utc>) {
         let day = |at| self.clock.zone.shows(at).date();
         if day(above) != day(below) {
-            self.out.push_str(&rule(self.clock.zone, below, self.wire));
+            self.out.push_str(&rule(self.clock.zone, below, self.wire, self.language));
         }
     }
 }

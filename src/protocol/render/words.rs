@@ -80,6 +80,7 @@ pub(super) fn option_of(choice: Choice) -> (&'static str, String) {
         Choice::Zone(None) => ("tz", "server".into()),
         // As it can be sent again: no colon stands in a field.
         Choice::Zone(Some(zone)) => ("tz", zone.to_string().replace(':', "")),
+        Choice::Indonesian(on) => ("lang", if on { "id" } else { "en" }.into()),
         Choice::Echo(on) => ("echo", switch(on)),
         Choice::Presence(Presence::Off) => ("presence", "off".into()),
         Choice::Presence(Presence::Brief) => ("presence", "brief".into()),

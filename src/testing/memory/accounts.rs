@@ -100,6 +100,8 @@ impl Accounts {
                 }
                 Ok(self.proven(&name, token, from))
             }
+            // The store's own programs answer that.
+            Proof::Program(_) => Err(Refused::SignedOut),
             Proof::Token(secret) => {
                 let owner = self.owners.values().find(|owner| owner.tokens.contains(&secret));
                 let name = owner.ok_or(Refused::SignedOut)?.account.name.clone();
@@ -163,6 +165,27 @@ impl Accounts {
         let (_, invitation) = found.ok_or_else(|| Invitation::no_such(number))?;
         invitation.state = State::Ended;
         Ok(Answer::Done)
+    }
+
+    pub(super) fn add_by_order(&mut self, name: Name, secret: Secret, role: Role) -> Result<Answer, Refused> {
+        if secret.reveal().len() < 8 {
+            return Err(weak());
+        }
+        if let Some(owner) = self.owners.get(&name) {
+            return Err(Refused::NameTaken(owner.account.name.clone()));
+        }
+        self.add(&name, secret, role);
+        Ok(self.proven(&name, false, None))
+    }
+
+    pub(super) fn set_password(&mut self, name: Name, secret: Secret) -> Result<Answer, Refused> {
+        let owner = self.owners.get_mut(&name).ok_or(Refused::NoSuchName(name))?;
+        (owner.password, owner.tokens) = (secret, Vec::new());
+        Ok(Answer::Done)
+    }
+
+    pub(super) fn remove(&mut self, name: Name) -> Result<Answer, Refused> {
+        self.owners.remove(&name).map(|_| Answer::Done).ok_or(Refused::NoSuchName(name))
     }
 
     fn is_known_there(&self, name: &Name, from: Option<IpAddr>) -> bool {

@@ -72,6 +72,7 @@ fn the_database_of_another_program_is_refused() {
 const BACK_TO_10: &str = "
     DROP TABLE membership;
     DROP TABLE mentions;
+    DROP TABLE programs;
     DROP TABLE invited;
     DROP TABLE invitations;
     CREATE TABLE invitations (
@@ -168,6 +169,24 @@ const BACK_TO_8: &str = r#"
     INSERT INTO words (rowid, room, text) SELECT seq, room, text FROM said;
     PRAGMA user_version = 8;"#;
 
+#[test]
+fn a_file_from_before_there_were_programs_gets_their_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say([said("#a", 1, "ani", "a line")]);
+    talk.stop();
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch("DROP TABLE membership; DROP TABLE mentions; DROP TABLE programs; PRAGMA user_version = 12;")
+        .unwrap();
+    drop(db);
+    let talk = Talk::open(dir.path());
+    assert_eq!(talk.contents.rooms[0].last_id, 1);
+    talk.stop();
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    assert_eq!(db.query_row("SELECT count(*) FROM programs", [], |row| row.get::<_, i64>(0)), Ok(0));
+    assert!(check(dir.path()).unwrap().is_sound);
+}
+
 /// A file of version 8 with so many lines; line 7 of them is deleted.
 fn of_version_8(dir: &std::path::Path, lines: u64) {
     let mut talk = Talk::open(dir);
@@ -227,4 +246,19 @@ fn an_upgrade_that_ends_at_any_moment_goes_on_and_loses_no_line() {
         let findings = check(dir).unwrap();
         assert!(findings.is_sound, "{}", findings.text);
     }
+}
+
+#[test]
+fn a_file_from_before_there_were_members_gets_their_tables() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say([said("#a", 1, "ani", "a line")]);
+    talk.stop();
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch("DROP TABLE membership; DROP TABLE mentions; PRAGMA user_version = 13;").unwrap();
+    drop(db);
+    let talk = Talk::open(dir.path());
+    assert_eq!((talk.contents.rooms[0].last_id, talk.contents.memberships.len()), (1, 0));
+    talk.stop();
+    assert!(check(dir.path()).unwrap().is_sound);
 }

@@ -141,7 +141,7 @@ pub(crate) async fn sign_in(
     };
     let known = match &proof {
         Proof::Token(token) => Some(token.clone()),
-        Proof::Password(..) => None,
+        Proof::Password(..) | Proof::Program(_) => None,
     };
     let from = Some(peer.address.ip());
     let answer = state.ask(Question::SignIn { proof, token, from, guarded: None }, peer.is_private()).await;
@@ -245,7 +245,7 @@ async fn start_session(
 
 /// Answers with the user's new session, and gives the browser both cookies.
 fn signed_in(session: &Session, cookies: Cookies, role: Role, account: &Secret, status: StatusCode) -> Response {
-    let (Author { id, name }, token) = (session.author(), session.token());
+    let (Author { id, name, .. }, token) = (session.author(), session.token());
     let cookies = [cookies.set(SESSION, &token, None), account_cookie(cookies, account)];
     let cookies = cookies.map(|cookie| (header::SET_COOKIE, cookie));
     let told = SignedIn { id, name, role: role.word(), token };

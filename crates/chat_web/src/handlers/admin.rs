@@ -9,7 +9,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use chat_server::features::archive::store::Answer;
-use chat_server::features::message::{Call, Order};
+use chat_server::features::message::{Call, Order, Orderer};
 use chat_server::model::code::Code;
 use chat_server::model::now::Moment;
 use chat_server::model::refusal::Refusal;
@@ -61,8 +61,8 @@ impl FromRequestParts<Arc<AppState>> for Operator {
 impl Operator {
     /// Gives the router an order, which is then written into the audit.
     async fn order(&self, state: &AppState, order: Order) -> Result<Answer, AppError> {
-        let from = Some(self.from);
-        match state.answer(|reply| Call::Order { order, from, reply }.into()).await {
+        let by = Orderer::Page(Some(self.from));
+        match state.answer(|reply| Call::Order { order, by, reply }.into()).await {
             Some(Answer::Refused(refused)) => Err(AppError::Chat(refused.into())),
             Some(answer) => Ok(answer),
             None => Err(AppError::Stopping),

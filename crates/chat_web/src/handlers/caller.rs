@@ -1,6 +1,5 @@
 //! Who calls: the session of a request, the address it may be used from, and the permit of a new client.
 
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,7 +7,9 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use chat_server::features::message::{Access, Caller};
+use chat_server::features::programs::BOT_TOKEN;
 use chat_server::model::names::ClientId;
+use chat_server::model::secrets::Secret;
 use chat_server::net::connections::{Permit, TurnedAway};
 
 use crate::error::AppError;
@@ -70,6 +71,27 @@ pub(crate) fn session_of(state: &AppState, headers: &HeaderMap, peer: Peer) -> O
     token_of(headers, peer).and_then(|token| state.sessions.get(token))
 }
 
+/// The same, and of a bot the one that its first call makes.
+///
+/// # Errors
+/// No bot has the token, or there is no place for its session.
+pub(crate) async fn session_or_bot(
+    state: &Arc<AppState>,
+    headers: &HeaderMap,
+    peer: Peer,
+) -> Result<Option<Arc<Session>>, AppError> {
+    let known = session_of(state, headers, peer);
+    let Some(token) = token_of(headers, peer).filter(|token| known.is_none() && token.starts_with(BOT_TOKEN)) else {
+        return Ok(known);
+    };
+    let _one = state.sessions.bots.lock().await;
+    if let Some(session) = state.sessions.get(token) {
+        return Ok(Some(session));
+    }
+    let permit = permit(state, peer)?;
+    sign_on(state, Entry::Bot(Secret::new(token)), peer, permit).await.map(Some)
+}
+
 /// Whether a session may be used from the address of a call. The router looked at the address where the session was made; a token
 /// that is used at another address must not get round a ban.
 ///
@@ -91,7 +113,7 @@ impl FromRequestParts<Arc<AppState>> for SignedOn {
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<SignedOn, AppError> {
         let peer = Peer::from(&*parts);
-        let session = session_of(state, &parts.headers, peer).ok_or(AppError::NotSignedOn)?;
+        let session = session_or_bot(state, &parts.headers, peer).await?.ok_or(AppError::NotSignedOn)?;
         check_address(state, &session, peer).await?;
         session.touch().await;
         Ok(SignedOn(session))
@@ -117,11 +139,11 @@ impl Viewer {
 }
 
 impl FromRequestParts<Arc<AppState>> for Viewer {
-    type Rejection = Infallible;
+    type Rejection = AppError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Viewer, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Viewer, AppError> {
         let peer = Peer::from(&*parts);
-        let session = session_of(state, &parts.headers, peer);
+        let session = session_or_bot(state, &parts.headers, peer).await?;
         if let Some(session) = &session {
             session.touch().await;
         }

@@ -72,7 +72,7 @@ pub(crate) async fn create_user(
     let name = Name::parse(&user.name)?;
     let permit = permit(&state, peer)?;
     let session = sign_on(&state, Entry::Guest(name), peer, permit).await?;
-    let Author { id, name } = session.author();
+    let Author { id, name, .. } = session.author();
     let token = session.token();
     let cookie = cookies.set(cookies::SESSION, &token, None);
     let headers = [(header::LOCATION, format!("/api/users/{id}")), (header::SET_COOKIE, cookie)];

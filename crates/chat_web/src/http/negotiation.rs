@@ -37,6 +37,21 @@ impl Encodings {
     }
 }
 
+/// Whether a call would rather read Indonesian than English, by `Accept-Language` (RFC 9110, section 12.5.4). English is what a call
+/// gets that names neither, or both alike.
+pub(crate) fn prefers_indonesian(headers: &HeaderMap) -> bool {
+    let weight_of = |language: &str| {
+        let offers = list(headers, &header::ACCEPT_LANGUAGE).filter_map(|offer| {
+            let (tag, weight) = offer.split_once(';').unwrap_or((offer, "q=1"));
+            let primary = tag.trim().split('-').next().unwrap_or_default();
+            let weight = weight.trim().trim_start_matches(['q', 'Q']).trim_start_matches('=');
+            primary.eq_ignore_ascii_case(language).then(|| weight.parse::<f32>().unwrap_or(0.0))
+        });
+        offers.fold(0.0, f32::max)
+    };
+    weight_of("id") > weight_of("en")
+}
+
 /// Whether a weight (RFC 9110, section 12.4.2) is more than 0. One that is none is none.
 fn is_accepted(weight: &str) -> bool {
     let Some(weight) = weight.strip_prefix("q=").or_else(|| weight.strip_prefix("Q=")) else { return false };
@@ -116,6 +131,22 @@ mod tests {
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn the_language_with_the_greater_weight_is_taken_and_english_else() {
+        for (asked, is_indonesian) in [
+            ("", false),
+            ("id", true),
+            ("id-ID,id;q=0.9,en-US;q=0.8,en;q=0.7", true),
+            ("en-US,en;q=0.9,id;q=0.8", false),
+            ("en, id", false),
+            ("id;q=0", false),
+            ("fr, ID;q=0.1", true),
+            ("idx", false),
+        ] {
+            assert_eq!(prefers_indonesian(&headers(&[("accept-language", asked)])), is_indonesian, "{asked}");
+        }
     }
 
     #[test]

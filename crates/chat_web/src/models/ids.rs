@@ -38,7 +38,7 @@ impl Ids {
             BEFORE_THE_START => self.derived(name.as_str().to_ascii_lowercase().as_bytes()),
             client => self.user(client),
         };
-        Author { id, name: name.to_string() }
+        Author::new(id, name.as_str())
     }
 
     fn derived(self, from: &[u8]) -> Uuid {

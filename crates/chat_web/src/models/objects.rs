@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chat_server::features::operators::audit::Entry;
+use chat_server::features::programs::is_program;
 use chat_server::model::event::SharedFile;
 use chat_server::model::rows::{RoomInfo, Stat, User as Listed};
 use serde::Serialize;
@@ -19,6 +20,17 @@ pub struct Author {
     /// The name.
     #[schema(example = "ana")]
     pub name: String,
+    /// Whether it is a program: a bot, or what posts to a hook.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub bot: bool,
+}
+
+impl Author {
+    /// A user, or a program, which is known by its name.
+    pub fn new(id: Uuid, name: impl Into<String>) -> Author {
+        let name = name.into();
+        Author { id, bot: is_program(&name), name }
+    }
 }
 
 /// One message, as REST shows it and as the frame `Message` carries it.
@@ -93,6 +105,9 @@ pub struct User {
     /// The name.
     #[schema(example = "ana")]
     pub name: String,
+    /// Whether it is a program.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub bot: bool,
     /// By which door: `line`, `web`.
     #[schema(example = "web")]
     pub door: &'static str,
@@ -193,6 +208,7 @@ impl User {
         User {
             id,
             name: user.name.to_string(),
+            bot: is_program(user.name.as_str()),
             door: user.door,
             state: Presence::of(user.away.is_some(), user.idle),
             away: user.away.as_ref().map(ToString::to_string),

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use crate::error::PROBLEM;
 use crate::error::problems::PROBLEMS;
 use crate::events;
-use crate::handlers::{about, accounts, admin, files, messages, pages, search, users};
+use crate::handlers::{about, accounts, admin, files, messages, pages, programs, search, users};
 use crate::http::cookies;
 use crate::state::AppState;
 
@@ -38,7 +38,8 @@ impl utoipa::Modify for Keys {
             "What POST /api/users sets. Its name has the port that the browser sees, and by HTTPS `__Host-` in front";
         let name = format!("3000_{}", cookies::SESSION);
         let cookie = ApiKey::Cookie(ApiKeyValue::with_description(name, what.to_string()));
-        components.add_security_scheme("session", bearer("The token that POST /api/users answers with"));
+        components
+            .add_security_scheme("session", bearer("The token that POST /api/users answers with, or that of a bot"));
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
         components.add_security_scheme("operator", bearer("The operator key"));
     }
@@ -51,6 +52,8 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(users::get_user))
         .routes(routes!(users::me, users::leave))
         .routes(routes!(users::keep_cookie))
+        .routes(routes!(programs::enter, programs::part))
+        .routes(routes!(programs::post_by_hook))
         .routes(routes!(pages::list_messages, messages::create_message))
         .routes(routes!(events::events))
         .routes(routes!(messages::get_message))

@@ -23,7 +23,7 @@ pub(super) async fn watch_presence(state: Arc<AppState>) {
             let before = last.insert(*id, now.clone());
             // A new user was announced by the tap as online.
             if before.as_ref().map_or(now.0 != Presence::Online, |before| *before != now) {
-                state.tell_presence(Author { id: *id, name: name.clone() }, now.0, now.1);
+                state.tell_presence(Author::new(*id, name.clone()), now.0, now.1);
             }
         }
         last.retain(|id, _| people.iter().any(|user| user.id == *id));

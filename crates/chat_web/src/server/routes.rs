@@ -11,6 +11,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use chat_server::config::hosts::Site;
+use chat_server::features::language::indonesian;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -104,6 +105,7 @@ async fn finish(State(state): State<Arc<AppState>>, request: Request, next: Next
     let (method, path) = (request.method().clone(), request.uri().path().to_string());
     // For the log: in a path may stand what only its owner knows, such as the token of a file.
     let route = request.extensions().get::<MatchedPath>().cloned();
+    let is_indonesian = negotiation::prefers_indonesian(request.headers());
     let mut response = next.run(request).await;
     let status = response.status();
     state.figures.answered(status);
@@ -111,9 +113,15 @@ async fn finish(State(state): State<Arc<AppState>>, request: Request, next: Next
         response.extensions_mut().remove::<Arc<Problem>>().and_then(Arc::into_inner)
     {
         let instance = Some(format!("/requests/{id}"));
+        // What the page's own door says is in English.
+        let translated = if is_indonesian { indonesian(&detail) } else { None };
+        let language = if translated.is_some() { "id" } else { "en" };
+        let detail = translated.unwrap_or(detail);
         let problem = Problem { kind, title, status, detail, instance, code, instead, errors };
         let (mut parts, _) = response.into_parts();
         parts.headers.remove(header::CONTENT_LENGTH);
+        parts.headers.append(header::VARY, HeaderValue::from_static("accept-language"));
+        parts.headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language));
         // A long one may have been compressed on its way here.
         parts.headers.remove(header::CONTENT_ENCODING);
         let body = serde_json::to_vec(&problem).unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chat_server::chat::roster::Person;
+use chat_server::features::programs::is_program;
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::now::Moment;
 
@@ -19,7 +20,7 @@ impl AppState {
             let people = self.handle.registry().people();
             people.iter().find(|person| person.name == *name).map(|person| self.ids.user(person.id))
         });
-        Author { id: found.unwrap_or_default(), name: name.to_string() }
+        Author::new(found.unwrap_or_default(), name.as_str())
     }
 
     /// A user of the registry as REST shows it, with those of its rooms that are not hidden.
@@ -28,6 +29,7 @@ impl AppState {
         User {
             id: self.ids.user(person.id),
             name: person.name.to_string(),
+            bot: is_program(person.name.as_str()),
             door: person.door,
             state: Presence::of(person.away.is_some(), idle),
             away: person.away.as_ref().map(ToString::to_string),

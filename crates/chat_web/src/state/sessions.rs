@@ -20,6 +20,8 @@ pub struct Sessions {
     /// Tokens that are worth nothing any more. The other tabs of a browser may still show one, until the tab that got the new one
     /// has made it the browser's cookie: they are told to connect again, and not that there is no session.
     replaced: Mutex<VecDeque<(String, Instant)>>,
+    /// Held while a bot signs on: calls that come at once are of one session.
+    pub bots: tokio::sync::Mutex<()>,
 }
 
 impl Sessions {
@@ -41,6 +43,11 @@ impl Sessions {
     /// Makes a session findable no more.
     pub fn remove(&self, token: &str) {
         self.by_token.remove(token);
+    }
+
+    /// Makes a session findable no more, and no other one that has its token by now, as a bot's next one has.
+    pub fn end(&self, session: &Session) {
+        self.by_token.remove_if(&session.token(), |_, found| found.id == session.id);
     }
 
     /// Gives a session another token. At each moment it is found by one of the two, or the old one counts as replaced.

@@ -11,6 +11,7 @@ mod kit;
 mod listener;
 mod openapi;
 mod pages;
+mod programs;
 mod rest;
 mod rights;
 mod rooms;

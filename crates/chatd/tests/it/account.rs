@@ -108,26 +108,111 @@ fn an_operator_makes_accounts_and_people_come_in_by_them() {
     server.hears(&format!("REGISTER:budi battery-staple {code}"), "OK");
     server.hears(&format!("REGISTER:cici battery-staple {code}"), "ERR 466");
     assert_eq!(roles(does(data, "account list", "")), ["ani op", "budi member", "root admin"], "while it runs");
-    for (words, instead) in [
-        (
-            "account add dina --role op",
-            "REGISTER:dina <password> in the chat, and then ROLE:dina op; or stop that server",
-        ),
-        ("account role ani admin", "ROLE:ani admin in the chat, as an admin; or stop that server"),
-        ("account password ani", "PASSWD: in the chat"),
-        ("account remove ani", "stop"),
-        ("invite", "INVITECODE: in the chat"),
-    ] {
-        let error = refuses(data, words, "correct horse\n");
-        assert!(error.contains("is in use by process") && error.contains(&format!("\n  try: {instead}")), "{error}");
-    }
+    assert_eq!(does(data, "account role budi op", ""), "budi is an op now\n");
+    server.hears("LOGIN:budi battery-staple", "OK LOGIN name=budi role=op");
     assert!(!does(data, "account list", "").contains("never"), "all have come in");
+    // A killed server leaves its socket, by which no other is taken for it.
     drop(server);
     let told = does(data, "account password ani", "another horse\n");
     assert_eq!(told, "ani has another password, and is signed out everywhere\n");
     let server = Running::start(data, &[]);
     server.hears("LOGIN:ani battery staple", "ERR 464");
     server.hears("LOGIN:ani another horse", "OK LOGIN name=ani role=op");
+}
+
+/// The same commands, the same words and the same audit, and no stop.
+#[test]
+fn accounts_are_managed_while_the_server_runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = &folder.path().join("data");
+    does(data, "account add root --role admin", "correct horse\n");
+    let server = Running::start(data, &["--private", "yes"]);
+    let told = does(data, "account add ani --role op", "battery staple\n");
+    assert_eq!(told, "ani is an op, and signs in with LOGIN:ani <password>\n");
+    let mut ani = TestClient::connect(server.1);
+    ani.send("LOGIN:ani battery staple");
+    ani.until("* OK LOGIN name=ani role=op ...");
+    ani.send("/join #tea");
+    ani.until("* OK JOIN room=#tea users=1 op=yes: ...");
+    assert_eq!(does(data, "account role ANI member", ""), "ANI is a member now\n");
+    ani.until("* NOTE *: You are an operator of this server no more.");
+    let told = does(data, "invite --uses 2 --room #tea --url https://chat.example.org", "");
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines[1], format!("https://chat.example.org/#join={}", lines[0]));
+    server.hears(&format!("REGISTER:budi battery-staple {}", lines[0]), "OK REGISTER name=budi");
+    does(data, "account password ani", "another horse\n");
+    ani.until("* BYE 498 ...");
+    server.hears("LOGIN:ani battery staple", "ERR 464");
+    server.hears("LOGIN:ani another horse", "OK LOGIN name=ani role=member");
+    does(data, "account remove budi", "");
+    server.hears("LOGIN:budi battery-staple", "ERR 464");
+    for (words, stdin, why) in [
+        ("account add ANI", "battery staple\n", "\"ani\" is registered"),
+        ("account add dina", "sh0rt\n", "8 letters or more"),
+        ("account add an1", "battery staple\n", "looks too much like \"ani\""),
+        ("account role dina op", "", "no account is called \"dina\"\n  try: chatd account list"),
+        ("account remove dina", "", "no account is called \"dina\""),
+        ("invite --room #nowhere", "", "#nowhere"),
+    ] {
+        let error = refuses(data, words, stdin);
+        assert!(error.contains(why) && !error.contains("sh0rt"), "{words}: {error}");
+    }
+    let mut root = TestClient::connect(server.1);
+    root.send("LOGIN:root correct horse");
+    root.until("* OK LOGIN name=root ...");
+    root.send("/audit");
+    root.until("* BEGIN AUDIT * 6");
+    for act in [
+        "register target=root: admin",
+        "register target=ani: op",
+        "grant target=ANI: member",
+        "invite target=1: 2 people, ...",
+        "password target=ani",
+        "remove target=budi",
+    ] {
+        root.hears(&format!("* AUDIT * chatd {}", act.replace("target=ANI", "target=ani")));
+    }
+    // Its owner alone opens it, and with the server it goes.
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    let socket = data.join("control");
+    let found = std::fs::metadata(&socket).expect("the socket");
+    assert!(found.file_type().is_socket() && found.permissions().mode() & 0o777 == 0o600, "{found:?}");
+    drop(server);
+    assert!(socket.exists(), "it was killed");
+    does(data, "account role ani admin", "");
+    let server = Running::start(data, &[]);
+    server.hears("LOGIN:ani another horse", "OK LOGIN name=ani role=admin");
+    assert_eq!(does(data, "account role ani op", ""), "ani is an op now\n");
+}
+
+/// A caller of the socket that sends nothing, too much or no order does not keep others from being served.
+#[test]
+fn what_comes_by_the_socket_has_bounds() {
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = &folder.path().join("data");
+    let server = Running::start(data, &[]);
+    let call = |words: &[u8]| {
+        let mut stream = UnixStream::connect(data.join("control")).expect("the server listens");
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(60))).expect("a deadline");
+        // It may be closed before all of it is taken.
+        let _is_closed = stream.write_all(words).and_then(|()| stream.shutdown(std::net::Shutdown::Write));
+        let mut told = String::new();
+        let _is_closed = stream.read_to_string(&mut told);
+        told
+    };
+    for nonsense in
+        ["hello\n", "add\n", "add ani king\npassword", "invite 1 x\n", "GET / HTTP/1.1\r\n\r\n", "add ani op"]
+    {
+        assert!(call(nonsense.as_bytes()).starts_with("ERR "), "{nonsense}");
+    }
+    assert_eq!(call(b"\xff\n"), "");
+    assert_eq!(call(&[b'x'; 100_000]), "");
+    let silent = UnixStream::connect(data.join("control")).expect("the server listens");
+    does(data, "account add ani", "battery staple\n");
+    drop(silent);
+    server.hears("LOGIN:ani battery staple", "OK LOGIN name=ani role=member");
 }
 
 #[test]

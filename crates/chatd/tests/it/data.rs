@@ -96,6 +96,33 @@ fn an_operator_backs_up_checks_and_restores() {
 }
 
 #[test]
+fn an_import_is_tried_first_and_needs_the_server_stopped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, file) = (folder.path().join("data"), folder.path().join("chat.jsonl"));
+    let line = r##"{"room":"#lobby","id":1,"at":"2026-11-30T08:00:00.000Z","kind":"message","from":"ani","account":true,"text":"dari jauh"}"##;
+    fs::write(&file, line).expect("a file");
+    let import = |flags: &[&str]| output(chatd(&data).args(["import", "chat"]).arg(&file).args(flags));
+    let (code, told, error) = import(&["--dry-run"]);
+    assert_eq!((code, error.as_str()), (Some(0), ""));
+    assert!(told.starts_with("would be taken: 1 lines, 1 new rooms, 1 new accounts\n"), "{told}");
+    let server = Running::start(&data);
+    let (code, _, error) = import(&[]);
+    let next = "and an import needs it alone\n  try: stop that server first";
+    assert!(code == Some(1) && error.contains(next), "{error}");
+    server.kill();
+    let (code, told, _) = import(&[]);
+    assert!(code == Some(0) && told.starts_with("taken: 1 lines"), "{told}");
+    let (_, told, _) = import(&[]);
+    assert!(told.contains("here already: 1 lines, 1 accounts\n"), "{told}");
+    // Who comes in hears it as if it had been said here.
+    let server = Running::start(&data);
+    let mut budi = TestClient::connect(server.1);
+    budi.send("JOIN:budi");
+    let heard = budi.settle();
+    assert!(heard.iter().any(|line| line.contains("ani: dari jauh")), "{heard:?}");
+}
+
+#[test]
 fn what_is_wrong_with_the_data_is_told_with_the_next_step() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");

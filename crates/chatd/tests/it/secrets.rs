@@ -58,6 +58,7 @@ fn play(flags: &[&str], variables: &[(&str, &str)]) {
     hears(&mut budi, "WHISPER citra");
 
     secrets.extend(page(&chatd, &mut budi));
+    secrets.extend(programs(&chatd, &mut ani));
 
     let files = chatd.log().len();
     assert!(files > 0, "it logs");
@@ -150,6 +151,23 @@ fn page(chatd: &Chatd, budi: &mut BufReader<TcpStream>) -> Vec<String> {
     );
     assert!(chatd.call("GET", &format!("/files/{WRONG_KEY}"), "", "").contains(" 404 "));
     secrets
+}
+
+/// By a hook and a bot. Returns their tokens.
+fn programs(chatd: &Chatd, ani: &mut BufReader<TcpStream>) -> [String; 2] {
+    let [hook, bot] = ["HOOK:#lobby ci", "BOT:deploy"].map(|line| {
+        says(ani, &format!("{line}\n"));
+        let told = hears(ani, "token=");
+        told.split("token=").nth(1).and_then(|rest| rest.split(':').next()).expect("a token").to_string()
+    });
+    let json = "Content-Type: application/json\r\n";
+    let post = |token: &str, body: &str| chatd.call("POST", &format!("/api/hooks/{token}"), json, body);
+    assert!(post(&hook, "{\"text\":\"built\"}").contains(" 200 "));
+    assert!(post(&hook, "{\"text\":").contains(" 400 "));
+    assert!(post(WRONG_KEY, "{\"text\":\"built\"}").contains(" 404 "));
+    let me = |token: &str| chatd.call("GET", "/api/me", &format!("Authorization: Bearer {token}\r\n"), "");
+    assert!(me(&bot).contains("deploy-bot") && me(&format!("{bot}0")).contains(" 401 "));
+    [hook, bot]
 }
 
 /// A text frame from a client. A mask of zeros is one.

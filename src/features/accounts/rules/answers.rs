@@ -5,7 +5,7 @@ use crate::features::accounts::RoleChanged;
 use crate::features::accounts::invitations::Invitation;
 use crate::features::accounts::state::Then;
 use crate::features::archive::store;
-use crate::features::archive::store::Refused;
+use crate::features::archive::store::{Account, Refused};
 use crate::features::state::{Answer, Features};
 use crate::model::event::{Done, Event, Leave, Words};
 use crate::model::names::{ClientId, Name};
@@ -21,11 +21,19 @@ impl Turn<'_, Features> {
         match (then, answer) {
             (Then::Registered, store::Answer::Account { account, invited_to, .. }) => {
                 accounts.invited_to(&account.name, invited_to);
-                if accounts.by_name.insert(account.name.clone(), account.clone()).is_none() {
-                    accounts.looks.add(&account.name);
-                }
-                log::info!("{} is registered", account.name);
-                self.rename_those_like(&account.name);
+                self.account_added(account);
+            }
+            (Then::Added { by }, store::Answer::Account { account, .. }) => {
+                self.account_added(account);
+                self.act(by, "register", None, account.name.as_str(), account.role.word());
+            }
+            (Then::PasswordSet { by, name }, store::Answer::Done) => {
+                self.act(by, "password", None, name.as_str(), "");
+                self.let_go_of(name, None);
+            }
+            (Then::Removed { by, name }, store::Answer::Done) => {
+                self.act(by, "remove", None, name.as_str(), "");
+                self.account_removed(name);
             }
             (Then::Granted { by }, store::Answer::Granted(account)) => {
                 accounts.by_name.insert(account.name.clone(), account.clone());
@@ -54,8 +62,18 @@ impl Turn<'_, Features> {
         }
     }
 
+    /// There is a new account. Guests who could be taken for it get another name.
+    fn account_added(&mut self, account: &Account) {
+        let Ok(accounts) = self.accounts_mut() else { return };
+        if accounts.by_name.insert(account.name.clone(), account.clone()).is_none() {
+            accounts.looks.add(&account.name);
+        }
+        log::info!("{} is registered", account.name);
+        self.rename_those_like(&account.name);
+    }
+
     /// All connections of an account are disconnected, but for one.
-    pub(super) fn let_go_of(&mut self, name: &Name, but: Option<ClientId>) {
+    pub(crate) fn let_go_of(&mut self, name: &Name, but: Option<ClientId>) {
         let all: Vec<ClientId> = self.clients.all_named(name).filter(|id| Some(*id) != but).collect();
         for id in all {
             if self.is_signed_in(id) {

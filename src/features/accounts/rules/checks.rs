@@ -9,6 +9,7 @@ use crate::features::accounts::state::Then;
 use crate::features::archive::state as archive;
 use crate::features::archive::store::{Proof, Question, Refused};
 use crate::features::operators::state::Actor;
+use crate::features::programs::for_users;
 use crate::features::state::Features;
 use crate::model::address::neighbourhood;
 use crate::model::looks::reserved;
@@ -56,7 +57,9 @@ impl Turn<'_, Features> {
         if let Question::Register { name, .. } | Question::SignIn { proof: Proof::Password(name, _), .. } = &question {
             self.may_have_account(name, from, policy.private)?;
         }
-        if question.has_password() && !is_private && !policy.plain_passwords {
+        let is_secret =
+            question.has_password() || matches!(&question, Question::SignIn { proof: Proof::Program(_), .. });
+        if is_secret && !is_private && !policy.plain_passwords {
             return Err(Refusal::NEEDS_TLS);
         }
         for password in question.passwords().into_iter().flatten() {
@@ -79,9 +82,14 @@ impl Turn<'_, Features> {
             Question::Page { .. } | Question::Search { .. } | Question::Mentions { .. } => {
                 return Err(Refusal::no_store("history"));
             }
+            // Doors have calls of their own for these.
+            Question::Program(_) => return Err(Refusal::no_store("programs")),
             // An operator's orders, which come as `Call::Order`.
             Question::Invite { .. } | Question::Invitations { .. } | Question::EndInvitation { .. } => {
                 return Err(Refusal::not_allowed(Role::Op));
+            }
+            Question::AddAccount { .. } | Question::SetPassword { .. } | Question::Remove { .. } => {
+                return Err(Refusal::not_allowed(Role::Admin));
             }
             Question::SignOut { token: Some(_), .. } | Question::Audit { .. } => Then::Nothing,
         };
@@ -112,6 +120,7 @@ impl Turn<'_, Features> {
                 return Err(self.taken(name.clone()));
             }
         }
+        for_users(name)?;
         if let Some(reserved) = reserved(name, &self.router.greeting.name) {
             return Err(Refused::Reserved(reserved).into());
         }

@@ -102,6 +102,7 @@ impl Turn<'_, Features> {
     pub(crate) fn with_answer(&mut self, id: ClientId, then: Then, answer: store::Answer) -> Result<Answer, Refusal> {
         match (then, answer) {
             (Then::Account(then), answer) => self.with_account(id, then, answer),
+            (Then::Program(then), answer) => self.with_program(&then, answer),
             (Then::Audit, store::Answer::Acts { acts, more }) => Ok(Answer::Block(Entry::block(acts, more))),
             // Looked at again: a room may have been closed in the meantime.
             (Then::Page { room, limit, after, behind, export }, store::Answer::Lines { mut lines, mut more }) => {

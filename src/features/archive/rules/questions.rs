@@ -11,6 +11,7 @@ use crate::features::archive::reads;
 use crate::features::archive::state::{Asker, Then, Unanswered};
 use crate::features::archive::store::{Answer, Question, Refused, Report, can_be_found};
 use crate::features::message::{Access, Caller, Reply};
+use crate::features::programs::then as programs;
 use crate::features::state::Features;
 use crate::model::event::{Event, Tag, Warning};
 use crate::model::names::ClientId;
@@ -224,6 +225,12 @@ impl Turn<'_, Features> {
         if let Then::Account(then) = &then {
             self.account_answered(number, then, &answer);
         }
+        let (is_post, answer) = match &then {
+            // Its sender was told that it takes too long, and may send it again.
+            Then::Program(programs::Then::Post(_)) if matches!(asker, Asker::TimedOut) => return,
+            Then::Program(then) => (matches!(then, programs::Then::Post(_)), self.program_answered(then, answer)),
+            _ => (false, answer),
+        };
         match asker {
             Asker::Client { id, verb, tag } => {
                 self.guarded(id, |turn| {
@@ -237,6 +244,7 @@ impl Turn<'_, Features> {
                 });
                 self.resume(id);
             }
+            Asker::Door(reply) if is_post && matches!(answer, Answer::Done) => self.tell_when_kept(reply),
             Asker::Door(reply) => reply(answer),
             Asker::Caller(who, reply) => reply(self.shown(who, answer)),
             Asker::TimedOut => {}

@@ -103,7 +103,8 @@ impl Turn<'_, Features> {
 
     /// Tells a user who has signed in where something was said while none of the user's connections was here.
     pub(crate) fn tell_of_talks(&mut self, id: ClientId) {
-        let Ok(own) = self.name_of(id) else { return };
+        // Words wait for accounts only: the entrance of a guest looks through no talks.
+        let Some(own) = self.name_of(id).ok().filter(|_| self.is_signed_in(id)) else { return };
         let talks = self.router.features.talks.values().filter(|talk| talk.features.waiting.contains_key(&own));
         let talks = talks.filter(|talk| self.is_in_talk(id, talk)).map(|talk| talk.name.clone());
         for name in talks.collect::<Vec<_>>() {

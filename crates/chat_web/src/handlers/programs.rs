@@ -1,0 +1,267 @@
+//! Calls of programs: what is posted to a hook, and the rooms that one is in.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Form, FromRequest, State};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use chat_server::features::archive::store::Answer;
+use chat_server::features::message::Call;
+use chat_server::features::programs::Post;
+use chat_server::model::secrets::Secret;
+use chat_server::model::text::Text;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::caller::{Shared, SignedOn};
+use super::extract::{PathParam, no_store};
+use crate::error::{AppError, Problem};
+use crate::http::peer::Peer;
+use crate::models::input::one_line;
+use crate::models::names::room_name;
+use crate::session::Session;
+use crate::session::ask::{Ask, Outcome};
+
+/// The most lines of one post.
+const LINES: usize = 40;
+
+/// What is posted to a hook: ours, or what programs send that know Slack. Fields that are not here are ignored.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub(crate) struct HookPost {
+    /// The words: up to 40 lines, in a body of at most 64 KiB. `<https://example.org|name>`, `&amp;`, `&lt;` and `&gt;` are read as Slack reads them.
+    #[schema(example = "build 318 is green")]
+    text: Option<String>,
+    /// Stands in front of the words, in brackets. The author is the hook, whatever stands here.
+    username: Option<String>,
+    /// Of each the `fallback` is said, or else its other words.
+    attachments: Option<Vec<Attachment>>,
+}
+
+/// An attachment, as Slack has it.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub(crate) struct Attachment {
+    /// All of it in words.
+    fallback: Option<String>,
+    /// Words in front.
+    pretext: Option<String>,
+    /// Its title.
+    title: Option<String>,
+    /// Its words.
+    text: Option<String>,
+}
+
+/// Slack's other form: the JSON in a field.
+#[derive(Deserialize)]
+struct Payload {
+    payload: String,
+}
+
+/// Say something by a hook
+///
+/// An operator of a room makes its address with `/hook #room name`. The body is JSON, whatever its `Content-Type` is, or a form with
+/// the JSON in `payload`. The answer comes when it is said.
+#[utoipa::path(post, path = "/hooks/{token}", tag = "programs", request_body = HookPost,
+    params(("token" = String, Path, description = "The token that /hook showed")), responses(
+    (status = 200, description = "It is said", body = String, content_type = "text/plain", example = "ok"),
+    (status = 400, description = "The body is no JSON", body = Problem),
+    (status = 403, description = "The hook is muted or banned in its room", body = Problem),
+    (status = 404, description = "No hook has this token", body = Problem),
+    (status = 413, description = "The body, or a line of it, is too large", body = Problem),
+    (status = 415, description = "The body is to be JSON", body = Problem),
+    (status = 422, description = "There are no words, or too many lines", body = Problem),
+    (status = 429, description = "The hook posts too much, or wrong tokens came from your address", body = Problem,
+        headers(("Retry-After" = u64))),
+    (status = 501, description = "The server keeps no programs", body = Problem),
+    (status = 503, description = "The store has too much to do, or the server is stopping", body = Problem)))]
+pub(crate) async fn post_by_hook(
+    State(state): Shared,
+    peer: Peer,
+    PathParam(token): PathParam<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Response, AppError> {
+    let body = body.map_err(|_| AppError::TooLarge)?;
+    let lines = read(&headers, body).await?.lines(state.handle.config().line_bytes)?;
+    let post = Post { lines, from: peer.address.ip() };
+    let answer = state.answer(|reply| Call::Post { token: Secret::new(token), post, reply }.into()).await;
+    match answer.ok_or(AppError::Stopping)? {
+        Answer::Done => Ok((no_store(), "ok").into_response()),
+        Answer::Refused(refused) => Err(AppError::Chat(refused.into())),
+        _ => Err(AppError::Internal),
+    }
+}
+
+/// Reads a body. `curl -d '{…}'` says that it is a form.
+async fn read(headers: &HeaderMap, body: Bytes) -> Result<HookPost, AppError> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let json = if !is_object && kind.starts_with("application/x-www-form-urlencoded") {
+        let mut request = Request::post("/").body(Body::from(body)).map_err(|_| AppError::Internal)?;
+        request
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/x-www-form-urlencoded"));
+        let form = Form::<Payload>::from_request(request, &()).await;
+        let Form(form) = form.map_err(|_| AppError::BadJson("A form has the JSON in its field payload.".into()))?;
+        Bytes::from(form.payload)
+    } else if is_object || kind.starts_with("application/json") {
+        body
+    } else {
+        return Err(AppError::UnsupportedMediaType);
+    };
+    serde_json::from_slice(&json).map_err(|error| AppError::BadJson(format!("The body cannot be read: {error}.")))
+}
+
+impl HookPost {
+    /// The lines to say, of at most so many bytes each.
+    fn lines(self, max: usize) -> Result<Vec<Text>, AppError> {
+        let mut words: Vec<String> = self.text.into_iter().collect();
+        words.extend(self.attachments.into_iter().flatten().map(Attachment::words));
+        let words = plain(&words.join("\n"));
+        let mut lines: Vec<String> =
+            words.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(String::from).collect();
+        if let (Some(first), Some(name)) = (lines.first_mut(), self.username.filter(|name| !name.trim().is_empty())) {
+            first.insert_str(0, &format!("[{}] ", name.split_whitespace().collect::<Vec<_>>().join(" ")));
+        }
+        match lines.len() {
+            0 => Err(AppError::WrongFields("There are no words. Send {\"text\":\"...\"}.".into())),
+            1..=LINES => Ok(lines.iter().map(|line| one_line(line, max)).collect::<Result<_, _>>()?),
+            count => Err(AppError::WrongFields(format!("A post has {LINES} lines at most, and this one {count}."))),
+        }
+    }
+}
+
+impl Attachment {
+    fn words(self) -> String {
+        let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        filled(self.fallback).unwrap_or_else(|| {
+            let all: Vec<String> = [self.pretext, self.title, self.text].into_iter().filter_map(filled).collect();
+            all.join("\n")
+        })
+    }
+}
+
+/// Slack's markup of addresses and signs as plain words: `<https://a|b>` is `b (https://a)`.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, tail)) = rest.split_once('<') {
+        plain.push_str(before);
+        let link = tail.split_once('>').filter(|(link, _)| {
+            ["http://", "https://", "mailto:"].iter().any(|scheme| link.starts_with(scheme)) && !link.contains('\n')
+        });
+        rest = match link {
+            Some((link, behind)) => {
+                match link.split_once('|') {
+                    Some((address, name)) => plain.push_str(&format!("{name} ({address})")),
+                    None => plain.push_str(link),
+                }
+                behind
+            }
+            None => {
+                plain.push('<');
+                tail
+            }
+        };
+    }
+    plain.push_str(rest);
+    // The sign itself last: `&amp;lt;` is `&lt;`.
+    plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+}
+
+/// The key of a room.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct RoomKey {
+    /// The key that the room has.
+    key: String,
+}
+
+/// Enter a room
+///
+/// It is opened if there is none. A room with a key takes it in the body.
+#[utoipa::path(put, path = "/me/rooms/{room}", tag = "rooms", security(("session" = []), ("cookie" = [])),
+    request_body = Option<RoomKey>,
+    params(("room" = String, Path, description = "The room, with or without its `#` (`%23`)")), responses(
+    (status = 204, description = "You are in it"),
+    (status = 400, description = "The body is no JSON", body = Problem),
+    (status = 401, description = "No user is signed on", body = Problem),
+    (status = 403, description = "You may not come in", body = Problem),
+    (status = 404, description = "No room can have that name", body = Problem),
+    (status = 409, description = "You are in too many rooms, or have opened too many", body = Problem),
+    (status = 422, description = "That cannot be a room", body = Problem),
+    (status = 429, description = "Too much is sent", body = Problem, headers(("Retry-After" = u64))),
+    (status = 503, description = "The server is stopping", body = Problem)))]
+pub(crate) async fn enter(
+    SignedOn(session): SignedOn,
+    PathParam(room): PathParam<String>,
+    body: Bytes,
+) -> Result<StatusCode, AppError> {
+    let room = room_name(&room)?;
+    let key: Option<RoomKey> = match body.trim_ascii() {
+        b"" => None,
+        body => serde_json::from_slice(body)
+            .map_err(|error| AppError::BadJson(format!("The body cannot be read: {error}.")))?,
+    };
+    if session.rooms().contains(&room) {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    let key = key.map_or_else(String::new, |RoomKey { key }| format!(" {key}"));
+    carry_out(&session, &format!("JOIN:{room}{key}")).await
+}
+
+/// Leave a room
+#[utoipa::path(delete, path = "/me/rooms/{room}", tag = "rooms", security(("session" = []), ("cookie" = [])),
+    params(("room" = String, Path, description = "The room, with or without its `#` (`%23`)")), responses(
+    (status = 204, description = "You are not in it"),
+    (status = 401, description = "No user is signed on", body = Problem),
+    (status = 403, description = "You are not in it", body = Problem),
+    (status = 404, description = "No room can have that name", body = Problem),
+    (status = 422, description = "That cannot be a room", body = Problem),
+    (status = 429, description = "Too much is sent", body = Problem, headers(("Retry-After" = u64))),
+    (status = 503, description = "The server is stopping", body = Problem)))]
+pub(crate) async fn part(
+    SignedOn(session): SignedOn,
+    PathParam(room): PathParam<String>,
+) -> Result<StatusCode, AppError> {
+    carry_out(&session, &format!("PART:{}", room_name(&room)?)).await
+}
+
+/// Carries a line of the line protocol out.
+async fn carry_out(session: &Session, line: &str) -> Result<StatusCode, AppError> {
+    session.take_pace().map_err(AppError::TooMany)?;
+    let line = Text::new(line)?;
+    match session.carry_out(Ask::Line { room: None, line }).await.ok_or(AppError::Timeout)?? {
+        Outcome::Done => Ok(StatusCode::NO_CONTENT),
+        _ => Err(AppError::Internal),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(json: &str) -> Result<Vec<String>, String> {
+        let post: HookPost = serde_json::from_str(json).unwrap();
+        let lines = post.lines(200).map_err(|error| error.to_string())?;
+        Ok(lines.iter().map(Text::to_string).collect())
+    }
+
+    #[test]
+    fn ours_and_slacks_forms_are_understood() {
+        assert_eq!(lines(r#"{"text":"a\n\n  b \r\nc","icon":1}"#).unwrap(), ["a", "  b", "c"]);
+        let grafana = r#"{"username":"Grafana","text":null,"attachments":[{"fallback":"[firing] disk","color":"red"},{"title":"t","text":"x"}]}"#;
+        assert_eq!(lines(grafana).unwrap(), ["[Grafana] [firing] disk", "t", "x"]);
+        assert_eq!(lines(r#"{"username":" a\nb: hi ","text":"x"}"#).unwrap(), ["[a b: hi] x"]);
+        assert_eq!(
+            lines(r#"{"text":"<https://a.example/1|build 1> &lt;main&gt; a &amp;amp; b < c > <x>"}"#).unwrap(),
+            ["build 1 (https://a.example/1) <main> a &amp; b < c > <x>"]
+        );
+    }
+
+    #[test]
+    fn what_is_too_much_or_nothing_is_refused() {
+        for json in [r#"{}"#, r#"{"text":" \n "}"#, r#"{"username":"x"}"#, r#"{"attachments":[{}]}"#] {
+            assert!(lines(json).unwrap_err().contains("no words"), "{json}");
+        }
+        assert!(lines(&serde_json::json!({ "text": "x\n".repeat(LINES + 1) }).to_string()).is_err());
+        assert!(lines(&serde_json::json!({ "text": "x".repeat(201) }).to_string()).is_err());
+    }
+}

@@ -1,0 +1,37 @@
+//! How fast hooks may post, and which answers wait until what was said is kept.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use crate::features::limits::{Allowance, Guesses};
+use crate::features::message::Reply;
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::now::Moment;
+
+/// So many posts of a hook at once, and so many an hour behind that.
+const POSTS: (u32, u32) = (30, 1_800);
+
+/// What is known of programs here; who they are knows the store.
+pub(crate) struct Programs {
+    /// Posts, by room and name.
+    pub(super) pace: Allowance<(RoomName, Name)>,
+    /// Wrong tokens, by neighbourhood of addresses.
+    pub(super) wrong: Guesses<IpAddr>,
+    /// As whom others know those that have posted: no connection has such a number.
+    pub(super) people: BTreeMap<Name, ClientId>,
+    /// Posts that were said in this turn: their senders are told when it is kept.
+    pub(super) said: Vec<Reply>,
+}
+
+impl Programs {
+    pub(crate) fn new() -> Programs {
+        let pace = Allowance::new(POSTS.0, POSTS.1);
+        Programs { pace, wrong: Guesses::new(10), people: BTreeMap::new(), said: Vec::new() }
+    }
+
+    /// Once a second.
+    pub(crate) fn tick(&mut self, now: Moment) {
+        self.pace.tick(now);
+        self.wrong.tick(now);
+    }
+}

@@ -1,0 +1,64 @@
+//! The verbs of programs: hooks of a room, and bots.
+
+use crate::features::programs;
+use crate::model::args::Args;
+use crate::model::command::Command;
+use crate::model::names::{Name, RoomName};
+use crate::model::refusal::Refusal;
+use crate::model::verb::{Needs, Verb, verb};
+
+/// `/hook [#room] [name]`
+pub static HOOK: Verb = verb(
+    "HOOK",
+    &["hook"],
+    "/hook [#room] [name]",
+    "operators of a room: let a program post there; without a name: show those that do",
+    |mut args| {
+        let room = args.room()?;
+        Ok(Command::feature(match maybe_name(args)? {
+            Some(name) => programs::Command::Hook(room, name),
+            None => programs::Command::Hooks(room),
+        }))
+    },
+)
+.needs(Needs::Store)
+.long();
+
+/// `/unhook [#room] <name>`
+pub static UNHOOK: Verb =
+    verb("UNHOOK", &["unhook"], "/unhook [#room] <name>", "let a program post there no more", |mut args| {
+        let (room, name) = room_and_name(&mut args)?;
+        args.finish()?;
+        Ok(Command::feature(programs::Command::Unhook(room, name)))
+    })
+    .needs(Needs::Store);
+
+/// `/bot [name]`
+pub static BOT: Verb = verb(
+    "BOT",
+    &["bot"],
+    "/bot [name]",
+    "administrators: let a program sign on by a token; without a name: show all bots",
+    |args| {
+        Ok(Command::feature(match maybe_name(args)? {
+            Some(name) => programs::Command::Bot(name),
+            None => programs::Command::Bots,
+        }))
+    },
+)
+.needs(Needs::Store)
+.long();
+
+/// `/unbot <name>`
+pub static UNBOT: Verb = verb("UNBOT", &["unbot"], "/unbot <name>", "end a bot and its token", |args| {
+    Ok(Command::feature(programs::Command::Unbot(args.last_name()?)))
+})
+.needs(Needs::Store);
+
+fn maybe_name(args: Args) -> Result<Option<Name>, Refusal> {
+    if args.is_empty() { Ok(None) } else { args.last_name().map(Some) }
+}
+
+fn room_and_name(args: &mut Args) -> Result<(Option<RoomName>, Name), Refusal> {
+    Ok((args.room()?, args.name()?))
+}
