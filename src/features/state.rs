@@ -44,7 +44,7 @@ pub struct Features {
     pub(crate) presence: Presence,
     pub(crate) programs: Programs,
     pub(crate) room_limits: RoomLimits,
-    pub(crate) talks: Talks,
+    pub(crate) talks: Talks<Room>,
 }
 
 impl Features {

@@ -49,7 +49,7 @@ impl Router<Features> {
         for stored in rooms {
             if stored.state.name.is_talk() {
                 let talk = Room::restored(stored, self.history.min(TALK_LINES), now, trusted);
-                self.features.talks.insert(talk);
+                self.features.talks.insert(talk.name.clone(), false, talk);
                 continue;
             }
             seed.extend(stored.lines.iter().map(|(_, line)| line.clone()));

@@ -115,12 +115,13 @@ impl Turn<'_, Features> {
             talk.features.guests = guests;
             return Ok(());
         }
-        if !guests.is_empty() {
+        let has_guests = !guests.is_empty();
+        if has_guests {
             self.has_place_for_guests()?;
         }
         let mut talk = Room::new(name.clone(), 0, 0, RoomState { first_id: 1, guests, ..RoomState::default() });
         talk.history = History::new(self.router.history.min(TALK_LINES), TALK_BYTES);
-        self.router.features.talks.insert(talk);
+        self.router.features.talks.insert(name.clone(), has_guests, talk);
         Ok(())
     }
 
@@ -136,7 +137,11 @@ impl Turn<'_, Features> {
         for name in over.map(|talk| talk.name.clone()).collect::<Vec<_>>() {
             self.router.features.talks.remove(&name);
         }
-        if self.router.features.talks.count_unkept() < MAX_UNKEPT { Ok(()) } else { Err(TOO_MANY_TALKS) }
+        if self.router.features.talks.count_unkept(|talk| talk.features.is_kept) < MAX_UNKEPT {
+            Ok(())
+        } else {
+            Err(TOO_MANY_TALKS)
+        }
     }
 
     /// An account is removed: the next user of its name does not find its talks.
@@ -180,7 +185,7 @@ impl Turn<'_, Features> {
                 *guest = new.clone();
             }
             talk.rename(&renamed);
-            talks.insert(talk);
+            talks.insert(renamed, true, talk);
         }
     }
 }

@@ -2,40 +2,43 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::features::state::Room;
 use crate::model::names::{Name, RoomName};
 
 /// All direct talks. They have no members as rooms have, for those are in the name, and no list of rooms has them.
-#[derive(Default)]
-pub(crate) struct Talks {
-    by_name: BTreeMap<RoomName, Room>,
+pub(crate) struct Talks<R> {
+    by_name: BTreeMap<RoomName, R>,
     /// The talks of each member, as [`Talks::insert`] and [`Talks::remove`] have put them there.
     by_member: BTreeMap<Name, BTreeSet<RoomName>>,
     /// Talks that began with a guest. One whose guests have registered may still be among them.
     with_guests: BTreeSet<RoomName>,
 }
 
-impl Talks {
-    pub(crate) fn get(&self, name: &RoomName) -> Option<&Room> {
+impl<R> Default for Talks<R> {
+    fn default() -> Talks<R> {
+        Talks { by_name: BTreeMap::new(), by_member: BTreeMap::new(), with_guests: BTreeSet::new() }
+    }
+}
+
+impl<R> Talks<R> {
+    pub(crate) fn get(&self, name: &RoomName) -> Option<&R> {
         self.by_name.get(name)
     }
 
-    pub(crate) fn get_mut(&mut self, name: &RoomName) -> Option<&mut Room> {
+    pub(crate) fn get_mut(&mut self, name: &RoomName) -> Option<&mut R> {
         self.by_name.get_mut(name)
     }
 
-    pub(crate) fn insert(&mut self, talk: Room) {
-        let name = talk.name.clone();
+    pub(crate) fn insert(&mut self, name: RoomName, has_guests: bool, talk: R) {
         for member in name.members() {
             self.by_member.entry(member).or_default().insert(name.clone());
         }
-        if !talk.features.guests.is_empty() {
+        if has_guests {
             self.with_guests.insert(name.clone());
         }
         self.by_name.insert(name, talk);
     }
 
-    pub(crate) fn remove(&mut self, name: &RoomName) -> Option<Room> {
+    pub(crate) fn remove(&mut self, name: &RoomName) -> Option<R> {
         let talk = self.by_name.remove(name)?;
         self.with_guests.remove(name);
         for member in name.members() {
@@ -50,7 +53,7 @@ impl Talks {
     }
 
     /// The talks of a user of that name, in order.
-    pub(crate) fn of(&self, member: &Name) -> impl Iterator<Item = &Room> {
+    pub(crate) fn of(&self, member: &Name) -> impl Iterator<Item = &R> {
         self.by_member.get(member).into_iter().flatten().filter_map(|name| self.by_name.get(name))
     }
 
@@ -60,8 +63,8 @@ impl Talks {
     }
 
     /// How many talks are kept nowhere.
-    pub(crate) fn count_unkept(&mut self) -> usize {
-        self.with_guests.retain(|name| self.by_name.get(name).is_some_and(|talk| !talk.features.is_kept));
+    pub(crate) fn count_unkept(&mut self, is_kept: impl Fn(&R) -> bool) -> usize {
+        self.with_guests.retain(|name| self.by_name.get(name).is_some_and(|talk| !is_kept(talk)));
         self.with_guests.len()
     }
 }
@@ -69,20 +72,19 @@ impl Talks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::state::RoomState;
 
     #[test]
     fn a_talk_is_found_by_each_member_until_it_is_removed() {
-        let talk = |name: &str| Room::new(RoomName::any(name).unwrap(), 0, 0, RoomState::default());
+        let name = |name: &str| RoomName::any(name).unwrap();
         let mut talks = Talks::default();
-        for name in ["@ani+budi", "@ani+citra", "@ani+budi"] {
-            talks.insert(talk(name));
+        for talk in ["@ani+budi", "@ani+citra", "@ani+budi"] {
+            talks.insert(name(talk), false, talk);
         }
-        let of = |talks: &Talks, member: &str| {
-            talks.of(&Name::parse(member).unwrap()).map(|talk| talk.name.to_string()).collect::<Vec<_>>()
+        let of = |talks: &Talks<&'static str>, member: &str| {
+            talks.of(&Name::parse(member).unwrap()).copied().collect::<Vec<_>>()
         };
         assert_eq!(of(&talks, "Ani"), ["@ani+budi", "@ani+citra"]);
-        assert!(talks.remove(&RoomName::any("@Budi+ani").unwrap()).is_some());
+        assert!(talks.remove(&name("@Budi+ani")).is_some());
         assert_eq!(of(&talks, "ani"), ["@ani+citra"]);
         assert!(of(&talks, "budi").is_empty() && talks.by_member.len() == 2);
     }
