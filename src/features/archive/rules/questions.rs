@@ -241,6 +241,7 @@ impl Turn<'_, Features> {
                     turn.answer(id, verb, tag, outcome);
                     turn.greet_member(id);
                     turn.enter_invited(id);
+                    turn.tell_of_talks(id);
                 });
                 self.resume(id);
             }
