@@ -10,13 +10,15 @@ use crate::features::archive::state::{Archive, Then};
 use crate::features::archive::store::Question;
 use crate::features::files::Files;
 use crate::features::lab::snapshots::Snapshots;
+use crate::features::membership::state::Members;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::Operators;
 use crate::features::presence::state::Presence;
 use crate::features::programs::state::Programs;
 use crate::features::rooms::limits::{Opener, RoomLimits};
 use crate::features::rooms::state::Settings;
-use crate::model::names::{ClientId, Name, RoomName};
+use crate::features::talk::state::Talks;
+use crate::model::names::{ClientId, Name};
 use crate::model::now::Moment;
 
 /// What a feature's command answers.
@@ -39,12 +41,12 @@ pub struct Features {
     pub(crate) files: Option<Arc<Files>>,
     /// The clients that watch the lab; `None` where the server is no lab.
     pub(crate) snapshots: Option<Snapshots>,
+    pub(crate) members: Members,
     pub(crate) operators: Operators,
     pub(crate) presence: Presence,
     pub(crate) programs: Programs,
     pub(crate) room_limits: RoomLimits,
-    /// Direct talks. They have no members, for those are in the name, and no list of rooms has them.
-    pub(crate) talks: BTreeMap<RoomName, Room>,
+    pub(crate) talks: Talks<Room>,
 }
 
 impl Features {
@@ -57,11 +59,12 @@ impl Features {
             archive: None,
             files: None,
             snapshots: None,
+            members: Members::default(),
             operators: Operators::new(config.operator_key.clone()),
             presence: Presence::new(config.arrivals),
             programs: Programs::new(),
             room_limits: RoomLimits::new(config),
-            talks: BTreeMap::new(),
+            talks: Talks::default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 // Paste: what a clipboard or a drag brings: words for the field, files to send, or more words than a message is for.
 
-/** The most characters and lines that a paste may bring the field to; beyond, it is offered as a file. */
+/** The most characters and lines of the field; beyond, a paste is offered as a file. */
 export const MOST_CHARS = 20000, MOST_LINES = 200;
 
 /** The files that are meant. An office program puts a picture of copied cells beside their text: the text is meant. A file
@@ -13,11 +13,10 @@ export function filesIn(data) {
 
 export const lineCount = (text) => { let n = 1; for (let at = -1; (at = text.indexOf('\n', at + 1)) >= 0;) n++; return n; };
 
-/** Whether this much text, beside `chars` characters that stand already, is too much for the field. */
+/** Whether a text, beside `chars` characters that are there, is too much for the field. */
 export const isHeavy = (text, chars = 0) => text.length + chars > MOST_CHARS || lineCount(text) > MOST_LINES;
 
-/** Why several lines, beside those of the last minute (`said`), would mute their author; null if they would not. `lines` and `same` are the
- * server's limits, 0 is none. */
+/** Why several lines, beside those of the last minute (`said`), would mute their author; null if they would not. Limits of 0 are none. */
 export function spamIn(text, said, { lines = 0, same = 0 } = {}) {
   if (text.length < 2) return null;
   const all = [...said, ...text], share = Math.ceil(lines * 2 / 3), times = new Map();
