@@ -485,9 +485,13 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
         )),
         (name(), words()).prop_map(|(to, text)| {
             let args = format!("{to} {text}");
-            (Command::Whisper { to, text }, "WHISPER", args)
+            (Command::Whisper { to, text: text.into() }, "WHISPER", args)
         }),
-        words().prop_map(|text| (Command::feature(presence::Command::Reply(text.clone())), "REPLY", text.to_string())),
+        words().prop_map(|text| (
+            Command::feature(presence::Command::Reply(text.clone().into())),
+            "REPLY",
+            text.to_string()
+        )),
         name().prop_map(|name| (Command::Nick(name.clone()), "NICK", name.to_string())),
         option::of(room()).prop_map(|room| (Command::List(room.clone()), "LIST", room_args(&room))),
         option::of(room()).prop_map(|room| (Command::Part(room.clone()), "PART", room_args(&room))),
@@ -846,7 +850,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         }),
         (option::of(tag()), block()).prop_map(|(tag, block)| Event::Block(Block { tag, ..block })),
         said(),
-        (name(), name(), file(), text()).prop_map(|(from, to, file, text)| Event::Whispered {
+        (name(), name(), file(), body()).prop_map(|(from, to, file, text)| Event::Whispered {
             by: ANI,
             from,
             to,
@@ -943,9 +947,11 @@ fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, Vec<String>)> 
         }
         Event::Whispered { from, to, id: None, file: Some(SharedFile { bytes, token }), text, .. } => {
             let fields = vec![to.to_string(), "0".into(), from.to_string(), bytes.to_string(), token.to_string()];
-            Some(("FILE", fields, one(text)))
+            Some(("FILE", fields, vec![text.first().to_string()]))
         }
-        Event::Whispered { from, to, text, .. } => Some(("WHISPER", vec![from.to_string(), to.to_string()], one(text))),
+        Event::Whispered { from, to, text, .. } => {
+            Some(("WHISPER", vec![from.to_string(), to.to_string()], many(text)))
+        }
         Event::Changed(Change { room, id, from, what, .. }) => {
             let (kind, text) = match what {
                 What::Edited(text) => ("EDITED", many(text)),
@@ -1214,7 +1220,10 @@ proptest! {
         let bytes = said.join("\n").len();
         prop_assert_eq!(request.tag.as_deref(), Some("7"));
         match request.what {
-            Ok(Command::Paste(got)) => prop_assert_eq!(got.lines().collect::<Vec<_>>(), said),
+            Ok(Command::Paste(got)) => {
+                let Command::Say { text, .. } = *got else { return Err(TestCaseError::fail("no message")) };
+                prop_assert_eq!(text.lines().collect::<Vec<_>>(), said);
+            }
             Err(refusal) if refusal == Refusal::NO_TEXT => prop_assert!(kept.is_empty()),
             Err(refusal) => {
                 prop_assert!(kept.len() > MAX_LINES || bytes > MAX_MESSAGE);
@@ -1368,7 +1377,7 @@ proptest! {
                 Act::Presence => Event::Joined { room: rooms[0].clone(), by: ANI, name: ani.clone() },
                 Act::Must { bytes } => {
                     let text = Text::new(&"x".repeat(bytes)).unwrap();
-                    Event::Whispered { by: ANI, from: ani.clone(), to: ani.clone(), id: None, file: None, text }
+                    Event::Whispered { by: ANI, from: ani.clone(), to: ani.clone(), id: None, file: None, text: text.into() }
                 }
                 Act::Block { lines } => {
                     let row = Stat { key: "clients", value: 1, text: "open connections" };

@@ -137,13 +137,15 @@ impl Lines {
         }
     }
 
-    fn whispered(&mut self, from: &Name, to: &Name, file: Option<SharedFile>, text: &Text) {
+    fn whispered(&mut self, from: &Name, to: &Name, file: Option<SharedFile>, text: &Body) {
         match file {
             // A whisper has no number.
             Some(SharedFile { bytes, token }) => {
-                self.line("FILE").field(to).field(0).field(from).field(bytes).field(token).text(text);
+                self.line("FILE").field(to).field(0).field(from).field(bytes).field(token).text(text.first());
             }
-            None => self.line("WHISPER").field(from).field(to).text(text),
+            None => each_part(text, |part, words| {
+                self.line("WHISPER").field(from).field(to).maybe("part", part).text(words);
+            }),
         }
     }
 

@@ -49,7 +49,7 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
             from: author(*by, from),
             to: state.author_named(to),
             at,
-            text: text.to_string(),
+            text: text.as_str().to_string(),
             cid: None,
             file: file.map(FileInfo::from),
         },

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chat_server::model::body::Body;
 use chat_server::model::command::Command;
 use chat_server::model::event::{Change, Done, Envelope, Event, Speech, Version, What};
 use chat_server::model::names::{Name, RoomName};
@@ -40,7 +41,7 @@ impl Task {
             (Done::Whispered { to, .. }, Wanted::Whispered { cid, text, .. }) => {
                 self.whispered(envelope, to, cid.clone(), &text);
                 self.ack(asker, Ack { cid: cid.clone(), text: Some(plain(envelope)), ..Ack::default() });
-                let receipt = Receipt::Whispered { to: to.clone(), text: text.to_string() };
+                let receipt = Receipt::Whispered { to: to.clone(), text: text.as_str().to_string() };
                 self.remember(cid.as_deref(), &receipt, repeats);
             }
             (Done::Offered { granted, .. }, Wanted::Offered) => {
@@ -151,12 +152,12 @@ impl Task {
         self.tell_all(&changed);
     }
 
-    fn whispered(&mut self, envelope: &Envelope, to: &Name, cid: Option<String>, text: &Text) {
+    fn whispered(&mut self, envelope: &Envelope, to: &Name, cid: Option<String>, text: &Body) {
         let whisper = ServerFrame::Whisper {
             from: self.session.author(),
             to: self.state.author_named(to),
             at: timestamp(envelope.at),
-            text: text.to_string(),
+            text: text.as_str().to_string(),
             cid,
             file: None,
         };

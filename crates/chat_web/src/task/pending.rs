@@ -25,7 +25,7 @@ pub(super) enum Wanted {
     SignOn,
     Said { room: RoomName, cid: Option<String>, text: Body, re: Option<u64>, act: bool },
     Changed(What),
-    Whispered { to: Option<Name>, cid: Option<String>, text: Text },
+    Whispered { to: Option<Name>, cid: Option<String>, text: Body },
     TopicSet,
     Offered,
     Answered,

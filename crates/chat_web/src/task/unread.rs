@@ -48,9 +48,10 @@ impl Task {
 
     async fn tell_not_read(&self, whispers: Vec<Whisper>) {
         for Whisper { by, text, .. } in whispers {
-            let cut = text.floor_char_boundary(REMINDER);
+            let first = text.first();
+            let cut = first.floor_char_boundary(REMINDER);
             let dots = if cut < text.len() { "…" } else { "" };
-            self.remark(by, &format!("was not there to read your whisper: {}{dots}", &text[..cut])).await;
+            self.remark(by, &format!("was not there to read your whisper: {}{dots}", &first[..cut])).await;
         }
     }
 

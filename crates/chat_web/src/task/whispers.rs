@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use axum::extract::ws::Utf8Bytes;
+use chat_server::model::body::Body;
 use chat_server::model::names::ClientId;
-use chat_server::model::text::Text;
 
 /// The most bytes of whispers that a session keeps; the oldest go first.
 const BYTES: usize = 32 * 1024;
@@ -23,7 +23,7 @@ pub(super) struct Whisper {
     /// When it came, as frames write it.
     pub at: String,
     /// What it says.
-    pub text: Text,
+    pub text: Body,
     /// Its frame.
     pub frame: Utf8Bytes,
     /// Whether no socket was there when it came, nor since.
@@ -71,7 +71,7 @@ mod tests {
 
     fn whisper(at: &str, bytes: usize, is_unread: bool) -> Whisper {
         let frame = Utf8Bytes::from("x".repeat(bytes));
-        Whisper { by: ClientId(1), at: at.into(), text: Text::new("psst").expect("a text"), frame, is_unread }
+        Whisper { by: ClientId(1), at: at.into(), text: Body::new("psst").expect("a text"), frame, is_unread }
     }
 
     #[test]
