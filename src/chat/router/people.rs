@@ -31,7 +31,8 @@ impl<F: Hooks> Turn<'_, F> {
 
     /// A user as `asker` may see them: without the rooms in which the asker may not read.
     pub(crate) fn user(&self, asker: ClientId, client: &Client) -> Option<User> {
-        let visible = |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| self.can_read(asker, room));
+        let visible =
+            |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| F::may_read(self, asker, room).is_ok());
         let idle = client.state.last_line.map_or(0, |at| self.now.mono.saturating_duration_since(at).as_secs());
         Some(User {
             name: client.name.clone()?,

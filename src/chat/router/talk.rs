@@ -249,11 +249,6 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(F::history(self, room, &query))
     }
 
-    /// Whether a client may read what is said in a room.
-    pub(crate) fn can_read(&self, id: ClientId, room: &Room<F::Room>) -> bool {
-        F::may_read(self, id, room).is_ok()
-    }
-
     /// The room of that name, if the client may read in it.
     pub(crate) fn room_to_read(&self, id: ClientId, name: &RoomName) -> Result<&Room<F::Room>, Refusal> {
         let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;

@@ -1,5 +1,6 @@
 //! What the commands of rooms do (`TOPIC`, `INVITE`, `MODE`), who is an operator of a room, and who may enter, read and speak in it.
 
+use crate::chat::hooks::Hooks;
 use crate::chat::message::Client;
 use crate::chat::router::Turn;
 use crate::chat::router::rooms::already_there;
@@ -278,6 +279,11 @@ impl Turn<'_, Features> {
         }
         let may_read = id.map_or(room.is_open(), |id| room.is_open_to(id));
         if may_read { Ok(()) } else { Err(self.refusal_outside(id, room)) }
+    }
+
+    /// Whether a user may read what is said in a room.
+    pub(crate) fn can_read(&self, id: ClientId, room: &Room) -> bool {
+        Features::may_read(self, id, room).is_ok()
     }
 
     /// The refusal for a user outside of a closed room, of whatever command and by whatever door: a room by invitation stands in no
