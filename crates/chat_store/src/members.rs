@@ -42,7 +42,7 @@ const KEPT: i64 = 1_000;
 /// Makes a membership what it is now.
 pub(crate) fn write(db: &Connection, membership: &Membership) -> rusqlite::Result<()> {
     let Membership { account, room, mark, invited_by } = membership;
-    let (account, room, by) = (account.as_str(), room.as_str(), invited_by.as_deref());
+    let (account, room, by) = (account.as_str(), room.as_str(), invited_by.as_ref().map(Name::as_str));
     if mark.is_none() && by.is_none() {
         let own = "account = (SELECT account FROM accounts WHERE name = ?1) AND room = ?2";
         for table in ["membership", "mentions"] {
