@@ -451,7 +451,7 @@ mod tests {
 
     fn words(events: &[Event]) -> Vec<String> {
         let word = |event: &Event| match event {
-            Event::Said(Speech { text, .. }) => Some(text.to_string()),
+            Event::Said(Speech { text, .. }) => Some(text.as_str().to_string()),
             _ => None,
         };
         events.iter().filter_map(word).collect()

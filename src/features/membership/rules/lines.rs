@@ -63,7 +63,7 @@ impl Turn<'_, Features> {
     }
 
     fn note_mentions(&mut self, room: &RoomName, speech: &Speech) {
-        let names = mentioned(&speech.text).into_iter().filter_map(|name| Name::parse(name).ok());
+        let names = mentioned(speech.text.as_str()).into_iter().filter_map(|name| Name::parse(name).ok());
         let mut names: Vec<Name> = names.filter(|name| *name != speech.from).collect();
         names.sort();
         names.dedup();
