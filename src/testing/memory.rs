@@ -190,7 +190,8 @@ impl Memory {
             lines: room.lines.iter().rev().take(1_000).map(|(id, line)| (*id, line.clone())).rev().collect(),
         });
         // Invitations to a closed room are gone with the connections; only its operators and members come back.
-        let has_members = |room: &RoomName| self.memberships.iter().any(|member| member.room == *room);
+        let has_members =
+            |room: &RoomName| self.memberships.iter().any(|member| member.room == *room && member.mark.is_some());
         let rooms =
             rooms.filter(|room| !room.state.invite_only || !room.state.ops.is_empty() || has_members(&room.state.name));
         Contents {

@@ -87,6 +87,7 @@ impl Turn<'_, Features> {
         room.history.push(number, line.clone());
         self.record_line(talk, &line);
         self.let_wait(talk, number);
+        self.note_talk_line(talk, number, &line);
         Some((number, line))
     }
 
