@@ -22,6 +22,7 @@ use crate::model::text::Text;
 mod settings;
 mod taps;
 mod help;
+mod paste;
 mod tick;
 mod requests;
 mod tell;

@@ -947,7 +947,7 @@ fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, Vec<String>)> 
         }
         Event::Whispered { from, to, id: None, file: Some(SharedFile { bytes, token }), text, .. } => {
             let fields = vec![to.to_string(), "0".into(), from.to_string(), bytes.to_string(), token.to_string()];
-            Some(("FILE", fields, vec![text.first().to_string()]))
+            Some(("FILE", fields, many(text)))
         }
         Event::Whispered { from, to, text, .. } => {
             Some(("WHISPER", vec![from.to_string(), to.to_string()], many(text)))

@@ -138,15 +138,16 @@ impl Lines {
     }
 
     fn whispered(&mut self, from: &Name, to: &Name, file: Option<SharedFile>, text: &Body) {
-        match file {
-            // A whisper has no number.
-            Some(SharedFile { bytes, token }) => {
-                self.line("FILE").field(to).field(0).field(from).field(bytes).field(token).text(text.first());
-            }
-            None => each_part(text, |part, words| {
-                self.line("WHISPER").field(from).field(to).maybe("part", part).text(words);
-            }),
-        }
+        each_part(text, |part, words| {
+            let line = match file {
+                // To one user alone a file has no number.
+                Some(SharedFile { bytes, token }) => {
+                    self.line("FILE").field(to).field(0).field(from).field(bytes).field(token)
+                }
+                None => self.line("WHISPER").field(from).field(to),
+            };
+            line.maybe("part", part).text(words);
+        });
     }
 
     fn feature(&mut self, event: &FeatureEvent) {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use chat_server::model::body::Body;
 use chat_server::model::event::What;
 use chat_server::model::names::{Name, RoomName};
-use chat_server::model::text::Text;
 
 use crate::models::frames::Span;
 use crate::models::names::bare;
