@@ -116,6 +116,7 @@ pub static SUBJECTS: &[Subject] = &[
             &accounts::verbs::LOGIN,
             &accounts::verbs::LOGOUT,
             &accounts::verbs::PASSWD,
+            &accounts::verbs::RESET,
             &accounts::verbs::ROLE,
             &operators::verbs::OPER,
         ],
@@ -158,6 +159,7 @@ pub static SUBJECTS: &[Subject] = &[
             &[
                 &operators::verbs::FORGET,
                 &accounts::verbs::INVITECODE,
+                &accounts::verbs::RESETCODE,
                 &programs::verbs::BOT,
                 &programs::verbs::UNBOT,
                 &operators::verbs::ANNOUNCE,

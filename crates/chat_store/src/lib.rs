@@ -88,6 +88,7 @@ mod programs;
 mod purge;
 mod questions;
 mod reader;
+mod resets;
 mod bans;
 mod searches;
 mod secrets;

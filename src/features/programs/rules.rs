@@ -143,7 +143,7 @@ impl Turn<'_, Features> {
             .filter_map(|room| room.features.rooms.op_accounts.remove(name).then(|| room.name.clone()))
             .collect();
         rooms.iter().for_each(|room| self.record_room(room));
-        self.let_go_of(name, None);
+        self.let_go_of(name, None, "An operator of this server ended this bot.");
     }
 
     /// What an answer means for the client who asked.

@@ -514,9 +514,10 @@ function flush() {
 
 async function begin() {
   wanted = hashRoom();
-  // An invitation: its code leaves the address.
-  const code = /^join=(.+)/.exec(wanted)?.[1], invited = code && { way: 'register', code };
+  // An invitation, or a reset link: its code leaves the address.
+  const [, what, code] = /^(join|reset)=(.+)/.exec(wanted) ?? [], invited = what === 'join' && { way: 'register', code };
   if (code) history.replaceState(null, '', '/');
+  if (code && !invited) return (await import('./view/reset.js')).reset(code);
   // Who was never here has no session to ask for.
   if (!prefs.name) return known(await signIn('', invited));
   try {
@@ -527,7 +528,7 @@ async function begin() {
   } catch (error) {
     if (error.status === 401) {
       const back = prefs.account ? await api.comeBack().catch(() => null) : null;
-      known(back ?? await signIn(prefs.name, invited ?? (prefs.account ? { why: t('signedOut'), way: 'member' } : {})));
+      known(back ?? await signIn(prefs.name, invited || (prefs.account ? { why: t('signedOut'), way: 'member' } : {})));
     }
     // The server is not there: the page stands ready with what it knows, and tries again.
     else known({ name: prefs.name });
@@ -616,7 +617,7 @@ $('#messages').addEventListener('click', (e) => {
   const to = e.target.closest('a[data-room]')?.dataset.room;
   if (to) { e.preventDefault(); app.join(to); }
 });
-addEventListener('hashchange', () => { const to = hashRoom(); if (/^join=/.test(to)) location.reload(); if (isRoom(to) && to !== state.current && state.me) app.join(to); });
+addEventListener('hashchange', () => { const to = hashRoom(); if (/=/.test(to)) location.reload(); if (isRoom(to) && to !== state.current && state.me) app.join(to); });
 addEventListener('online', () => feed({ type: 'online' }));
 addEventListener('offline', banner);
 addEventListener('focus', () => app.watched());
