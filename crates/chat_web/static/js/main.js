@@ -606,14 +606,15 @@ async function dress() {
 }
 
 drawers(() => app.set('people', !prefs.people));
-$('#mentions').addEventListener('click', (e) => { const anchor = e.currentTarget; lately((parts) => parts.mentionList(app, anchor)); });
-$('#orderbtn').addEventListener('click', () => app.roomOrder(app.room()));
-$('#searchbtn').addEventListener('click', () => app.search());
-$('#find').addEventListener('click', () => { closeDrawers(); app.switch(); });
-$('#addroom').addEventListener('click', () => { closeDrawers(); app.switch('#'); });
-$('#me').addEventListener('click', () => { closeDrawers(); app.settings(); });
-$('#keysbtn').addEventListener('click', () => { closeDrawers(); app.sheet(); });
-$('#messages').addEventListener('click', (e) => {
+const click = (id, act) => $(id).addEventListener('click', act);
+click('#mentions', (e) => { const anchor = e.currentTarget; lately((parts) => parts.mentionList(app, anchor)); });
+click('#orderbtn', () => app.roomOrder(app.room()));
+click('#searchbtn', () => app.search());
+click('#find', () => { closeDrawers(); app.switch(); });
+click('#addroom', () => { closeDrawers(); app.switch('#'); });
+click('#me', () => { closeDrawers(); app.settings(); });
+click('#keysbtn', () => { closeDrawers(); app.sheet(); });
+click('#messages', (e) => {
   const to = e.target.closest('a[data-room]')?.dataset.room;
   if (to) { e.preventDefault(); app.join(to); }
 });
@@ -634,7 +635,7 @@ const hover = (on) => { clearTimeout(hovering); $('#app').classList.toggle('drop
 addEventListener('dragover', (e) => { e.preventDefault(); if (e.dataTransfer?.types.includes('Files')) hover(true); });
 // What is dropped beside the field would lead the browser away from the page.
 addEventListener('drop', (e) => { hover(false); if (composer.takes(e.dataTransfer) || !e.target.matches?.('input, textarea')) e.preventDefault(); });
-$('#attach').addEventListener('click', () => $('#file').click());
+click('#attach', () => $('#file').click());
 $('#file').addEventListener('change', (e) => { app.sendFiles(e.target.files); e.target.value = ''; });
 
 setInterval(() => { if (!document.hidden) look(false); take({ type: 'tick' }); if (box.items.some((item) => outbox.isLate(item, performance.now()))) timeline.plan(); }, 1000);
