@@ -200,7 +200,7 @@ impl Model {
         self.rooms.get(room).is_some_and(|chamber| chamber.is_open() || chamber.members.contains(&who))
     }
 
-    fn readable(&self, who: usize, room: &str) -> Outcome {
+    fn room_to_read(&self, who: usize, room: &str) -> Outcome {
         match self.rooms.get(room) {
             None => refusal("403 no-such-room"),
             Some(chamber) if chamber.on('i') && !chamber.members.contains(&who) && !chamber.invited.contains(&who) => {
@@ -335,7 +335,7 @@ impl Model {
             }
             Act::Topic(room, text) => {
                 let room = self.current(who, *room)?;
-                self.readable(who, &room)?;
+                self.room_to_read(who, &room)?;
                 let by = self.name(who);
                 let chamber = self.rooms.get_mut(&room).unwrap();
                 if let Some(text) = text {
@@ -363,7 +363,7 @@ impl Model {
                 let Some(guest) = self.named(name) else { return refusal("401 no-such-user") };
                 let by = self.name(who);
                 if !self.rooms.get(&room).is_some_and(|chamber| chamber.members.contains(&who)) {
-                    return self.readable(who, &room).and_then(|()| refusal("442 not-in-room"));
+                    return self.room_to_read(who, &room).and_then(|()| refusal("442 not-in-room"));
                 }
                 let Some(chamber) = self.rooms.get_mut(&room) else { return refusal("403 no-such-room") };
                 if !chamber.is_open() && !chamber.ops.contains(&who) {
@@ -381,7 +381,7 @@ impl Model {
             }
             Act::Mode(room, change) => {
                 let room = self.current(who, *room)?;
-                self.readable(who, &room)?;
+                self.room_to_read(who, &room)?;
                 let chamber = self.rooms.get_mut(&room).unwrap();
                 if let Some(change) = change {
                     if !chamber.members.contains(&who) {
@@ -408,7 +408,7 @@ impl Model {
             }
             Act::History(room, limit) => {
                 let room = self.current(who, *room)?;
-                self.readable(who, &room)?;
+                self.room_to_read(who, &room)?;
                 self.show_history(who, &room, *limit, true);
             }
             Act::Away(away) => {
@@ -437,7 +437,7 @@ impl Model {
                 let listed: Vec<usize> = match room {
                     None => self.people.keys().copied().collect(),
                     Some(room) => {
-                        self.readable(who, &low(room))?;
+                        self.room_to_read(who, &low(room))?;
                         self.rooms[&low(room)].members.iter().copied().collect()
                     }
                 };
@@ -493,18 +493,19 @@ impl Model {
 
     fn say(&mut self, who: usize, room: Option<&str>, words: &[String], act: bool, verb: &str, tag: &str) -> Outcome {
         let room = self.current(who, room)?;
-        self.readable(who, &room)?;
+        self.room_to_read(who, &room)?;
         let from = self.name(who);
         let chamber = self.rooms.get_mut(&room).unwrap();
         if chamber.on('m') && !chamber.ops.contains(&who) {
             return refusal("404 cannot-speak");
         }
         self.show_speaker(who);
-        for words in words {
+        self.rooms.get_mut(&room).unwrap().last_id += 1;
+        for (place, line) in words.iter().enumerate() {
             let chamber = self.rooms.get_mut(&room).unwrap();
-            chamber.last_id += 1;
             let kind = if act { "ACT" } else { "MSG" };
-            let line = format!("{kind} {} {} {from}: {words}", chamber.name, chamber.last_id);
+            let part = if words.len() > 1 { format!(" part={}/{}", place + 1, words.len()) } else { String::new() };
+            let line = format!("{kind} {} {} {from}{part}: {line}", chamber.name, chamber.last_id);
             chamber.lines.push((chamber.last_id, line.clone()));
             for member in chamber.members.clone() {
                 if member != who && !self.ignores(member, &from) {
@@ -557,8 +558,13 @@ impl Model {
 
     fn show_history(&mut self, who: usize, room: &str, limit: usize, asked: bool) {
         let chamber = &self.rooms[room];
-        let kept = &chamber.lines[chamber.lines.len().saturating_sub(HISTORY)..];
-        let page = kept[kept.len().saturating_sub(limit)..].to_vec();
+        // A message of several lines counts once.
+        let oldest = chamber.last_id.saturating_sub(HISTORY as u64);
+        let kept = &chamber.lines[chamber.lines.partition_point(|(id, _)| *id <= oldest)..];
+        let mut ids: Vec<u64> = kept.iter().map(|(id, _)| *id).collect();
+        ids.dedup();
+        let first = ids.iter().rev().take(limit).next_back().copied().unwrap_or(u64::MAX);
+        let page = kept[kept.partition_point(|(id, _)| *id < first)..].to_vec();
         if page.is_empty() && !asked {
             return;
         }

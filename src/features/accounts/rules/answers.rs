@@ -34,7 +34,7 @@ impl Turn<'_, Features> {
             }
             (Then::PasswordSet { by, name }, store::Answer::Done) => {
                 self.act(by, "password", None, name.as_str(), "");
-                self.let_go_of(name, None, NEW_PASSWORD);
+                self.sign_out_all(name, None, NEW_PASSWORD);
             }
             (Then::Removed { by, name }, store::Answer::Done) => {
                 self.act(by, "remove", None, name.as_str(), "");
@@ -60,18 +60,18 @@ impl Turn<'_, Features> {
             (Then::InvitationEnded { by, number }, store::Answer::Done) => {
                 self.act(by, "end-invitation", None, &number.to_string(), "");
             }
-            (Then::SignedOut { name, by }, store::Answer::Done) => self.let_go_of(name, *by, ELSEWHERE),
+            (Then::SignedOut { name, by }, store::Answer::Done) => self.sign_out_all(name, *by, ELSEWHERE),
             (Then::ResetMade { by, name }, store::Answer::Code { until, .. }) => {
                 let until = format!("until {} UTC", until.format("%Y-%m-%d %H:%M"));
                 self.act(by, "reset", None, name.as_str(), &until);
             }
             (Then::Reset { by }, store::Answer::Account { account, .. }) => {
                 log::info!("{} has a new password by a reset link", account.name);
-                self.let_go_of(&account.name, *by, NEW_PASSWORD);
+                self.sign_out_all(&account.name, *by, NEW_PASSWORD);
             }
             // Other connections that came in by the old one have to show the new one.
             (Then::PasswordChanged { name, by, .. }, store::Answer::Account { .. }) => {
-                self.let_go_of(name, *by, NEW_PASSWORD);
+                self.sign_out_all(name, *by, NEW_PASSWORD);
             }
             _ => {}
         }
@@ -88,7 +88,7 @@ impl Turn<'_, Features> {
     }
 
     /// All connections of an account are disconnected, but for one, and told why.
-    pub(crate) fn let_go_of(&mut self, name: &Name, but: Option<ClientId>, why: &'static str) {
+    pub(crate) fn sign_out_all(&mut self, name: &Name, but: Option<ClientId>, why: &'static str) {
         let all: Vec<ClientId> = self.clients.all_named(name).filter(|id| Some(*id) != but).collect();
         for id in all {
             if self.is_signed_in(id) {

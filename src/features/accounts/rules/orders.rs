@@ -50,12 +50,13 @@ impl Turn<'_, Features> {
     /// An account is no more. Its connections end, and what it might do in rooms the next user of the name may not.
     pub(super) fn account_removed(&mut self, name: &Name) {
         self.forget_talks_of(name);
+        self.router.features.members.forget_account(name);
         let Ok(accounts) = self.accounts_mut() else { return };
         if accounts.by_name.remove(name).is_some() {
             accounts.looks.remove(name);
         }
         let _rooms = accounts.take_invited(name);
-        self.let_go_of(name, None, "An operator of this server removed your account.");
+        self.sign_out_all(name, None, "An operator of this server removed your account.");
         let ruled = self.router.rooms.values_mut();
         let ruled = ruled.filter_map(|room| room.features.rooms.op_accounts.remove(name).then(|| room.name.clone()));
         let mut ruled: Vec<RoomName> = ruled.collect();
