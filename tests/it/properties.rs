@@ -910,7 +910,7 @@ fn rows_of(block: &Block) -> usize {
     fn made<R: Row>(block: &Block) -> Option<usize> {
         block.rows.open::<R>().map(<[R]>::len)
     }
-    let of_lines = if let Rows::Lines(lines) = &block.rows { Some(lines.len()) } else { None };
+    let of_lines = if let Rows::Lines(lines) = &block.rows { Some(lines.iter().map(|line| line.count()).sum()) } else { None };
     let kinds = [
         made::<User>,
         made::<RoomInfo>,

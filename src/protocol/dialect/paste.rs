@@ -121,7 +121,7 @@ impl Paste {
 }
 
 /// Stands for the lines while the command is read that they belong to.
-const LINES: &str = "x";
+const LINES: &str = "…";
 
 /// The command that stands behind `PASTE:`, if one does.
 fn command_of(behind: &str, verbs: &Verbs) -> Result<Option<Command>, Refusal> {
