@@ -69,6 +69,7 @@ pub static VERBS: Verbs = Verbs::new(&[
     &programs::verbs::UNHOOK,
     &programs::verbs::BOT,
     &programs::verbs::UNBOT,
+    &programs::verbs::WEBHOOK,
     &operators::verbs::OPER,
     &operators::verbs::ANNOUNCE,
     &operators::verbs::LOCKDOWN,
