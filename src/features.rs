@@ -293,7 +293,7 @@ impl Hooks for Features {
         turn.router.stop_showing(client.id);
         turn.router.features.operators.forget(client.id);
         turn.router.features.presence.forget(client.id);
-        turn.end_talks_of(client.person());
+        turn.end_talks_of(client);
         if client.state.is_listed {
             turn.router.forget_banned(client.id);
             turn.forget_in_rooms(client.id);
@@ -342,7 +342,6 @@ impl Hooks for Features {
         turn.show_topic(id, room);
         turn.show_history(id, room);
         turn.show_crowd(id, room);
-        turn.tell_of_talks(id);
     }
 
     fn keep_or_close(turn: &mut Turn<'_, Self>, room: &RoomName) {

@@ -16,7 +16,8 @@ use crate::features::presence::state::Presence;
 use crate::features::programs::state::Programs;
 use crate::features::rooms::limits::{Opener, RoomLimits};
 use crate::features::rooms::state::Settings;
-use crate::model::names::{ClientId, Name, RoomName};
+use crate::features::talk::state::Talks;
+use crate::model::names::{ClientId, Name};
 use crate::model::now::Moment;
 
 /// What a feature's command answers.
@@ -43,8 +44,7 @@ pub struct Features {
     pub(crate) presence: Presence,
     pub(crate) programs: Programs,
     pub(crate) room_limits: RoomLimits,
-    /// Direct talks. They have no members, for those are in the name, and no list of rooms has them.
-    pub(crate) talks: BTreeMap<RoomName, Room>,
+    pub(crate) talks: Talks<Room>,
 }
 
 impl Features {
@@ -61,7 +61,7 @@ impl Features {
             presence: Presence::new(config.arrivals),
             programs: Programs::new(),
             room_limits: RoomLimits::new(config),
-            talks: BTreeMap::new(),
+            talks: Talks::default(),
         }
     }
 }

@@ -3,3 +3,4 @@
 
 pub(crate) mod limits;
 pub(crate) mod rules;
+pub(crate) mod state;

@@ -17,6 +17,7 @@ const LAYERS: &[&str] = &[
     // What features know and hold.
     "features::limits",
     "features::talk::limits",
+    "features::talk::state",
     "features::moderation",
     "features::operators::audit",
     "features::programs",

@@ -49,7 +49,7 @@ impl Router<Features> {
         for stored in rooms {
             if stored.state.name.is_talk() {
                 let talk = Room::restored(stored, self.history.min(TALK_LINES), now, trusted);
-                self.features.talks.insert(talk.name.clone(), talk);
+                self.features.talks.insert(talk.name.clone(), false, talk);
                 continue;
             }
             seed.extend(stored.lines.iter().map(|(_, line)| line.clone()));
@@ -103,26 +103,32 @@ impl Router<Features> {
 impl Turn<'_, Features> {
     /// Something that was said or changed is to be kept.
     pub(crate) fn record_line(&mut self, room: &RoomName, line: &Arc<Envelope>) {
-        let Some(archive) = &mut self.router.features.archive else { return };
-        let rooms = if room.is_talk() { &mut self.router.features.talks } else { &mut self.router.rooms };
-        let room = rooms.get_mut(room);
+        if self.router.features.archive.is_none() {
+            return;
+        }
+        let room = self.router.place_mut(room);
         if room.as_ref().is_some_and(|room| !room.features.guests.is_empty()) {
             return;
         }
-        archive.lines.push(line.clone());
-        if let Some(room) = room.filter(|room| !room.features.is_kept) {
+        let is_new = room.filter(|room| !room.features.is_kept).map(|room| {
             room.features.is_kept = true;
-            archive.changed.insert(room.name.clone());
-        }
+            room.name.clone()
+        });
+        let Some(archive) = &mut self.router.features.archive else { return };
+        archive.lines.push(line.clone());
+        archive.changed.extend(is_new);
     }
 
     /// A room is not what it was.
     pub(crate) fn record_room(&mut self, name: &RoomName) {
-        let Some(archive) = &mut self.router.features.archive else { return };
-        let rooms = if name.is_talk() { &mut self.router.features.talks } else { &mut self.router.rooms };
-        if let Some(room) = rooms.get_mut(name) {
-            room.features.is_kept = true;
-            archive.changed.insert(room.name.clone());
+        if self.router.features.archive.is_none() {
+            return;
+        }
+        let Some(room) = self.router.place_mut(name) else { return };
+        room.features.is_kept = true;
+        let name = room.name.clone();
+        if let Some(archive) = &mut self.router.features.archive {
+            archive.changed.insert(name);
         }
     }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::chat::history::History;
+use crate::chat::message::Client;
 use crate::chat::router::{Router, Turn};
 use crate::features::state::{Features, Room, RoomState};
 use crate::features::talk::limits::{MAX_UNKEPT, TALK_BYTES, TALK_LINES};
@@ -109,33 +110,61 @@ impl Turn<'_, Features> {
         if self.router.features.talks.get(name).is_some_and(|talk| !self.is_whole(talk)) {
             self.router.features.talks.remove(name);
         }
-        let talks = &mut self.router.features.talks;
-        if let Some(talk) = talks.get_mut(name) {
+        if let Some(talk) = self.router.features.talks.get_mut(name) {
             // They may have registered since.
             talk.features.guests = guests;
             return Ok(());
         }
-        if !guests.is_empty() && talks.values().filter(|talk| !talk.features.is_kept).count() >= MAX_UNKEPT {
-            return Err(TOO_MANY_TALKS);
+        let has_guests = !guests.is_empty();
+        if has_guests {
+            self.has_place_for_guests()?;
         }
         let mut talk = Room::new(name.clone(), 0, 0, RoomState { first_id: 1, guests, ..RoomState::default() });
         talk.history = History::new(self.router.history.min(TALK_LINES), TALK_BYTES);
-        talks.insert(name.clone(), talk);
+        self.router.features.talks.insert(name.clone(), has_guests, talk);
         Ok(())
+    }
+
+    /// Where there seem to be too many talks with guests, those are let go of that no member finds any more, and those that are kept
+    /// are not counted.
+    fn has_place_for_guests(&mut self) -> Result<(), Refusal> {
+        let talks = &self.router.features.talks;
+        if talks.with_guests().len() < MAX_UNKEPT {
+            return Ok(());
+        }
+        let is_over = |talk: &&Room| !talk.features.is_kept && !self.is_whole(talk);
+        let over = talks.with_guests().filter_map(|name| talks.get(name)).filter(is_over);
+        for name in over.map(|talk| talk.name.clone()).collect::<Vec<_>>() {
+            self.router.features.talks.remove(&name);
+        }
+        if self.router.features.talks.count_unkept(|talk| talk.features.is_kept) < MAX_UNKEPT {
+            Ok(())
+        } else {
+            Err(TOO_MANY_TALKS)
+        }
     }
 
     /// An account is removed: the next user of its name does not find its talks.
     pub(crate) fn forget_talks_of(&mut self, account: &Name) {
-        let is_of = |talk: &Room| talk.name.members().any(|member| member == *account);
-        let talks = self.router.features.talks.extract_if(.., |_, talk| is_of(talk));
-        for (name, talk) in talks.collect::<Vec<_>>() {
+        for name in self.talks_of(account, |_| true) {
+            let Some(talk) = self.router.features.talks.remove(&name) else { continue };
             self.record_forgotten(&name, talk.last_id());
         }
     }
 
     /// A user is gone: with a guest its talks end.
-    pub(crate) fn end_talks_of(&mut self, person: ClientId) {
-        self.router.features.talks.retain(|_, talk| talk.features.guests.iter().all(|(_, guest)| *guest != person));
+    pub(crate) fn end_talks_of(&mut self, client: &Client) {
+        let (Some(name), person) = (&client.name, client.person()) else { return };
+        let is_of = |talk: &Room| talk.features.guests.iter().any(|(_, guest)| *guest == person);
+        for name in self.talks_of(name, is_of) {
+            self.router.features.talks.remove(&name);
+        }
+    }
+
+    /// The names of those talks of a member.
+    pub(super) fn talks_of(&self, member: &Name, which: impl Fn(&Room) -> bool) -> Vec<RoomName> {
+        let talks = self.router.features.talks.of(member).filter(|talk| which(talk));
+        talks.map(|talk| talk.name.clone()).collect()
     }
 
     /// A guest has another name, and its talks have it, too. One that would become a talk that is there already ends.
@@ -143,20 +172,20 @@ impl Turn<'_, Features> {
         let Event::Renamed { old, new, .. } = &renamed.event else { return };
         let person = self.person(id);
         let is_of = |talk: &Room| talk.features.guests.iter().any(|(name, guest)| name == old && *guest == person);
+        let names = self.talks_of(old, is_of);
         let talks = &mut self.router.features.talks;
-        let names: Vec<RoomName> = talks.values().filter(|talk| is_of(talk)).map(|talk| talk.name.clone()).collect();
         for name in names {
             let Some(mut talk) = talks.remove(&name) else { continue };
             let others = name.members().filter(|member| member != old);
             let Ok(renamed) = RoomName::talk(others.chain([new.clone()])) else { continue };
-            if talks.contains_key(&renamed) {
+            if talks.get(&renamed).is_some() {
                 continue;
             }
             for (guest, _) in talk.features.guests.iter_mut().filter(|(guest, _)| guest == old) {
                 *guest = new.clone();
             }
             talk.rename(&renamed);
-            talks.insert(renamed, talk);
+            talks.insert(renamed, true, talk);
         }
     }
 }

@@ -240,6 +240,7 @@ impl Turn<'_, Features> {
                     };
                     turn.answer(id, verb, tag, outcome);
                     turn.enter_invited(id);
+                    turn.tell_of_talks(id);
                 });
                 self.resume(id);
             }

@@ -103,11 +103,9 @@ impl Turn<'_, Features> {
 
     /// Tells a user who has signed in where something was said while none of the user's connections was here.
     pub(crate) fn tell_of_talks(&mut self, id: ClientId) {
-        // Words wait for accounts only: the entrance of a guest looks through no talks.
+        // Words wait for accounts only.
         let Some(own) = self.name_of(id).ok().filter(|_| self.is_signed_in(id)) else { return };
-        let talks = self.router.features.talks.values().filter(|talk| talk.features.waiting.contains_key(&own));
-        let talks = talks.filter(|talk| self.is_in_talk(id, talk)).map(|talk| talk.name.clone());
-        for name in talks.collect::<Vec<_>>() {
+        for name in self.talks_of(&own, |talk| talk.features.waiting.contains_key(&own) && self.is_in_talk(id, talk)) {
             let Some(talk) = self.router.features.talks.get_mut(&name) else { continue };
             let Some(first) = talk.features.waiting.remove(&own) else { continue };
             let lines = counted((talk.last_id() + 1).saturating_sub(first) as usize, "line");
