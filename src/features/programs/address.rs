@@ -8,7 +8,8 @@ use crate::model::refusal::Refusal;
 /// The most bytes of an address.
 const LONGEST: usize = 1_000;
 
-const RIGHT: &str = "An address is written as https://example.org/chat: at most 1000 characters, without a name, a password or a #.";
+const RIGHT: &str =
+    "An address is written as https://example.org/chat: at most 1000 characters, without a name, a password or a #.";
 
 /// An address that webhooks go to. Behind its host may stand what only its owner knows, so only the [origin](Address::origin) is shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -156,9 +157,22 @@ mod tests {
         let kept = Address::parse("HTTPS://Example.ORG/Chat?key=Secret").unwrap();
         assert_eq!(kept.reveal(), "https://example.org/Chat?key=Secret");
         for typed in [
-            "", "example.org", "ftp://example.org", "https://", "https:///x", "https://a b", "https://a\\b", "https://a#b",
-            "https://ani:key@example.org/x", "https://example.org:0/", "https://example.org:99999/", "https://[::1/", "https://exa%6dple.org",
-            "https://[example.org]/", "https://a:b/", "https://ä.example/",
+            "",
+            "example.org",
+            "ftp://example.org",
+            "https://",
+            "https:///x",
+            "https://a b",
+            "https://a\\b",
+            "https://a#b",
+            "https://ani:key@example.org/x",
+            "https://example.org:0/",
+            "https://example.org:99999/",
+            "https://[::1/",
+            "https://exa%6dple.org",
+            "https://[example.org]/",
+            "https://a:b/",
+            "https://ä.example/",
         ] {
             let refused = Address::parse(typed).unwrap_err().to_string();
             assert!(!refused.contains("key"), "{refused}");
@@ -169,23 +183,72 @@ mod tests {
     #[test]
     fn what_lies_inside_is_known_in_every_form() {
         for inside in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "127.9.9.9", "169.254.169.254", "172.16.0.1", "172.31.255.255",
-            "192.0.0.8", "192.0.2.1", "192.168.1.1", "192.88.99.1", "198.18.0.1", "198.51.100.7", "203.0.113.9", "224.0.0.1", "240.0.0.1",
-            "255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "fe80::1", "fc00::1", "fd12::1", "fec0::1",
-            "ff02::1", "100::1", "2001:db8::1", "3fff::1", "2001::1", "2002:7f00:1::1", "2002:a01:203::1", "64:ff9b::7f00:1",
-            "64:ff9b::a00:1", "64:ff9b:1::1", "5f00::1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "127.9.9.9",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.168.1.1",
+            "192.88.99.1",
+            "198.18.0.1",
+            "198.51.100.7",
+            "203.0.113.9",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "::127.0.0.1",
+            "fe80::1",
+            "fc00::1",
+            "fd12::1",
+            "fec0::1",
+            "ff02::1",
+            "100::1",
+            "2001:db8::1",
+            "3fff::1",
+            "2001::1",
+            "2002:7f00:1::1",
+            "2002:a01:203::1",
+            "64:ff9b::7f00:1",
+            "64:ff9b::a00:1",
+            "64:ff9b:1::1",
+            "5f00::1",
         ] {
             assert!(is_inside(inside.parse().unwrap()), "{inside}");
         }
         for outside in [
-            "1.1.1.1", "9.255.255.255", "100.63.0.1", "100.128.0.1", "172.15.0.1", "172.32.0.1", "192.0.1.1", "198.20.0.1", "223.255.255.255",
-            "2606:4700::1111", "2001:4860:4860::8888", "2002:101:101::1", "64:ff9b::101:101", "::ffff:1.1.1.1",
+            "1.1.1.1",
+            "9.255.255.255",
+            "100.63.0.1",
+            "100.128.0.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.0.1.1",
+            "198.20.0.1",
+            "223.255.255.255",
+            "2606:4700::1111",
+            "2001:4860:4860::8888",
+            "2002:101:101::1",
+            "64:ff9b::101:101",
+            "::ffff:1.1.1.1",
         ] {
             assert!(!is_inside(outside.parse().unwrap()), "{outside}");
         }
         for (typed, inside) in [
-            ("http://localhost:9000/", true), ("http://x.localhost/", true), ("https://[::1]:9000/", true), ("https://127.0.0.1/", true),
-            ("https://localhost.example/", false), ("https://1.1.1.1/", false),
+            ("http://localhost:9000/", true),
+            ("http://x.localhost/", true),
+            ("https://[::1]:9000/", true),
+            ("https://127.0.0.1/", true),
+            ("https://localhost.example/", false),
+            ("https://1.1.1.1/", false),
         ] {
             assert_eq!(Address::parse(typed).unwrap().is_inside(), inside, "{typed}");
         }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::features::archive::store::{Account, Answer, Refused};
-use crate::features::programs::webhooks::{self, Webhook, no_letter, no_webhook};
+use crate::features::programs::webhooks::{self, Letter, Webhook, no_letter, no_webhook};
 use crate::features::programs::{Ask, BOT_TOKEN, HOOK_TOKEN, Kind, Program};
 use crate::model::names::RoomName;
 use crate::model::refusal::Refusal;
@@ -16,6 +16,7 @@ pub(super) struct Programs {
     all: Vec<(Program, Secret)>,
     made: u64,
     webhooks: Vec<Webhook>,
+    letters: Vec<Letter>,
 }
 
 impl Programs {
@@ -74,11 +75,24 @@ impl Programs {
                 self.webhooks.iter().filter(|webhook| webhook.room == room).cloned().collect()
             }
             webhooks::Ask::List(None) | webhooks::Ask::Load => self.webhooks.clone(),
-            // Nothing is sent, so nothing has failed.
-            webhooks::Ask::Settled { .. } | webhooks::Ask::Failed { .. } => return Ok(Answer::Done),
-            webhooks::Ask::Again(number) => return Err(no_letter(number).into()),
+            webhooks::Ask::Settled { webhook, event, .. } => {
+                self.letters.retain(|letter| (letter.webhook, letter.event) != (webhook, event));
+                return Ok(Answer::Done);
+            }
+            webhooks::Ask::Failed { letter, .. } => {
+                self.letters.retain(|old| (old.webhook, old.event) != (letter.webhook, letter.event));
+                self.letters.push(letter);
+                return Ok(Answer::Done);
+            }
+            webhooks::Ask::Again(number) => {
+                let dead = self.letters.iter_mut().find(|letter| letter.event == number && letter.due.is_none());
+                let letter = dead.ok_or_else(|| no_letter(number))?;
+                letter.tries = 0;
+                letter.due = Some(letter.at);
+                return Ok(Answer::Webhooks(Vec::new(), vec![letter.clone()]));
+            }
         };
-        Ok(Answer::Webhooks(found, Vec::new()))
+        Ok(Answer::Webhooks(found, self.letters.iter().filter(|letter| letter.due.is_none()).cloned().collect()))
     }
 
     pub(super) fn sign_in(&self, token: &Secret) -> Result<Answer, Refused> {

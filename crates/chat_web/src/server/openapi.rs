@@ -73,6 +73,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(admin::kick))
         .routes(routes!(admin::announce))
         .routes(routes!(admin::forget))
+        .routes(routes!(admin::webhooks))
         .routes(routes!(admin::audit))
 }
 

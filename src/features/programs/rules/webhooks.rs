@@ -72,7 +72,8 @@ impl Turn<'_, Features> {
         }
         let calls_inside = self.router.features.programs.courier.as_ref().is_some_and(|(_, inside)| *inside);
         if !calls_inside && address.is_inside() {
-            let right = "This server sends nothing to its own machine and network. Its settings can allow it: webhooks_inside.";
+            let right =
+                "This server sends nothing to its own machine and network. Its settings can allow it: webhooks_inside.";
             return Err(Refusal::bad_argument(address.origin(), right));
         }
         if !calls_inside && address.is_plain() {
@@ -95,7 +96,8 @@ impl Turn<'_, Features> {
                 }
                 self.act(by, "webhook", Some(&webhook.room), webhook.address.origin(), "");
                 self.router.features.programs.tell_courier(Notice::Made(webhook.clone()));
-                let words = format!("{} sends what is said here to {} from now on.", webhook.by, webhook.address.origin());
+                let words =
+                    format!("{} sends what is said here to {} from now on.", webhook.by, webhook.address.origin());
                 self.say_of_webhook(webhook, words);
             }
             (Webhooks::Ended(by), Some(webhook)) => {
@@ -106,7 +108,9 @@ impl Turn<'_, Features> {
             (Webhooks::Gone, Some(webhook)) => {
                 let origin = webhook.address.origin();
                 log::info!("webhook {} of {} ends: {origin} answered with 410", webhook.number, webhook.room);
-                let words = format!("What is said here is not sent to {origin} any more: it has answered that it wants nothing.");
+                let words = format!(
+                    "What is said here is not sent to {origin} any more: it has answered that it wants nothing."
+                );
                 self.webhook_ended(webhook, words);
             }
             (Webhooks::Again(by), _) => {
@@ -176,7 +180,10 @@ pub(super) fn with_webhooks(then: &then::Webhooks, answer: StoreAnswer) -> Resul
         }
         (Webhooks::Again(_), _) => {
             let letter = letters.first().ok_or(Refused::Busy)?;
-            let words = format!("Letter {} is tried again. If it fails for good, it comes back to the dead ones.", letter.number);
+            let words = format!(
+                "Letter {} is tried again. If it fails for good, it comes back to the dead ones.",
+                letter.number
+            );
             Ok(Answer::Done(Words::new(words).with("number", letter.number).into()))
         }
         (Webhooks::Dead, _) => Ok(Answer::Block(dead_letters(letters))),
