@@ -48,7 +48,7 @@ pub(super) fn list(kind: &Kind, programs: Vec<Program>) -> Block {
 impl Row for Webhook {
     fn line(&self) -> Parts {
         let day = |at: &chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d").to_string();
-        let line = Parts::new("WEBHOOK").field(self.number).field(self.address.origin());
+        let line = Parts::new("WEBHOOK").field(self.number).text(self.address.origin());
         let line = line.pair("room", self.room.as_str()).pair("by", self.by.as_str());
         line.pair("since", day(&self.since)).maybe("used", self.used.as_ref().map(day))
     }

@@ -56,7 +56,7 @@ impl Programs {
         let found = match ask {
             webhooks::Ask::Make { room, address, by, reached } => {
                 self.made += 1;
-                let (number, secret) = (self.made, Secret::new(format!("whsec_{}", self.made)));
+                let (number, secret) = (self.made, Secret::new(format!("whsec_{:08}", self.made)));
                 let since = DateTime::<Utc>::MIN_UTC;
                 self.webhooks.push(Webhook { number, room, address, secret, by, since, used: None, reached });
                 self.webhooks.last().cloned().into_iter().collect()

@@ -94,14 +94,14 @@ impl Turn<'_, Features> {
                     self.ask_of_webhooks(Ask::End(webhook.number, None), Webhooks::Nothing, Box::new(drop));
                     return StoreAnswer::Refused(Refusal::no_such_room(&webhook.room).into());
                 }
-                self.act(by, "webhook", Some(&webhook.room), webhook.address.origin(), "");
+                self.act(by, "webhook", Some(&webhook.room), &webhook.number.to_string(), webhook.address.origin());
                 self.router.features.programs.tell_courier(Notice::Made(webhook.clone()));
                 let words =
                     format!("{} sends what is said here to {} from now on.", webhook.by, webhook.address.origin());
                 self.say_of_webhook(webhook, words);
             }
             (Webhooks::Ended(by), Some(webhook)) => {
-                self.act(by, "unwebhook", Some(&webhook.room), webhook.address.origin(), "");
+                self.act(by, "unwebhook", Some(&webhook.room), &webhook.number.to_string(), webhook.address.origin());
                 let words = format!("What is said here is not sent to {} any more.", webhook.address.origin());
                 self.webhook_ended(webhook, words);
             }
