@@ -287,22 +287,34 @@ impl View {
 
 /// Breaks words at spaces so that they stay right of `indent` on a terminal of that width.
 fn folded(words: &str, start: usize, indent: usize, width: usize) -> String {
-    if width < indent + 20 {
-        return words.to_string();
+    let mut out = String::new();
+    for (place, line) in words.split('\n').enumerate() {
+        let start = if place == 0 { start } else { indent };
+        if place > 0 {
+            let _infallible = write!(out, "\n{:indent$}", "");
+        }
+        fold(line, start, indent, width, &mut out);
     }
-    let (mut out, mut at) = (String::new(), start);
+    out
+}
+
+/// The same for one line.
+fn fold(words: &str, start: usize, indent: usize, width: usize, out: &mut String) {
+    if width < indent + 20 {
+        return out.push_str(words);
+    }
+    let mut at = start;
     for (place, word) in words.split(' ').enumerate() {
         let columns = columns(word);
         if place > 0 && at + 1 + columns > width && columns > 0 {
             let _infallible = write!(out, "\n{:indent$}", "");
             at = indent + columns;
         } else {
-            out += if place > 0 { " " } else { "" };
+            out.push_str(if place > 0 { " " } else { "" });
             at += columns + usize::from(place > 0);
         }
-        out += word;
+        out.push_str(word);
     }
-    out
 }
 
 /// The columns a word takes, about: our colours take none, and most of what lies behind Hangul Jamo takes two.
@@ -529,6 +541,23 @@ mod tests {
         ];
         let seen = shown(&mut view(false), &audit);
         assert!(seen.ends_with("21 Aug 10:00  ani  mute  #tea  budi  for 10 min: spam\n"), "{seen}");
+        let invitations = [
+            "t BEGIN INVITECODE * 2",
+            "t INVITATION 8 root ended used=2 uses=9 until=2026-12-07T1800Z rooms=#den,#tea names=ani,budi",
+            "t INVITATION 9 ani open used=0 uses=1 until=2026-12-08T0905Z",
+            "t END INVITECODE * more=8",
+        ];
+        let seen = shown(&mut view(false), &invitations);
+        let rows: Vec<&str> = seen.lines().skip(1).collect();
+        assert_eq!(
+            rows,
+            [
+                "  8  ended  used 2 of 9  until 7 Dec 18:00  by root  #den #tea  ani budi",
+                "  9  open   used 0 of 1  until 8 Dec 09:05  by ani",
+            ]
+        );
+        let none = shown(&mut view(false), &["t BEGIN INVITECODE * 0", "t END INVITECODE *"]);
+        assert_eq!(none.trim(), "--  there are no invitations; /invitecode makes one");
     }
 
     #[test]
@@ -539,7 +568,7 @@ mod tests {
             lines.push(format!("2026-08-21T10:00:12Z {kind}"));
             lines.push(format!("2026-08-21T10:00:12Z {kind} %1B 7 %07 x=%0A: te\x1bxt"));
         }
-        for what in ["LIST", "WHO", "ROOMS", "HISTORY", "HELP", "STATS", "BANS", "AUDIT", "NEW"] {
+        for what in ["LIST", "WHO", "ROOMS", "HISTORY", "HELP", "STATS", "BANS", "AUDIT", "INVITECODE", "NEW"] {
             lines.push(format!("t BEGIN {what} * 1"));
             lines.push("t ANY %1B b=%0D: a\x07".to_string());
             lines.push(format!("t END {what} *"));

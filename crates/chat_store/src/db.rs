@@ -159,7 +159,9 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     "ALTER TABLE rooms ADD COLUMN waiting TEXT NOT NULL DEFAULT '';",
     // 13: programs that take part.
     crate::programs::SCHEMA,
-    // 14: webhooks, and what their receivers do not have yet.
+    // 14: the rooms of each account, and the lines that mention it.
+    crate::members::SCHEMA,
+    // 15: webhooks, and what their receivers do not have yet.
     crate::webhooks::SCHEMA,
 ];
 

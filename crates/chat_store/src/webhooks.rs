@@ -11,11 +11,12 @@ use chat_server::model::code::Code;
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::refusal::Refusal;
 use chat_server::model::secrets::Secret;
+use chat_server::model::text::Text;
 use chrono::{DateTime, Utc};
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::lines::{name, room_name, text};
+use crate::lines::{name, room_name};
 use crate::secrets::random;
 
 /// What makes the tables. A secret signs, so it is kept as it is.
@@ -200,7 +201,7 @@ fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
         event: row.get(2)?,
         tries: row.get(3)?,
         due: row.get::<_, Option<i64>>(4)?.map(time),
-        why: text(row, 5)?,
+        why: Text::new(row.get_ref(5)?.as_str()?).unwrap_or_default(),
         at: time(row.get(6)?),
         room: room_name(row, 7)?,
     })
@@ -209,7 +210,6 @@ fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chat_server::model::text::Text;
 
     fn db() -> Connection {
         let db = Connection::open_in_memory().unwrap();

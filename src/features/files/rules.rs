@@ -134,7 +134,7 @@ impl Turn<'_, Features> {
                 signed,
                 cid,
                 file: Some(file),
-                text,
+                text: text.into(),
             })
         });
         let line = line.ok_or_else(|| Refusal::no_such_room(&name))?;

@@ -70,6 +70,8 @@ fn the_database_of_another_program_is_refused() {
 /// What makes a file of today one of version 10, before an invitation was for several people: one that is good, and one that was used,
 /// by the codes k7qf-9d2m-x4tr and abcd-efgh-ijkm.
 const BACK_TO_10: &str = "
+    DROP TABLE membership;
+    DROP TABLE mentions;
     DROP TABLE letters; DROP TABLE webhooks; DROP TABLE programs;
     DROP TABLE invited;
     DROP TABLE invitations;
@@ -174,7 +176,7 @@ fn a_file_from_before_there_were_programs_gets_their_table() {
     talk.say([said("#a", 1, "ani", "a line")]);
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    db.execute_batch("DROP TABLE letters; DROP TABLE webhooks; DROP TABLE programs; PRAGMA user_version = 12;")
+    db.execute_batch("DROP TABLE membership; DROP TABLE mentions; DROP TABLE letters; DROP TABLE webhooks; DROP TABLE programs; PRAGMA user_version = 12;")
         .unwrap();
     drop(db);
     let talk = Talk::open(dir.path());
@@ -205,7 +207,7 @@ fn words_without_spaces_are_found_in_what_was_said_before_the_upgrade() {
     let all: Vec<u64> = (1..=30).filter(|id| *id != 7).collect();
     assert_eq!(talk.search("東京"), all);
     assert!(talk.search("第7行").is_empty());
-    talk.say([changed("#a", 32, 8, What::Edited(text("大阪")))]);
+    talk.say([changed("#a", 32, 8, What::Edited(text("大阪").into()))]);
     assert_eq!(talk.search("大阪"), [8]);
     talk.stop();
     let findings = check(dir.path()).unwrap();
@@ -244,4 +246,19 @@ fn an_upgrade_that_ends_at_any_moment_goes_on_and_loses_no_line() {
         let findings = check(dir).unwrap();
         assert!(findings.is_sound, "{}", findings.text);
     }
+}
+
+#[test]
+fn a_file_from_before_there_were_members_gets_their_tables() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say([said("#a", 1, "ani", "a line")]);
+    talk.stop();
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch("DROP TABLE letters; DROP TABLE webhooks; DROP TABLE membership; DROP TABLE mentions; PRAGMA user_version = 13;").unwrap();
+    drop(db);
+    let talk = Talk::open(dir.path());
+    assert_eq!((talk.contents.rooms[0].last_id, talk.contents.memberships.len()), (1, 0));
+    talk.stop();
+    assert!(check(dir.path()).unwrap().is_sound);
 }

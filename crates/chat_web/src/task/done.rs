@@ -179,7 +179,7 @@ impl Task {
             room: message.room.clone(),
             seq: message.seq,
             id: message.id,
-            text: speech.text.to_string(),
+            text: speech.text.as_str().to_string(),
         };
         self.tell_all(&ServerFrame::Message(Message { cid: cid.clone(), ..message.clone() }));
         if let Some(socket) = asker.socket {

@@ -28,7 +28,7 @@ fn webhook(number: u64, place: &str, reached: u64) -> Webhook {
 }
 
 fn said(place: &str, id: u64, text: &str) -> Arc<Envelope> {
-    let (by, from, text) = (ClientId(1), Name::parse("ani").unwrap(), Text::new(text).unwrap());
+    let (by, from, text) = (ClientId(1), Name::parse("ani").unwrap(), Text::new(text).unwrap().into());
     let (act, re, version, signed, cid, file) = (false, None, Version::First, true, None, None);
     let speech = Speech { room: room(place), id, by, from, act, re, version, signed, cid, file, text };
     Envelope::new(DateTime::UNIX_EPOCH, Event::Said(speech))

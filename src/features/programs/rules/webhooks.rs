@@ -134,7 +134,7 @@ impl Turn<'_, Features> {
         if let Ok(speaker) = Name::parse(SPEAKER)
             && self.router.rooms.contains_key(&webhook.room)
         {
-            self.say_as(&speaker, &webhook.room, &[Text::own(words)]);
+            self.say_as(&speaker, &webhook.room, Text::own(words).into());
         }
     }
 
