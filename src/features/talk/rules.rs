@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::chat::history::History;
 use crate::chat::message::Client;
 use crate::chat::router::{Router, Turn};
+use crate::features::message::Caller;
 use crate::features::state::{Features, Room, RoomState};
 use crate::features::talk::limits::{MAX_UNKEPT, TALK_BYTES, TALK_LINES};
 use crate::model::code::Code;
@@ -14,6 +15,7 @@ use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 
+mod away;
 mod saying;
 
 impl Router<Features> {
@@ -52,6 +54,14 @@ impl Turn<'_, Features> {
         match room {
             Some(talk) if talk.is_talk() => talk.with(self.name_of(id)?),
             room => self.room_or_current(id, room),
+        }
+    }
+
+    /// The same for a call: by one without a session the name is meant as it is.
+    pub(crate) fn meant_by(&self, who: Caller, room: &RoomName) -> Result<RoomName, Refusal> {
+        match who.client {
+            Some(id) if room.is_talk() => self.meant(id, Some(room.clone())),
+            _ => Ok(room.clone()),
         }
     }
 

@@ -16,7 +16,7 @@ use super::Task;
 use super::pending::Wanted;
 use crate::error::AppError;
 use crate::models::frames::{Ack, ServerFrame};
-use crate::models::names::{bare, room_key};
+use crate::models::names::{bare, meant, room_key};
 use crate::models::render::unfit;
 use crate::session::ask::{Ask, Outcome};
 use crate::session::queue::{FrameReceiver, Out, frames};
@@ -156,8 +156,15 @@ impl Task {
         re: Option<Line>,
         act: bool,
     ) {
+        let room = meant(room, self.session.name());
         let re = match re {
             Some(Line::Id(id)) => Some(id),
+            Some(Line::Last) if room.is_talk() => {
+                return self.refused(
+                    asker,
+                    &Refusal::bad_argument("last", "Of a direct talk the number of the line is said."),
+                );
+            }
             Some(Line::Last) => match self.state.rooms.last_message(&room) {
                 Some(last) => Some(last),
                 None => return self.refused(asker, &Refusal::no_such_id(None, &room)),
@@ -193,9 +200,12 @@ impl Task {
         let Asker { socket, reference, answer } = asker;
         if let Some(answer) = answer {
             let told = match &receipt {
-                Receipt::Said { id, .. } if same => match self.state.rooms.messages.get(id) {
+                Receipt::Said { id, room, seq, .. } if same => match self.state.rooms.messages.get(id) {
                     Some(message) => Outcome::Said { message: Box::new(message.clone()), duplicate: true },
-                    None => Outcome::Forgotten,
+                    None => match RoomName::any(room) {
+                        Ok(talk) if talk.is_talk() => Outcome::InTalk(talk, *seq),
+                        _ => Outcome::Forgotten,
+                    },
                 },
                 _ => Outcome::Conflict,
             };

@@ -45,6 +45,7 @@ impl Turn<'_, Features> {
             self.may_visit(ClientId::NONE)?;
         }
         let Some(name) = room else { return Ok(Vec::new()) };
+        let name = &self.meant_by(who, name)?;
         let room = self.router.place(name).ok_or_else(|| Refusal::no_such_room(name))?;
         banned_from(room).map_or(Ok(()), Err)?;
         if !is_vouched_for(Some(room)) {
