@@ -58,6 +58,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(events::events))
         .routes(routes!(messages::get_message))
         .routes(routes!(about::list_rooms))
+        .routes(routes!(about::list_talks))
         .routes(routes!(pages::room_messages))
         .routes(routes!(search::search))
         .routes(routes!(accounts::register))

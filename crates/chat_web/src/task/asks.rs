@@ -259,6 +259,11 @@ impl Task {
                 self.request(asker, verb, Command::Whisper { to, text }, wanted).await;
             }
             Ok(mut command) => {
+                if let Command::History(query) = &mut command
+                    && let Some(talk) = room.as_ref().filter(|room| room.is_talk())
+                {
+                    query.room.get_or_insert(talk.clone());
+                }
                 if let Some(change) = open::<messages::Change>(&command) {
                     let messages::Change { room, line, what } = change.clone();
                     let place = Some(room.unwrap_or(here));

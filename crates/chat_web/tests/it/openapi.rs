@@ -140,6 +140,7 @@ fn every_route_is_in_it_and_answers() {
         "DELETE /api/me/rooms/{room}",
         "POST /api/hooks/{token}",
         "GET /api/rooms",
+        "GET /api/talks",
         "POST /api/files",
         "GET /api/rooms/{room}/export",
         "GET /api/rooms/{room}/messages",
