@@ -667,7 +667,7 @@ pub(crate) fn done() -> impl Strategy<Value = Done> {
         Just(Done::PasswordChanged),
         (name(), select(Role::ALL.to_vec())).prop_map(|(name, role)| Done::Role { name, role }),
         Just(Done::Operator),
-        (name(), option::of(short_text(1_024))).prop_map(|(to, away)| Done::Whispered { to, away }),
+        (name(), option::of(short_text(1_024))).prop_map(|(to, away)| Done::Whispered { to, id: None, away }),
         name().prop_map(Done::Renamed),
         (room(), option::of((name(), short_text(1_024)))).prop_map(|(room, topic)| Done::Topic { room, topic }),
         (name(), room(), any::<u64>()).prop_map(|(name, room, number)| {

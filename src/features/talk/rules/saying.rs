@@ -64,17 +64,30 @@ impl Turn<'_, Features> {
         if !name.is_talk() {
             return self.log(Some(id), name, event).0;
         }
-        let Some((number, line)) = self.write_down(name, event) else { return 0 };
-        let author = match &line.event {
-            Event::Said(Speech { from, .. }) | Event::Changed(Change { from, .. }) => from.clone(),
-            _ => return number,
-        };
-        for listener in self.listeners(name) {
-            if listener != id && self.hears(listener, &author) {
-                self.push(listener, &line);
-            }
+        self.log_in_talk(Some(id), name, event).map_or(0, |(number, _)| number)
+    }
+
+    /// The same in a talk, for all its connections but one.
+    pub(crate) fn log_in_talk(
+        &mut self,
+        but: Option<ClientId>,
+        talk: &RoomName,
+        event: impl FnOnce(u64) -> Event,
+    ) -> Option<(u64, Arc<Envelope>)> {
+        let (number, line) = self.write_down(talk, event)?;
+        if let Event::Said(Speech { from, .. }) | Event::Changed(Change { from, .. }) = &line.event {
+            let hearing = self.listeners(talk).into_iter().filter(|id| Some(*id) != but && self.hears(*id, from));
+            hearing.collect::<Vec<_>>().into_iter().for_each(|id| self.push(id, &line));
         }
-        number
+        Some((number, line))
+    }
+
+    /// The last line of the talk of a user with another, if that is its number, and whether a store keeps the talk.
+    pub(crate) fn line_of_talk(&self, id: ClientId, other: &Name, number: u64) -> Option<(Arc<Envelope>, bool)> {
+        let name = RoomName::talk([self.name_of(id).ok()?, other.clone()]).ok()?;
+        let talk = self.router.features.talks.get(&name)?;
+        let line = talk.history.newest_first().find(|line| line.id() == Some(number))?.clone();
+        Some((line, talk.features.guests.is_empty()))
     }
 
     fn write_down(&mut self, talk: &RoomName, event: impl FnOnce(u64) -> Event) -> Option<(u64, Arc<Envelope>)> {
