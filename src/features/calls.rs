@@ -1,9 +1,12 @@
 //! Carries out the calls of doors, the store and the lab.
 
 use crate::chat::router::Turn;
-use crate::features::message::{Call, Orderer};
+use crate::features::archive::store::Answer;
+use crate::features::message::{Call, Order, Orderer, Reply};
 use crate::features::operators::state::Actor;
 use crate::features::state::Features;
+use crate::model::refusal::Refusal;
+use crate::model::roles::Role;
 
 impl Turn<'_, Features> {
     /// Does what a door asks of a feature.
@@ -22,9 +25,19 @@ impl Turn<'_, Features> {
             Call::Sampled => self.show_watchers(),
             Call::Reloaded(number, outcome) => self.reloaded(number, outcome),
             Call::Operator { key, from, is_private, reply } => self.check_key_by_call(&key, from, is_private, reply),
-            Call::Order { order, by: Orderer::Page(from), reply } => self.ordered(order, &Actor::page(from), reply),
-            Call::Order { order, by: Orderer::Owner, reply } => self.ordered(order, &Actor::owner(), reply),
+            Call::Order { order, by, reply } => self.take_order(order, by, reply),
             Call::Rules(policy) => self.set_rules(policy),
         }
+    }
+
+    /// Carries an order out, if the one who gives it may.
+    fn take_order(&mut self, order: Order, by: Orderer, reply: Reply) {
+        let by = match by {
+            Orderer::Page(from) => Actor::page(from),
+            Orderer::Owner => Actor::owner(),
+            Orderer::Client(id) if self.role(id) >= Role::Admin => self.actor(id),
+            Orderer::Client(_) => return reply(Answer::Refused(Refusal::not_allowed(Role::Admin).into())),
+        };
+        self.ordered(order, &by, reply);
     }
 }

@@ -200,6 +200,8 @@ pub struct Rights {
 pub enum Orderer {
     /// A user who has shown the operator key at the page's door, from this address.
     Page(Option<IpAddr>),
+    /// A user at a door of calls, by this connection: the router looks whether it has an administrator's rights.
+    Client(ClientId),
     /// The owner of the data, by a program on this machine.
     Owner,
 }

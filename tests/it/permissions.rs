@@ -39,6 +39,10 @@ enum Act {
     Topic(&'static str),
     Invite(&'static str, &'static str),
     Grant(&'static str, Role),
+    /// A code for one person, into a room.
+    InviteCode(&'static str),
+    InviteCodes,
+    EndInviteCode(u64),
     Op(&'static str, &'static str),
     Deop(&'static str, &'static str),
     Kick(&'static str, &'static str),
@@ -73,6 +77,9 @@ fn act() -> impl Strategy<Value = Act> {
         2 => room().prop_map(Act::Topic),
         3 => (name(), room()).prop_map(|(name, room)| Act::Invite(name, room)),
         2 => (name(), select(Role::ALL.to_vec())).prop_map(|(name, role)| Act::Grant(name, role)),
+        3 => room().prop_map(Act::InviteCode),
+        2 => Just(Act::InviteCodes),
+        2 => id().prop_map(Act::EndInviteCode),
         3 => (scope(), name()).prop_map(|(scope, name)| Act::Op(scope, name)),
         3 => (scope(), name()).prop_map(|(scope, name)| Act::Deop(scope, name)),
         3 => (scope(), name()).prop_map(|(scope, name)| Act::Kick(scope, name)),
@@ -136,6 +143,8 @@ struct Model {
     /// Bans and mutes: where, of which kind and of whom, and the connections that they hold whatever those are called.
     held: BTreeMap<(String, Kind, String), BTreeSet<usize>>,
     guests: usize,
+    /// How many invitations there were. Each has the next number.
+    invitations: u64,
 }
 
 /// What an answer must be: `Ok`, or the code of a refusal. And who is let go by it.
@@ -559,6 +568,14 @@ impl Model {
                 self.accounts.get_mut(*name).unwrap().1 = *role;
                 Ok(Vec::new())
             }
+            Act::InviteCode(_) | Act::InviteCodes | Act::EndInviteCode(_) if self.role(id) < Role::Op => Err(481),
+            Act::InviteCode(room) if !self.rooms.contains_key(*room) => Err(403),
+            Act::InviteCode(_) => {
+                self.invitations += 1;
+                Ok(Vec::new())
+            }
+            Act::EndInviteCode(number) if *number > self.invitations => Err(490),
+            Act::InviteCodes | Act::EndInviteCode(_) => Ok(Vec::new()),
             Act::Op(scope, name) => {
                 self.ruled(id, scope)?;
                 if matches!(*scope, SERVER | "#lobby") {
@@ -746,6 +763,9 @@ fn line_of(act: &Act, tag: usize) -> String {
         Act::Topic(room) => ("TOPIC", format!("{room} topic {tag}")),
         Act::Invite(name, room) => ("INVITE", format!("{name} {room}")),
         Act::Grant(name, role) => ("ROLE", format!("{name} {}", role.word())),
+        Act::InviteCode(room) => ("INVITECODE", format!("2h {room}")),
+        Act::InviteCodes => ("INVITECODE", "list".into()),
+        Act::EndInviteCode(number) => ("INVITECODE", format!("end {number}")),
         Act::Op(scope, name) => ("OP", format!("{scope} {name}")),
         Act::Deop(scope, name) => ("DEOP", format!("{scope} {name}")),
         Act::Kick(scope, name) => ("KICK", format!("{scope} {name}")),
@@ -767,7 +787,7 @@ fn answer(stage: &mut Bare, who: &str, tag: usize) -> Option<Option<u16>> {
             continue;
         }
         return match head.split(' ').collect::<Vec<_>>()[1..] {
-            ["OK", ..] => Some(None),
+            ["OK" | "END", ..] => Some(None),
             ["ERR", code, ..] => Some(code.parse().ok()),
             _ => continue,
         };

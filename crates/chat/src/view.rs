@@ -529,6 +529,23 @@ mod tests {
         ];
         let seen = shown(&mut view(false), &audit);
         assert!(seen.ends_with("21 Aug 10:00  ani  mute  #tea  budi  for 10 min: spam\n"), "{seen}");
+        let invitations = [
+            "t BEGIN INVITECODE * 2",
+            "t INVITATION 8 root ended used=2 uses=9 until=2026-12-07T1800Z rooms=#den,#tea names=ani,budi",
+            "t INVITATION 9 ani open used=0 uses=1 until=2026-12-08T0905Z",
+            "t END INVITECODE * more=8",
+        ];
+        let seen = shown(&mut view(false), &invitations);
+        let rows: Vec<&str> = seen.lines().skip(1).collect();
+        assert_eq!(
+            rows,
+            [
+                "  8  ended  used 2 of 9  until 7 Dec 18:00  by root  #den #tea  ani budi",
+                "  9  open   used 0 of 1  until 8 Dec 09:05  by ani",
+            ]
+        );
+        let none = shown(&mut view(false), &["t BEGIN INVITECODE * 0", "t END INVITECODE *"]);
+        assert_eq!(none.trim(), "--  there are no invitations; /invitecode makes one");
     }
 
     #[test]
@@ -539,7 +556,7 @@ mod tests {
             lines.push(format!("2026-08-21T10:00:12Z {kind}"));
             lines.push(format!("2026-08-21T10:00:12Z {kind} %1B 7 %07 x=%0A: te\x1bxt"));
         }
-        for what in ["LIST", "WHO", "ROOMS", "HISTORY", "HELP", "STATS", "BANS", "AUDIT", "NEW"] {
+        for what in ["LIST", "WHO", "ROOMS", "HISTORY", "HELP", "STATS", "BANS", "AUDIT", "INVITECODE", "NEW"] {
             lines.push(format!("t BEGIN {what} * 1"));
             lines.push("t ANY %1B b=%0D: a\x07".to_string());
             lines.push(format!("t END {what} *"));

@@ -72,16 +72,24 @@ pub enum AppError {
     #[error("Sign on first: POST /api/users with {{\"name\":\"…\"}} gives a cookie and a token.")]
     NotSignedOn,
     /// No operator key was sent.
-    #[error("This is for operators: send the operator key as Authorization: Bearer …")]
+    #[error(
+        "This is for administrators: sign in with an admin's account, or send the operator key as Authorization: Bearer …"
+    )]
     KeyMissing,
     /// Not with this key.
     #[error("This is not the operator key.")]
     NotOperator,
-    /// There is no operator key.
+    /// Not with this session.
     #[error(
-        "No operator key is set, so nothing opens the dashboard. Set operator_key, or CHAT_OPERATOR_KEY. An admin's account does the same in the chat."
+        "This is for administrators, and you are none. Sign in with an admin's account, or send the operator key as Authorization: Bearer …"
     )]
+    NotAdmin,
+    /// There is no operator key.
+    #[error("No operator key is set. Sign in with an admin's account; or set operator_key, or CHAT_OPERATOR_KEY.")]
     NoOperators,
+    /// No invitation has that number.
+    #[error("No invitation has this number. GET /api/admin/invitations shows those that there are.")]
+    InvitationNotFound,
     /// The page of another site asks.
     #[error("A page of another site may not do this. An operator can allow it with web_origins.")]
     ForeignOrigin,
@@ -199,8 +207,9 @@ impl AppError {
             AppError::TooLarge => "too-large",
             AppError::NotSignedOn => Code::NotSignedOn.slug(),
             AppError::KeyMissing => "operator-key-missing",
-            AppError::NotOperator => Code::NotOperator.slug(),
+            AppError::NotOperator | AppError::NotAdmin => Code::NotOperator.slug(),
             AppError::NoOperators => "no-operators",
+            AppError::InvitationNotFound => "no-such-invitation",
             AppError::ForeignOrigin | AppError::NoOrigin => "foreign-origin",
             AppError::UnknownHost => "unknown-host",
             AppError::UnknownProxy => "unknown-proxy",

@@ -10,5 +10,6 @@ pub(crate) mod search;
 pub(crate) mod about;
 pub(crate) mod accounts;
 pub(crate) mod admin;
+pub(crate) mod invitations;
 pub(crate) mod files;
 pub(crate) mod assets;

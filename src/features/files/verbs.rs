@@ -20,11 +20,15 @@ pub static SEND: Verb = verb(
 
 /// `/files [#room|@user]`
 pub static FILES: Verb =
-    verb("FILES", &["files"], "/files [#room|@user]", "show the files that can be fetched", |args| {
-        Ok(Command::feature(files::Command::List(args.last_room()?)))
-    })
-    .needs(Needs::Files)
-    .long();
+    verb("FILES", &["files"], "/files [#room|@user]", "show the files that can be fetched", list_files)
+        .needs(Needs::Files)
+        .long();
+
+fn list_files(mut args: Args) -> Result<Command, Refusal> {
+    let talk = if args.as_str().starts_with('@') { args.place()? } else { None };
+    let room = if talk.is_some() { args.finish().map(|()| talk) } else { args.last_room() };
+    Ok(Command::feature(files::Command::List(room?)))
+}
 
 fn send_file(mut args: Args) -> Result<Command, Refusal> {
     let (to, bytes) = (args.word()?, args.word()?);

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use chrono::NaiveDateTime;
+
 use super::{DIM, View, colour_of, span};
 use crate::line::{Block, Line};
 
@@ -56,6 +58,8 @@ impl View {
                 });
                 self.table("done by power", rows.collect(), false)
             }
+            "INVITECODE" if count == 0 => self.own("there are no invitations; /invitecode makes one"),
+            "INVITECODE" => self.invitations(&block.lines),
             "HELP" => self.help(&block.lines),
             "STATS" => {
                 let rows = block.lines.iter();
@@ -64,6 +68,25 @@ impl View {
             }
             _ => block.lines.iter().map(|line| self.line(line)).collect(),
         }
+    }
+
+    fn invitations(&self, lines: &[Line]) -> String {
+        let rows = lines.iter().map(|row| {
+            let pair = |key| row.pair(key).unwrap_or_default();
+            // As `2026-12-07T1800Z`.
+            let until = NaiveDateTime::parse_from_str(pair("until"), "%Y-%m-%dT%H%MZ");
+            let until = until.map(|at| (self.zone)(at.and_utc()).format("%e %b %H:%M").to_string());
+            vec![
+                row.field(0).into(),
+                row.field(2).into(),
+                format!("used {} of {}", pair("used"), pair("uses")),
+                until.map_or(String::new(), |until| format!("until {}", until.trim_start())),
+                format!("by {}", row.field(1)),
+                pair("rooms").replace(',', " "),
+                pair("names").replace(',', " "),
+            ]
+        });
+        self.table("invitations", rows.collect(), false)
     }
 
     fn help(&self, lines: &[Line]) -> String {

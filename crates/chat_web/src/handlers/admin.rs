@@ -1,7 +1,6 @@
-//! What operators see and do: the dashboard's calls, behind the operator key.
+//! What operators see and do: the dashboard's calls, for administrators and for who has the operator key.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -13,11 +12,13 @@ use chat_server::features::message::{Call, Order, Orderer};
 use chat_server::model::code::Code;
 use chat_server::model::now::Moment;
 use chat_server::model::refusal::Refusal;
+use chat_server::model::roles::Role;
 use chat_server::model::secrets::Secret;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::caller::{check_address, session_of};
 use super::extract::{JsonBody, QueryParams, number};
 use crate::error::{AppError, Problem};
 use crate::http::peer::Peer;
@@ -30,21 +31,31 @@ use crate::state::AppState;
 const PAGE: usize = 50;
 const LARGEST_PAGE: usize = 500;
 
-/// A caller who has the operator key. The router decides whether it is the right one, as for every other door.
-pub(crate) struct Operator {
-    from: IpAddr,
-}
+/// A caller who may give orders: by the session of an administrator, or by the operator key. The router decides either, as for every
+/// other door.
+pub(crate) struct Operator(Orderer);
 
 impl FromRequestParts<Arc<AppState>> for Operator {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Operator, AppError> {
+        let peer = Peer::from(&*parts);
+        if let Some(session) = session_of(state, &parts.headers, peer) {
+            check_address(state, &session, peer).await?;
+            session.touch().await;
+            let client = session.client;
+            let rights = state.rights(client).await.ok_or(AppError::Stopping)?;
+            return if rights.role >= Role::Admin {
+                Ok(Operator(Orderer::Client(client)))
+            } else {
+                Err(AppError::NotAdmin)
+            };
+        }
         let given = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-        if given.is_empty() && state.handle.config().operator_key.is_some() {
+        if given.is_empty() {
             return Err(AppError::KeyMissing);
         }
-        let peer = Peer::from(&*parts);
         let (key, from, is_private) = (Secret::new(given), Some(peer.address.ip()), peer.is_private());
         match state.answer(|reply| Call::Operator { key, from, is_private, reply }.into()).await {
             Some(Answer::Refused(refused)) => Err(match Refusal::from(refused) {
@@ -52,7 +63,7 @@ impl FromRequestParts<Arc<AppState>> for Operator {
                 refusal if refusal.code() == Code::BadPassword => AppError::NotOperator,
                 refusal => AppError::Chat(refusal),
             }),
-            Some(_) => Ok(Operator { from: peer.address.ip() }),
+            Some(_) => Ok(Operator(Orderer::Page(from))),
             None => Err(AppError::Stopping),
         }
     }
@@ -60,8 +71,8 @@ impl FromRequestParts<Arc<AppState>> for Operator {
 
 impl Operator {
     /// Gives the router an order, which is then written into the audit.
-    async fn order(&self, state: &AppState, order: Order) -> Result<Answer, AppError> {
-        let by = Orderer::Page(Some(self.from));
+    pub(super) async fn order(&self, state: &AppState, order: Order) -> Result<Answer, AppError> {
+        let by = self.0;
         match state.answer(|reply| Call::Order { order, by, reply }.into()).await {
             Some(Answer::Refused(refused)) => Err(AppError::Chat(refused.into())),
             Some(answer) => Ok(answer),
@@ -120,10 +131,10 @@ pub(crate) struct Figure {
 }
 
 /// What the dashboard shows
-#[utoipa::path(get, path = "/admin/overview", tag = "operators", security(("operator" = [])), responses(
+#[utoipa::path(get, path = "/admin/overview", tag = "operators", security(("operator" = []), ("session" = []), ("cookie" = [])), responses(
     (status = 200, description = "Everything at this moment", body = Overview),
-    (status = 401, description = "No operator key was sent", body = Problem),
-    (status = 403, description = "Not with this key, or others could read it", body = Problem),
+    (status = 401, description = "Neither a session nor an operator key was sent", body = Problem),
+    (status = 403, description = "Not with this session or key, or others could read the key", body = Problem),
     (status = 429, description = "Too many wrong keys", body = Problem),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub(crate) async fn overview(_: Operator, State(state): State<Arc<AppState>>) -> Json<Overview> {
@@ -168,11 +179,11 @@ pub(crate) struct Kick {
 /// Send a user away
 ///
 /// Every connection of that person ends, with the reason. They may come again; `/ban` at any door keeps them out.
-#[utoipa::path(post, path = "/admin/kick", tag = "operators", request_body = Kick, security(("operator" = [])), responses(
+#[utoipa::path(post, path = "/admin/kick", tag = "operators", request_body = Kick, security(("operator" = []), ("session" = []), ("cookie" = [])), responses(
     (status = 204, description = "Gone"),
     (status = 400, description = "The body is no JSON", body = Problem),
-    (status = 401, description = "No operator key was sent", body = Problem),
-    (status = 403, description = "Not with this key, or others could read it", body = Problem),
+    (status = 401, description = "Neither a session nor an operator key was sent", body = Problem),
+    (status = 403, description = "Not with this session or key, or others could read the key", body = Problem),
     (status = 404, description = "No user who is on has this id", body = Problem),
     (status = 413, description = "The body is too large", body = Problem),
     (status = 415, description = "The body is to be JSON", body = Problem),
@@ -206,12 +217,12 @@ pub(crate) struct Announcement {
 /// Tell all users something
 ///
 /// It is a notice in every room and at every door, and stands in no history.
-#[utoipa::path(post, path = "/admin/announce", tag = "operators", request_body = Announcement, security(("operator" = [])),
+#[utoipa::path(post, path = "/admin/announce", tag = "operators", request_body = Announcement, security(("operator" = []), ("session" = []), ("cookie" = [])),
     responses(
     (status = 204, description = "Told"),
     (status = 400, description = "The body is no JSON", body = Problem),
-    (status = 401, description = "No operator key was sent", body = Problem),
-    (status = 403, description = "Not with this key, or others could read it", body = Problem),
+    (status = 401, description = "Neither a session nor an operator key was sent", body = Problem),
+    (status = 403, description = "Not with this session or key, or others could read the key", body = Problem),
     (status = 413, description = "The text is too long", body = Problem),
     (status = 415, description = "The body is to be JSON", body = Problem),
     (status = 422, description = "The text cannot stand", body = Problem),
@@ -237,12 +248,12 @@ pub(crate) struct Forget {
 /// Forget a room
 ///
 /// Its members have to leave, and what was said in it is no more.
-#[utoipa::path(post, path = "/admin/forget", tag = "operators", request_body = Forget, security(("operator" = [])),
+#[utoipa::path(post, path = "/admin/forget", tag = "operators", request_body = Forget, security(("operator" = []), ("session" = []), ("cookie" = [])),
     responses(
     (status = 204, description = "It is no more"),
     (status = 400, description = "The body is no JSON", body = Problem),
-    (status = 401, description = "No operator key was sent", body = Problem),
-    (status = 403, description = "Not with this key, or others could read it", body = Problem),
+    (status = 401, description = "Neither a session nor an operator key was sent", body = Problem),
+    (status = 403, description = "Not with this session or key, or others could read the key", body = Problem),
     (status = 404, description = "There is no such room", body = Problem),
     (status = 413, description = "The body is too large", body = Problem),
     (status = 415, description = "The body is to be JSON", body = Problem),
@@ -286,11 +297,11 @@ pub(crate) struct Audit {
 /// What was done by power
 ///
 /// The newest page if nothing is said. Without a store only the last 500 acts since the start are remembered.
-#[utoipa::path(get, path = "/admin/audit", tag = "operators", params(AuditQuery), security(("operator" = [])), responses(
+#[utoipa::path(get, path = "/admin/audit", tag = "operators", params(AuditQuery), security(("operator" = []), ("session" = []), ("cookie" = [])), responses(
     (status = 200, description = "Who did what, and when", body = Audit),
     (status = 400, description = "A parameter cannot be read", body = Problem),
-    (status = 401, description = "No operator key was sent", body = Problem),
-    (status = 403, description = "Not with this key, or others could read it", body = Problem),
+    (status = 401, description = "Neither a session nor an operator key was sent", body = Problem),
+    (status = 403, description = "Not with this session or key, or others could read the key", body = Problem),
     (status = 429, description = "Too many wrong keys", body = Problem),
     (status = 503, description = "The store has too much to do, or the server is stopping", body = Problem)))]
 pub(crate) async fn audit(

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use crate::error::PROBLEM;
 use crate::error::problems::PROBLEMS;
 use crate::events;
-use crate::handlers::{about, accounts, admin, files, messages, pages, programs, search, users};
+use crate::handlers::{about, accounts, admin, files, invitations, messages, pages, programs, search, users};
 use crate::http::cookies;
 use crate::state::AppState;
 
@@ -41,7 +41,10 @@ impl utoipa::Modify for Keys {
         components
             .add_security_scheme("session", bearer("The token that POST /api/users answers with, or that of a bot"));
         components.add_security_scheme("cookie", SecurityScheme::ApiKey(cookie));
-        components.add_security_scheme("operator", bearer("The operator key"));
+        components.add_security_scheme(
+            "operator",
+            bearer("The operator key; the session of an admin's account does the same"),
+        );
     }
 }
 
@@ -75,6 +78,8 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(admin::announce))
         .routes(routes!(admin::forget))
         .routes(routes!(admin::audit))
+        .routes(routes!(invitations::list, invitations::make))
+        .routes(routes!(invitations::end))
 }
 
 /// What any call can be refused with, before it is looked at ([`gate`]).

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use chat_server::chat::message::Message as ToRouter;
 use chat_server::features::archive::store::{Answer, Question};
-use chat_server::features::message::{Access, Call, Caller, OwnTalk, Reply};
+use chat_server::features::message::{Access, Call, Caller, OwnTalk, Reply, Rights};
 use chat_server::model::code::Code;
 use chat_server::model::event::Envelope;
-use chat_server::model::names::RoomName;
+use chat_server::model::names::{ClientId, RoomName};
 use tokio::sync::oneshot;
 
 use super::AppState;
@@ -84,6 +84,13 @@ impl AppState {
     /// Asks the router's store. `is_private` matters for passwords only. `None` if there is no answer.
     pub async fn ask(&self, question: Question, is_private: bool) -> Option<Answer> {
         self.answer(|reply| Call::Ask { question, is_private, reply }.into()).await
+    }
+
+    /// Asks the router what a connection may do beyond what all may; `None` where it has ended.
+    pub async fn rights(&self, client: ClientId) -> Option<Rights> {
+        let (reply, answer) = oneshot::channel();
+        self.tell_router(Call::Rights { client, reply: Box::new(move |rights| drop(reply.send(rights))) }.into()).await;
+        answer.await.ok()
     }
 
     /// Tells the router something that it answers; `None` where it has ended.

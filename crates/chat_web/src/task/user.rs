@@ -1,12 +1,10 @@
 //! Who the user of a session is, and what the user may do: both may change while the session lasts.
 
 use chat_server::features::accounts::RoleChanged;
-use chat_server::features::message::Call;
 use chat_server::features::moderation::moderated::{Effect, Moderated};
 use chat_server::features::rooms::told::{Modes, NewOperator};
 use chat_server::model::event::{Done, Event};
 use chat_server::model::names::{ClientId, Name};
-use tokio::sync::oneshot;
 
 use super::Task;
 use crate::models::frames::ServerFrame;
@@ -52,12 +50,8 @@ impl Task {
 
     /// The same without telling the sockets, where the next frame tells them. Returns whether it has changed.
     pub(super) async fn read_rights(&mut self) -> bool {
-        let (reply, answer) = oneshot::channel();
-        let client = self.session.client;
-        let question = Call::Rights { client, reply: Box::new(move |rights| drop(reply.send(rights))) }.into();
-        self.state.tell_router(question).await;
         // None: the router has ended, and its goodbye is on its way.
-        let Ok(rights) = answer.await else { return false };
+        let Some(rights) = self.state.rights(self.session.client).await else { return false };
         let before = std::mem::replace(&mut self.rights, rights);
         before != self.rights
     }

@@ -1,15 +1,17 @@
 // Admin: the operators' dashboard. Figures each second, charts drawn here, and two actions: kick and announce.
 import { $, h, svg, avatar, reconcile } from './dom.js';
-import { call } from './api.js';
+import { call, comeBack, server as offered, signIn, signOutMember } from './api.js';
+import { prefs, setPref } from './prefs.js';
 import { span } from './time.js';
 import { toast } from './view/toast.js';
 
 const KEY = 'chat.operator';
-const admin = (path, key, body) => call(`/api/admin/${path}`, { method: body ? 'POST' : 'GET', body, headers: { authorization: `Bearer ${key}` }, ms: 5000 });
+/** With the operator key, or without one by the session of this browser. */
+const admin = (path, key, body, method = body ? 'POST' : 'GET') => call(`/api/admin/${path}`, { method, body, headers: key ? { authorization: `Bearer ${key}` } : {}, ms: 5000 });
 /** How many seconds the charts show. */
 const SPAN = 120;
 const number = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
-let key = sessionStorage.getItem(KEY) ?? '', timer = 0;
+let key = sessionStorage.getItem(KEY) ?? '', timer = 0, hasAccounts = false;
 const past = [];
 
 /** What is charted: a title, the figure at this moment, its words, and how it is written. */
@@ -27,15 +29,30 @@ function gate(words = '') {
   clearTimeout(timer);
   $('#board').hidden = true;
   $('#gate').hidden = false;
-  $('#keyhelp').textContent = words || 'It stays in this tab.';
+  $('#keyhelp').textContent = words || 'A key stays in this tab.';
   $('#keyhelp').classList.toggle('bad', !!words);
   $('#key').setAttribute('aria-invalid', String(!!words));
   $('#key').focus();
   $('#key').select();
 }
 
-$('#gate form').addEventListener('submit', (e) => { e.preventDefault(); key = $('#key').value.trim(); look(); });
-$('#close').addEventListener('click', () => { sessionStorage.removeItem(KEY); key = ''; past.length = 0; $('#key').value = ''; gate(); });
+$('#gate form').addEventListener('submit', async (e) => {
+  e.preventDefault();
+  const name = $('#who').value.trim(), secret = $('#key').value;
+  key = name ? '' : secret.trim();
+  try {
+    if (name) { await signIn(name, secret); setPref('account', true); }
+    look();
+  } catch (error) { gate(error.status ? error.message : 'The server does not answer.'); }
+});
+$('#close').addEventListener('click', async () => {
+  clearTimeout(timer);
+  if (!key) { await signOutMember().catch(() => {}); setPref('account', false); }
+  sessionStorage.removeItem(KEY);
+  key = $('#key').value = $('#made').textContent = '';
+  past.length = 0;
+  gate();
+});
 
 /** An area under a line, over the last two minutes; the highest of them touches the top. */
 function draw(values) {
@@ -103,11 +120,22 @@ function showAudit({ acts }) {
   $('#noacts').hidden = acts.length > 0;
 }
 
+/** The newest first, as the acts are. */
+function showInvitations({ invitations }) {
+  reconcile($('#invitations'), invitations.toReversed().map((one) => ({ key: String(one.number), sig: `${one.state} ${one.used}`, make: () => h('tr', {},
+    h('td.n', {}, String(one.number)), h('td', {}, one.by), h('td', {}, one.state), h('td', {}, h('time', { datetime: one.until }, one.until.slice(0, 16).replace('T', ' '))), h('td.n', {}, `${one.used} of ${one.uses}`),
+    h('td', {}, one.rooms.map((room) => `#${room}`).join(' ')), h('td', {}, one.used_by.join(' ')),
+    h('td.n', {}, one.state === 'open' && h('button.kick', { 'aria-label': `End the invitation ${one.number}`, onclick: () => end(one.number) }, 'End'))) })));
+  $('#noinvitations').hidden = invitations.length > 0;
+}
+
 async function look() {
   clearTimeout(timer);
   try {
-    const [overview, audit] = await Promise.all([admin('overview', key), admin('audit?limit=50', key)]);
-    sessionStorage.setItem(KEY, key);
+    const [overview, audit, invitations] = await Promise.all([admin('overview', key), admin('audit?limit=50', key), hasAccounts && admin('invitations?limit=50', key)]);
+    if (key) sessionStorage.setItem(KEY, key);
+    $('#inviting').hidden = !hasAccounts;
+    if (invitations) showInvitations(invitations);
     $('#gate').hidden = true;
     $('#board').hidden = false;
     $('#pulse').className = '';
@@ -124,9 +152,10 @@ async function look() {
   }
 }
 
-async function act(path, body, words) {
-  try { await admin(path, key, body); toast(words); return true; } catch (error) { toast(error.message, { kind: 'error' }); return false; }
+async function act(path, body, words, method) {
+  try { const told = await admin(path, key, body, method); toast(words); return told ?? true; } catch (error) { toast(error.message, { kind: 'error' }); return false; }
 }
+const end = (number) => act(`invitations/${number}`, undefined, `The invitation ${number} is good no more.`, 'DELETE').then(look);
 
 function kick(person) {
   const dialog = $('#kick');
@@ -151,6 +180,17 @@ $('#announce').addEventListener('submit', async (e) => {
   e.preventDefault();
   if (await act('announce', { text: $('#words').value }, 'All users were told.')) $('#words').value = '';
 });
+$('#invite').addEventListener('submit', async (e) => {
+  e.preventDefault();
+  const rooms = $('#into').value.split(/[\s,]+/).filter(Boolean);
+  const made = await act('invitations', { uses: Number($('#uses').value), seconds: Math.round(Number($('#days').value) * 86400), rooms }, 'An invitation is made.');
+  if (!made) return;
+  $('#made').textContent = `${location.origin}${made.path}`;
+  look();
+});
 document.addEventListener('visibilitychange', () => { if (!document.hidden && !$('#board').hidden) look(); });
 
-if (key) look(); else gate();
+// Without accounts there is the key, and no invitation.
+hasAccounts = await offered().then((now) => now.accounts, () => false);
+$('#whofield').hidden = !hasAccounts;
+if (key || hasAccounts && prefs.account && await comeBack().catch(() => null)) look(); else gate();

@@ -217,6 +217,41 @@ test('a private server lets in by a password or an invitation only', async () =>
   assert.deepEqual([...page.errors, ...budi.errors], []);
 });
 
+test('the account of an admin opens the dashboard, which makes, shows and ends invitations', async () => {
+  const dir = directory();
+  const add = (name, role) => execFileSync(BIN, ['account', '--data', dir, 'add', name, '--role', role], { input: `${PASSWORD}\n` });
+  add('dewi', 'admin');
+  add('oni', 'op');
+  const server = await serve(dir);
+  const boss = await visitor(['403']);
+  await boss.goto(`${server.url}/admin`);
+  const enter = async (name) => {
+    await boss.fill('#who', name);
+    await boss.fill('#key', PASSWORD);
+    await boss.keyboard.press('Enter');
+  };
+  await boss.waitForSelector('#who');
+  await enter('oni');
+  await boss.waitForFunction(() => document.querySelector('#keyhelp.bad')?.textContent.includes('administrators'));
+  await enter('dewi');
+  await boss.waitForSelector('#inviting:not([hidden])');
+  await boss.fill('#uses', '2');
+  await boss.click('#invite button');
+  await boss.waitForFunction(() => /\/#join=[a-z0-9-]{14}$/.test(document.querySelector('#made').textContent));
+  await boss.waitForFunction(() => document.querySelector('#invitations').textContent.includes('0 of 2'));
+  await boss.click('[aria-label="End the invitation 1"]');
+  await boss.waitForFunction(() => document.querySelector('#invitations').textContent.includes('ended'));
+  await boss.waitForFunction(() => ['dewi', 'invite', 'end-invitation'].every((word) => document.querySelector('#audit').textContent.includes(word)));
+  // Who comes again is still signed in, and out when they say so.
+  await boss.goto(`${server.url}/admin`);
+  await boss.waitForSelector('#inviting:not([hidden])');
+  await boss.click('#close');
+  await boss.waitForSelector('#gate:not([hidden])');
+  await boss.goto(`${server.url}/admin`);
+  await boss.waitForSelector('#gate:not([hidden])');
+  assert.deepEqual(boss.errors, []);
+});
+
 test('the link of an invitation leads to a form with its code, which leaves the address, and into its rooms', async () => {
   const dir = directory();
   execFileSync(BIN, ['account', '--data', dir, 'add', 'dewi', '--role', 'op'], { input: `${PASSWORD}\n` });

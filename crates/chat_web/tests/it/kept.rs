@@ -303,7 +303,7 @@ fn one_signs_in_on_the_page_by_its_commands_and_is_one_person_with_ones_telnet()
 // ---- accounts ----
 
 /// The cookies that an answer sets, as a browser sends them back.
-fn cookies(reply: &Reply) -> String {
+pub(crate) fn cookies(reply: &Reply) -> String {
     let set = reply.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
     let pairs: Vec<&str> = set
         .map(|(_, value)| {

@@ -1,5 +1,6 @@
 //! The browser door from outside: REST, rooms where all doors speak at once, resumes, the read model behind REST, and the page's files.
 
+mod admin;
 mod assets;
 mod bans;
 mod conformance;

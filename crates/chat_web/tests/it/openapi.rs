@@ -158,6 +158,9 @@ fn every_route_is_in_it_and_answers() {
         "POST /api/admin/announce",
         "POST /api/admin/forget",
         "GET /api/admin/audit",
+        "GET /api/admin/invitations",
+        "POST /api/admin/invitations",
+        "DELETE /api/admin/invitations/{number}",
     ];
     let wanted: BTreeSet<String> = wanted.into_iter().map(String::from).collect();
     assert_eq!(seen, wanted);

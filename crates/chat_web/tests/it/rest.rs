@@ -192,12 +192,16 @@ fn every_problem_can_be_had_and_has_a_page() {
     assert!(!people.contains("eka"), "what is refused is not done: {people}");
     let taken = stage.call(post("/api/users", &json!({"name": "budi"}))).json();
     assert_eq!(taken["try"], "budi2");
-    for _ in 0..2 {
+    for _ in 0..3 {
         assert_eq!(stage.call(get("/api/admin/overview").bearer("wrong")).status, 403);
     }
     had.extend(elsewhere(&stage));
     had.extend(crate::files::problems());
-    had.extend([crate::kept::a_name_of_somebodys(), crate::kept::a_server_for_members()]);
+    had.extend([
+        crate::kept::a_name_of_somebodys(),
+        crate::kept::a_server_for_members(),
+        crate::admin::an_invitation_that_is_not_there(),
+    ]);
     let all: BTreeSet<&str> = PROBLEMS.iter().map(|(code, ..)| *code).collect();
     let wanted = all.iter().filter(|code| !FRAMES_ONLY.contains(code) && !NOT_TO_BE_HAD.contains(code));
     let missing: Vec<_> = wanted.filter(|code| !had.contains(**code)).collect();

@@ -1,0 +1,194 @@
+//! The calls of administrators: by the session of an account, by the operator key, and by no other; and invitations.
+
+use chat_server::config::{Config, OperatorKey};
+use chat_server::model::roles::{Policy, Role};
+use chat_web::WebConfig;
+use serde_json::{Value, json};
+
+use crate::kept::cookies;
+use crate::kit::{Call, KEY, MemoryStore, Reply, Setup, Stage, call, get, post, quick};
+
+pub(crate) fn stage() -> Stage {
+    let accounts = [
+        ("root", "correct-horse", Role::Admin),
+        ("oni", "correct-horse", Role::Op),
+        ("citra", "correct-horse", Role::Member),
+    ];
+    let config = Config { operator_key: OperatorKey::new(KEY).ok(), ..quick() };
+    let kept = Some((MemoryStore::from_iter(accounts), Policy::default()));
+    Stage::with(Setup { kept, ..config.into() }, WebConfig::default())
+}
+
+fn signed_in(stage: &Stage, name: &str) -> Reply {
+    stage.call(post("/api/session", &json!({ "name": name, "password": "correct-horse" })))
+}
+
+fn token(reply: &Reply) -> String {
+    reply.json()["token"].as_str().expect("a token").to_string()
+}
+
+/// Every call that only administrators have, each in a form that would be carried out.
+fn calls(stage: &Stage) -> Vec<Call> {
+    let budi = stage.guest("budi");
+    let mut line = stage.line("eka");
+    // What was said keeps the room.
+    line.send("/join #club");
+    line.send("SAY:#club hi");
+    line.settle();
+    vec![
+        get("/api/admin/overview"),
+        get("/api/admin/audit"),
+        post("/api/admin/announce", &json!({ "text": "tea" })),
+        post("/api/admin/kick", &json!({ "id": budi.id })),
+        post("/api/admin/forget", &json!({ "room": "club" })),
+        get("/api/admin/invitations"),
+        post("/api/admin/invitations", &json!({})),
+        call("DELETE", "/api/admin/invitations/1"),
+    ]
+}
+
+#[test]
+fn an_admin_s_session_opens_each_call_and_no_other_session_does() {
+    let stage = stage();
+    let all = calls(&stage);
+    let document = serde_json::to_value(chat_web::openapi()).expect("JSON");
+    let paths = document["paths"].as_object().expect("paths");
+    let known = paths.iter().filter(|(path, _)| path.starts_with("/api/admin/"));
+    let known: usize = known.map(|(_, item)| item.as_object().expect("operations").len()).sum();
+    assert_eq!(all.len(), known, "a call is missing in the table");
+    let guest = stage.guest("dewi");
+    for bearer in [token(&signed_in(&stage, "oni")), token(&signed_in(&stage, "citra")), guest.token.clone()] {
+        for call in &all {
+            let reply = stage.call(call.clone().bearer(&bearer));
+            assert_eq!(
+                (reply.status, reply.problem().as_str()),
+                (403, "not-operator"),
+                "{} {}",
+                call.method,
+                call.path
+            );
+            crate::openapi::declared(call, &reply);
+        }
+    }
+    for call in &all {
+        let reply = stage.call(call.clone());
+        assert_eq!((reply.status, reply.problem().as_str()), (401, "operator-key-missing"), "{}", call.path);
+        crate::openapi::declared(call, &reply);
+    }
+    let root = token(&signed_in(&stage, "root"));
+    for call in &all {
+        let reply = stage.call(call.clone().bearer(&root));
+        assert!(reply.status < 300, "{} {}: {}", call.method, call.path, reply.text());
+        crate::openapi::declared(call, &reply);
+    }
+    // By name in the audit, not as a page; and only what was carried out.
+    let audit = stage.call(get("/api/admin/audit").bearer(&root)).json();
+    let acts = audit["acts"].as_array().expect("a list").iter();
+    let acts: Vec<String> = acts.map(|act| format!("{} {}", act["by"], act["what"]).replace('"', "")).collect();
+    assert_eq!(acts, ["root announce", "root kick", "root forget", "root invite", "root end-invitation"]);
+}
+
+/// Whoever takes the role takes the page as well, at once.
+#[test]
+fn a_session_is_an_administrator_s_as_long_as_its_account_is() {
+    let stage = stage();
+    let root = token(&signed_in(&stage, "root"));
+    let overview = || stage.call(get("/api/admin/overview").bearer(&root)).status;
+    assert_eq!(overview(), 200);
+    let mut line = stage.line("ani");
+    line.send(&format!("OPER:{KEY}"));
+    line.send("ROLE:root op");
+    line.until("* OK ROLE ...");
+    assert_eq!(overview(), 403);
+    line.send("ROLE:root admin");
+    line.until("* OK ROLE ...");
+    assert_eq!(overview(), 200);
+    // Who has shown the key in the chat has the same rights, in that session.
+    let (ana, mut page) = stage.page("ana");
+    assert_eq!(stage.call(get("/api/admin/overview").bearer(&ana.token)).status, 403);
+    page.send(&json!({ "type": "Command", "ref": 1, "line": format!("OPER:{KEY}") }));
+    let renewed = page.until(&json!({ "type": "Token", "token": "*" }));
+    page.until(&json!({ "type": "Rights", "role": "admin" }));
+    let renewed = renewed["token"].as_str().expect("a token");
+    assert_eq!(stage.call(get("/api/admin/overview").bearer(renewed)).status, 200);
+}
+
+#[test]
+fn a_page_of_another_site_cannot_use_the_cookie_of_an_admin() {
+    let stage = stage();
+    let cookie = cookies(&signed_in(&stage, "root"));
+    let announce = || post("/api/admin/announce", &json!({ "text": "tea" })).header("cookie", &cookie);
+    let refused = |call: Call| {
+        let reply = stage.call(call);
+        (reply.status, reply.problem())
+    };
+    assert_eq!(refused(announce().header("origin", "https://evil.example")), (403, "foreign-origin".into()));
+    assert_eq!(refused(announce().header("origin", "null")), (403, "foreign-origin".into()));
+    let end = call("DELETE", "/api/admin/invitations/1").header("cookie", &cookie);
+    assert_eq!(refused(end.header("origin", "https://evil.example")), (403, "foreign-origin".into()));
+    // From the server's own page.
+    assert_eq!(stage.call(announce()).status, 204);
+    assert_eq!(stage.call(get("/api/admin/overview").header("cookie", &cookie)).status, 200);
+    // The operator key goes before the cookie.
+    let wrong = get("/api/admin/overview").header("cookie", &cookie).bearer("wrong");
+    assert_eq!(refused(wrong), (403, "not-operator".into()));
+}
+
+#[test]
+fn an_invitation_is_made_used_listed_and_ended() {
+    let stage = stage();
+    let root = token(&signed_in(&stage, "root"));
+    let mut line = stage.line("eka");
+    line.send("/join #tea");
+    line.settle();
+    let make = |body: Value| {
+        let call = post("/api/admin/invitations", &body).bearer(&root);
+        let reply = stage.call(call.clone());
+        crate::openapi::declared(&call, &reply);
+        reply
+    };
+    let made = make(json!({ "uses": 2, "seconds": 3600, "rooms": ["#tea"] }));
+    assert_eq!((made.status, made.header("cache-control")), (201, Some("no-store")));
+    let made = made.json();
+    let code = made["code"].as_str().expect("a code");
+    assert_eq!(made["path"], format!("/#join={code}"));
+    assert_eq!((&made["number"], &made["uses"], &made["rooms"]), (&json!(1), &json!(2), &json!(["tea"])));
+    let body = json!({ "name": "budi", "password": "battery-staple", "code": code });
+    assert_eq!(stage.call(post("/api/accounts", &body)).status, 201);
+    for (body, status, problem) in [
+        (json!({ "uses": 0 }), 422, "bad-argument"),
+        (json!({ "uses": 1001 }), 422, "bad-argument"),
+        (json!({ "seconds": 59 }), 422, "bad-argument"),
+        (json!({ "rooms": ["nowhere"] }), 404, "no-such-room"),
+        (json!({ "rooms": ["no name"] }), 404, "no-such-room"),
+        (json!({ "rooms": (0..10).map(|i| format!("room{i}")).collect::<Vec<_>>() }), 422, "bad-argument"),
+        (json!({ "uses": "many" }), 422, "wrong-fields"),
+    ] {
+        let reply = make(body.clone());
+        assert_eq!((reply.status, reply.problem().as_str()), (status, problem), "{body}");
+    }
+    assert_eq!(make(json!({})).json()["number"], 2);
+    let list = |query: &str| stage.call(get(&format!("/api/admin/invitations{query}")).bearer(&root)).json();
+    let first = &list("")["invitations"][0];
+    let wanted = json!({ "number": 1, "by": "root", "state": "open", "uses": 2, "used": 1, "used_by": ["budi"], "rooms": ["tea"] });
+    crate::kit::fits(&wanted, first).expect("the first one");
+    assert!(!list("").to_string().contains(code), "the code is shown once");
+    assert_eq!((&list("?limit=1")["invitations"][0]["number"], &list("?limit=1")["more"]), (&json!(2), &json!(2)));
+    assert_eq!(list("?before=2")["invitations"].as_array().map(Vec::len), Some(1));
+    let end = |number: &str| stage.call(call("DELETE", &format!("/api/admin/invitations/{number}")).bearer(&root));
+    assert_eq!((end("1").status, end("1").status), (204, 204));
+    for number in ["3", "0", "x", "99999999999999999999"] {
+        assert_eq!(end(number).problem(), "no-such-invitation", "{number}");
+    }
+    assert_eq!(list("")["invitations"][0]["state"], "ended");
+    let body = json!({ "name": "fitri", "password": "battery-staple", "code": code });
+    let refused = stage.call(post("/api/accounts", &body));
+    assert_eq!(refused.problem(), "needs-invitation");
+    assert!(refused.json()["detail"].as_str().is_some_and(|why| why.contains("An operator ended")));
+}
+
+/// For the table of all problems.
+pub(crate) fn an_invitation_that_is_not_there() -> String {
+    let stage = stage();
+    stage.call(call("DELETE", "/api/admin/invitations/7").bearer(KEY)).problem()
+}
