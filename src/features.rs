@@ -17,7 +17,7 @@ use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::rows::Stat;
 use crate::model::text::Text;
-use crate::model::verb::{Needs, Verb, Verbs};
+use crate::model::verb::{Verb, Verbs};
 use crate::model::verbs as kernel;
 
 use state::{Room, RoomState};
@@ -57,6 +57,11 @@ pub static VERBS: Verbs = Verbs::new(&[
     &moderation::verbs::BANS,
     &operators::verbs::FORGET,
     &kernel::HISTORY,
+    &membership::verbs::UNREAD,
+    &membership::verbs::READ,
+    &membership::verbs::MENTIONS,
+    &membership::verbs::NOTIFY,
+    &membership::verbs::FOLLOW,
     &archive::verbs::SEARCH,
     &archive::verbs::EXPORT,
     &accounts::verbs::REGISTER,
@@ -106,6 +111,7 @@ pub mod help;
 pub mod lab;
 pub mod language;
 pub mod line_editing;
+pub mod membership;
 pub mod message;
 pub mod messages;
 pub mod moderation;
@@ -116,6 +122,7 @@ pub mod rooms;
 pub mod limits;
 pub mod talk;
 pub(crate) mod state;
+mod stats;
 #[cfg(all(test, not(shuttle)))]
 mod together;
 
@@ -129,6 +136,7 @@ const COMMANDS: &[CarryOut] = &[
     help::carry_out,
     lab::rules::carry_out,
     line_editing::carry_out,
+    membership::rules::carry_out,
     messages::rules::carry_out,
     moderation::rules::carry_out,
     operators::rules::carry_out,
@@ -195,7 +203,8 @@ impl Hooks for Features {
 
     fn may_enter(turn: &Turn<'_, Self>, id: ClientId, room: &Room, key: Option<&Text>) -> Result<(), Refusal> {
         turn.not_banned_from(id, room)?;
-        turn.may_enter_closed(id, room, key)
+        turn.may_enter_closed(id, room, key)?;
+        turn.may_become_member(id, Some(&room.name))
     }
 
     fn may_follow(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
@@ -264,12 +273,7 @@ impl Hooks for Features {
     }
 
     fn offers(turn: &Turn<'_, Self>, verb: &Verb) -> bool {
-        match verb.needs {
-            Needs::Store => turn.router.features.archive.is_some(),
-            Needs::Files => turn.router.features.files.is_some(),
-            // The help of such a verb says how a lab is started.
-            Needs::Nothing | Needs::Lab => true,
-        }
+        turn.offers(verb)
     }
 
     fn reload(turn: &mut Turn<'_, Self>, config: &Config) {
@@ -283,14 +287,16 @@ impl Hooks for Features {
 
     fn leaving(turn: &mut Turn<'_, Self>, id: ClientId, room: Option<&RoomName>) {
         turn.withdraw_files(id, room);
-        if let Some(room) = room {
-            turn.take_ops(id, room);
+        match room {
+            Some(room) => turn.take_ops(id, room),
+            None => turn.write_marks_of(id),
         }
     }
 
     fn left(turn: &mut Turn<'_, Self>, client: &Client) {
         turn.router.stop_showing(client.id);
         turn.router.features.operators.forget(client.id);
+        turn.router.features.members.forget_client(client.id);
         turn.router.features.presence.forget(client.id);
         turn.end_talks_of(client);
         if client.state.is_listed {
@@ -301,6 +307,7 @@ impl Hooks for Features {
 
     fn said(turn: &mut Turn<'_, Self>, room: &RoomName, line: &Arc<Envelope>) {
         turn.record_line(room, line);
+        turn.note_line(room, line);
     }
 
     fn whispered(turn: &mut Turn<'_, Self>, from: ClientId, to: ClientId) {
@@ -314,10 +321,12 @@ impl Hooks for Features {
 
     fn entered(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName, joined: Option<Event>) {
         turn.give_ops(id, room);
+        turn.become_member(id, room);
         turn.announce_arrival(id, room, joined);
     }
 
     fn exited(turn: &mut Turn<'_, Self>, id: ClientId, room: &RoomName, left: Option<Event>) {
+        turn.may_end_membership(id, room, left.as_ref());
         turn.announce_exit(id, room, left);
     }
 
@@ -334,6 +343,7 @@ impl Hooks for Features {
     }
 
     fn open_room(turn: &mut Turn<'_, Self>, id: ClientId) -> Result<RoomState, Refusal> {
+        turn.may_become_member(id, None)?;
         turn.new_room(id)
     }
 
@@ -352,12 +362,7 @@ impl Hooks for Features {
     }
 
     fn room_forgotten(turn: &mut Turn<'_, Self>, room: &Room, last_id: u64) {
-        if room.features.is_kept {
-            turn.record_forgotten(&room.name, last_id);
-        }
-        if let Some(files) = &turn.router.features.files {
-            files.forget(&room.name, None);
-        }
+        turn.forget_kept(room, last_id);
     }
 
     fn tick(turn: &mut Turn<'_, Self>) {
@@ -366,6 +371,7 @@ impl Hooks for Features {
         turn.lift_what_is_over();
         turn.tick_operators();
         turn.tick_presence();
+        turn.tick_members();
         turn.router.features.programs.tick(turn.now.mono);
     }
 
@@ -395,17 +401,7 @@ impl Hooks for Features {
     }
 
     fn stats(turn: &Turn<'_, Self>, stats: &mut Vec<Stat>) {
-        let (router, features) = (&*turn.router, &turn.router.features);
-        if let Some(files) = &features.files {
-            files.count(&router.metrics);
-            stats.extend(router.metrics.file_stats());
-        }
-        if features.archive.is_some() {
-            let text = "1: what is said is kept; 0: it would be gone after a restart";
-            stats.push(Stat { key: "kept", value: u64::from(router.keeps()), text });
-        }
-        let text = "1: new connections are refused; 0: all users are let in";
-        stats.push(Stat { key: "lockdown", value: u64::from(features.operators.is_locked_down()), text });
+        turn.add_stats(stats);
     }
 
     fn count(router: &Router<Self>) {

@@ -5,7 +5,8 @@ use crate::chat::hooks::Hooks;
 use crate::chat::router::Turn;
 use crate::features::state::{Answer, Features};
 use crate::features::{
-    accounts, archive, dice, files, lab, line_editing, messages, moderation, operators, presence, programs, rooms,
+    accounts, archive, dice, files, lab, line_editing, membership, messages, moderation, operators, presence, programs,
+    rooms,
 };
 use crate::model::args::wrong;
 use crate::model::command::Command;
@@ -17,7 +18,7 @@ use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::row::Row;
 use crate::model::text::Text;
-use crate::model::verb::{Verb, verb};
+use crate::model::verb::{Needs, Verb, verb};
 use crate::model::verbs as kernel;
 use crate::model::zone::Zone;
 
@@ -106,7 +107,19 @@ pub static SUBJECTS: &[Subject] = &[
             &rooms::verbs::MODE,
         ],
     ),
-    subject("history", "what was said before", &[&kernel::HISTORY, &archive::verbs::SEARCH, &archive::verbs::EXPORT]),
+    subject(
+        "history",
+        "what was said",
+        &[
+            &kernel::HISTORY,
+            &membership::verbs::UNREAD,
+            &membership::verbs::READ,
+            &membership::verbs::MENTIONS,
+            &membership::verbs::NOTIFY,
+            &archive::verbs::SEARCH,
+            &archive::verbs::EXPORT,
+        ],
+    ),
     subject("files", "send and find files", &[&files::verbs::SEND, &files::verbs::FILES]),
     subject(
         "account",
@@ -117,6 +130,7 @@ pub static SUBJECTS: &[Subject] = &[
             &accounts::verbs::LOGOUT,
             &accounts::verbs::PASSWD,
             &accounts::verbs::ROLE,
+            &membership::verbs::FOLLOW,
             &operators::verbs::OPER,
         ],
     ),
@@ -208,6 +222,16 @@ pub(crate) fn carry_out(
 }
 
 impl Turn<'_, Features> {
+    /// Whether a verb does something here.
+    pub(super) fn offers(&self, verb: &Verb) -> bool {
+        match verb.needs {
+            Needs::Store => self.router.features.archive.is_some(),
+            Needs::Files => self.router.features.files.is_some(),
+            // The help of such a verb says how a lab is started.
+            Needs::Nothing | Needs::Lab => true,
+        }
+    }
+
     fn show_help(&self, id: ClientId, word: Option<&Text>) -> Result<Block, Refusal> {
         let is_early = self.clients.get(id).is_none_or(|client| client.name.is_none());
         let is_operator = self.role(id) >= Role::Op;

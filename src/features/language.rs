@@ -28,12 +28,14 @@ pub const PARTS: &[Part] = &[
     Part { name: "features/dice", sentences: include_str!("dice.id.txt") },
     Part { name: "features/help", sentences: include_str!("help.id.txt") },
     Part { name: "features/line_editing", sentences: include_str!("line_editing/id.txt") },
+    Part { name: "features/membership", sentences: include_str!("membership/id.txt") },
     Part { name: "features/messages", sentences: include_str!("messages/id.txt") },
     Part { name: "features/moderation", sentences: include_str!("moderation/id.txt") },
     Part { name: "features/operators", sentences: include_str!("operators/id.txt") },
     Part { name: "features/presence", sentences: include_str!("presence/id.txt") },
     Part { name: "features/programs", sentences: include_str!("programs/id.txt") },
     Part { name: "features/rooms", sentences: include_str!("rooms/id.txt") },
+    Part { name: "features/stats", sentences: include_str!("stats.id.txt") },
     Part { name: "features/talk", sentences: include_str!("talk/id.txt") },
 ];
 

@@ -10,6 +10,7 @@ use crate::features::archive::state::{Archive, Then};
 use crate::features::archive::store::Question;
 use crate::features::files::Files;
 use crate::features::lab::snapshots::Snapshots;
+use crate::features::membership::state::Members;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::Operators;
 use crate::features::presence::state::Presence;
@@ -40,6 +41,7 @@ pub struct Features {
     pub(crate) files: Option<Arc<Files>>,
     /// The clients that watch the lab; `None` where the server is no lab.
     pub(crate) snapshots: Option<Snapshots>,
+    pub(crate) members: Members,
     pub(crate) operators: Operators,
     pub(crate) presence: Presence,
     pub(crate) programs: Programs,
@@ -57,6 +59,7 @@ impl Features {
             archive: None,
             files: None,
             snapshots: None,
+            members: Members::default(),
             operators: Operators::new(config.operator_key.clone()),
             presence: Presence::new(config.arrivals),
             programs: Programs::new(),

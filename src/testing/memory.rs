@@ -2,7 +2,9 @@
 //! stores are compared with it.
 
 mod accounts;
+mod members;
 mod programs;
+mod search;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{self, SyncSender};
@@ -16,10 +18,10 @@ use programs::Programs;
 use crate::features::archive::store::{
     Account, Answer, Busy, Contents, Keeping, Proof, Question, Record, Report, RoomState, Store, StoredRoom,
 };
+use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::{Act, Entry};
 use crate::model::event::{Change, Envelope, Event, Speech, Version, What};
-use crate::model::glyph::is_unspaced;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::roles::Role;
 use crate::model::secrets::Secret;
@@ -47,6 +49,8 @@ struct Memory {
     records: Vec<Record>,
     questions: Vec<Question>,
     bans: Vec<Ban>,
+    memberships: Vec<Membership>,
+    mentions: Vec<Mention>,
     /// The jobs that are not done yet.
     pending: usize,
     /// Why it cannot write at the moment, and what waits for that.
@@ -184,13 +188,17 @@ impl Memory {
             first_id: room.first_id,
             lines: room.lines.iter().rev().take(1_000).map(|(id, line)| (*id, line.clone())).rev().collect(),
         });
-        // Invitations to a closed room are gone with the connections; only its operators come back.
-        let rooms = rooms.filter(|room| !room.state.invite_only || !room.state.ops.is_empty());
+        // Invitations to a closed room are gone with the connections; only its operators and members come back.
+        let has_members = |room: &RoomName| self.memberships.iter().any(|member| member.room == *room);
+        let rooms =
+            rooms.filter(|room| !room.state.invite_only || !room.state.ops.is_empty() || has_members(&room.state.name));
         Contents {
             rooms: rooms.collect(),
             forgotten_id: self.forgotten_id,
             accounts: self.accounts.all().map(|(account, _)| account.clone()).collect(),
             bans: self.bans.clone(),
+            memberships: self.memberships.clone(),
+            mentions: self.mentions.clone(),
             time: None,
             files: self
                 .rooms
@@ -220,6 +228,8 @@ impl Memory {
     fn write(&mut self, record: Record) {
         for (name, last_id) in record.forgotten {
             self.rooms.remove(&name);
+            self.memberships.retain(|member| member.room != name);
+            self.mentions.retain(|mention| mention.room != name);
             self.programs.forget_room(&name);
             self.forgotten_id = self.forgotten_id.max(last_id);
         }
@@ -244,6 +254,7 @@ impl Memory {
                 room.change(change);
             }
         }
+        self.write_members(record.memberships, record.mentions);
         self.acts.extend(record.acts);
         if let Some(bans) = record.bans {
             self.bans = bans.into();
@@ -257,6 +268,7 @@ impl Memory {
             Question::Search { room, hidden, words, before, limit } => {
                 Ok(self.search(room.as_ref(), &hidden, &words, before, limit))
             }
+            Question::Mentions { account, before, limit } => Ok(self.mentions(&account, before, limit)),
             Question::Register { name, secret, invite, needs_invite, token, from } => {
                 self.accounts.register(name, secret, invite, needs_invite, token, from)
             }
@@ -295,40 +307,6 @@ impl Memory {
         let more = edge.filter(|_| !rest.is_empty()).map(|(id, _)| **id);
         Answer::Lines { lines: chosen.iter().map(|(_, line)| (*line).clone()).collect(), more }
     }
-
-    fn search(
-        &self,
-        room: Option<&RoomName>,
-        hidden: &[RoomName],
-        words: &str,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Answer {
-        let words: Vec<Vec<String>> = words.split_whitespace().map(terms).filter(|word| !word.is_empty()).collect();
-        let rooms = self
-            .rooms
-            .values()
-            .filter(|kept| room.map_or(!kept.state.name.is_talk(), |room| kept.state.name == *room))
-            .filter(|kept| !hidden.contains(&kept.state.name));
-        let mut found: Vec<&Arc<Envelope>> = rooms
-            .flat_map(|room| room.lines.values())
-            .filter(|line| match &line.event {
-                Event::Said(speech) => {
-                    let text = terms(&speech.text);
-                    let has = |word: &Vec<String>| text.windows(word.len()).any(|part| part == word);
-                    speech.version != Version::Deleted
-                        && before.is_none_or(|before| speech.id < before)
-                        && !words.is_empty()
-                        && words.iter().all(has)
-                }
-                _ => false,
-            })
-            .collect();
-        found.sort_by_key(|line| line.at);
-        let from = found.len().saturating_sub(limit);
-        let more = found.get(from).and_then(|line| line.id()).filter(|_| from > 0 && room.is_some());
-        Answer::Lines { lines: found[from..].iter().map(|line| (*line).clone()).collect(), more }
-    }
 }
 
 impl Kept {
@@ -357,25 +335,6 @@ impl Kept {
             }
         }
     }
-}
-
-/// What a search takes for the words of a text, in their order.
-fn terms(text: &str) -> Vec<String> {
-    let (mut terms, mut word) = (Vec::new(), String::new());
-    for c in text.to_lowercase().chars() {
-        if c.is_alphanumeric() && !is_unspaced(c) {
-            word.push(c);
-            continue;
-        }
-        if !word.is_empty() {
-            terms.push(std::mem::take(&mut word));
-        }
-        if is_unspaced(c) {
-            terms.push(c.into());
-        }
-    }
-    terms.extend(Some(word).filter(|word| !word.is_empty()));
-    terms
 }
 
 /// A line as a store gives it back: its connection is gone.

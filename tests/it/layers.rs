@@ -20,6 +20,7 @@ const LAYERS: &[&str] = &[
     "features::talk::state",
     "features::moderation",
     "features::operators::audit",
+    "features::membership",
     "features::programs",
     "features::accounts::invitations",
     "features::archive",
@@ -43,6 +44,7 @@ const LAYERS: &[&str] = &[
     "features::lab::watched",
     "features::operators::reload",
     // What they do with it.
+    "features::membership::rules",
     "features::presence::rules",
     "features::talk::rules",
     "features::rooms::rules",

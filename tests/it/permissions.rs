@@ -140,6 +140,8 @@ struct Model {
     rooms: BTreeMap<String, Chamber>,
     forgotten_id: u64,
     accounts: BTreeMap<String, (String, Role)>,
+    /// Which account is a member of which room, here or not.
+    memberships: BTreeSet<(String, String)>,
     /// Bans and mutes: where, of which kind and of whom, and the connections that they hold whatever those are called.
     held: BTreeMap<(String, Kind, String), BTreeSet<usize>>,
     guests: usize,
@@ -187,9 +189,14 @@ impl Model {
             return Ok(chamber);
         }
         let seat = self.seat(id);
-        let is_own = seat.signed && seat.name.as_ref().is_some_and(|name| chamber.accounts.contains(name));
+        let is_own = seat.signed && seat.name.as_ref().is_some_and(|name| self.belongs(name, room, chamber));
         let is_expected = chamber.invited.contains(&id) || is_own;
         Err(if chamber.invite_only && !is_expected { 473 } else { 442 })
+    }
+
+    /// Whether an account may come back into a room however it is closed: an operator of it, or a member.
+    fn belongs(&self, name: &str, room: &str, chamber: &Chamber) -> bool {
+        chamber.accounts.contains(name) || self.memberships.contains(&(name.into(), room.into()))
     }
 
     fn speakable(&self, id: usize, room: &str) -> Result<&Chamber, u16> {
@@ -251,7 +258,7 @@ impl Model {
     fn remove_from_room(&mut self, all: &[usize], room: &str) {
         for id in all.iter().rev() {
             if self.seat(*id).rooms.iter().any(|other| other == room) {
-                self.leave(*id, room);
+                self.leave(*id, room, true);
             }
         }
     }
@@ -272,16 +279,28 @@ impl Model {
         chamber.members.insert(id);
         chamber.invited.remove(&id);
         if is_first && signed {
-            chamber.accounts.insert(name);
+            chamber.accounts.insert(name.clone());
             chamber.is_kept = true;
+        }
+        if signed {
+            self.memberships.insert((name, room.into()));
         }
         self.seats.get_mut(&id).unwrap().rooms.push(room.into());
     }
 
-    fn leave(&mut self, id: usize, room: &str) {
+    /// Takes a connection out of a room. With its last connection the account is no member any more, if that `ends` it.
+    fn leave(&mut self, id: usize, room: &str, ends: bool) {
+        let mut account = None;
         if let Some(seat) = self.seats.get_mut(&id) {
             seat.rooms.retain(|other| other != room);
+            account = seat.name.clone().filter(|_| ends && seat.signed);
         }
+        let stays =
+            |name: &String| self.holders(name).iter().any(|id| self.seat(*id).rooms.iter().any(|in_it| in_it == room));
+        if let Some(account) = account.filter(|name| !stays(name)) {
+            self.memberships.remove(&(account, room.into()));
+        }
+        let has_members = self.memberships.iter().any(|(_, of)| of == room);
         let chamber = self.rooms.get_mut(room).unwrap();
         chamber.members.remove(&id);
         chamber.ops.remove(&id);
@@ -289,7 +308,7 @@ impl Model {
         if chamber.members.is_empty() {
             let has_bans = self.held.keys().any(|(place, kind, _)| place == room && *kind == Kind::Ban);
             let has_log = chamber.last_id > 0 && !chamber.lines.is_empty();
-            if !chamber.accounts.is_empty() {
+            if !chamber.accounts.is_empty() || has_members && !chamber.is_open() {
             } else if chamber.is_open() && (has_log || has_bans || chamber.has_topic) || room == "#lobby" {
                 chamber.moderated = false;
                 chamber.topic_lock = false;
@@ -297,6 +316,9 @@ impl Model {
             } else {
                 self.forgotten_id = self.forgotten_id.max(chamber.last_id);
                 let last_id = chamber.last_id;
+                if chamber.is_kept {
+                    self.memberships.retain(|(_, of)| of != room);
+                }
                 self.rooms.remove(room);
                 if has_bans {
                     self.rooms.insert(room.into(), Chamber { last_id, is_kept: true, ..Chamber::default() });
@@ -319,7 +341,7 @@ impl Model {
 
     fn leave_all(&mut self, id: usize) {
         for room in self.seat(id).rooms.clone() {
-            self.leave(id, &room);
+            self.leave(id, &room, false);
         }
     }
 
@@ -327,7 +349,7 @@ impl Model {
     fn remove(&mut self, id: usize) {
         let rooms = self.seats.remove(&id).unwrap().rooms;
         for room in rooms {
-            self.leave(id, &room);
+            self.leave(id, &room, false);
         }
     }
 
@@ -337,6 +359,7 @@ impl Model {
         seat.signed = true;
         let (name, rooms) = (seat.name.clone().unwrap(), seat.rooms.clone());
         for room in rooms {
+            self.memberships.insert((name.clone(), room.clone()));
             let chamber = self.rooms.get_mut(&room).unwrap();
             if chamber.ops.contains(&id) {
                 chamber.accounts.insert(name.clone());
@@ -461,7 +484,7 @@ impl Model {
                 }
                 if let Some(chamber) = self.rooms.get(*room)
                     && !chamber.invited.contains(&id)
-                    && !(seat.signed && chamber.accounts.contains(&own_name))
+                    && !(seat.signed && self.belongs(&own_name, room, chamber))
                 {
                     if chamber.invite_only {
                         return Err(473);
@@ -481,7 +504,7 @@ impl Model {
                 if !seat.rooms.iter().any(|other| other == room) {
                     return Err(442);
                 }
-                self.connections(id).into_iter().for_each(|connection| self.leave(connection, room));
+                self.connections(id).into_iter().for_each(|connection| self.leave(connection, room, true));
                 Ok(Vec::new())
             }
             Act::Say(room) => {
@@ -646,6 +669,8 @@ impl Model {
                 chamber.is_kept = true;
                 if *kind == Kind::Ban {
                     chamber.accounts.remove(*name);
+                    self.memberships.remove(&(name.to_string(), scope.to_string()));
+                    let chamber = self.rooms.get_mut(*scope).unwrap();
                     chamber.invited.retain(|id| !holders.contains(id));
                     let members: Vec<usize> = chamber.members.iter().copied().collect();
                     let out = members.into_iter().filter(|id| self.is_held(*id, Kind::Ban, scope));
@@ -726,7 +751,10 @@ impl Model {
     /// Each user is gone at once, and what is kept comes back.
     fn restart(&mut self) {
         self.seats.clear();
-        self.rooms.retain(|_, room| room.is_kept && (!room.invite_only || !room.accounts.is_empty()));
+        let memberships = &self.memberships;
+        let has_members = |name: &String| memberships.iter().any(|(_, of)| of == name);
+        self.rooms
+            .retain(|name, room| room.is_kept && (!room.invite_only || !room.accounts.is_empty() || has_members(name)));
         let rooms: BTreeSet<String> = self.rooms.keys().cloned().collect();
         self.held.retain(|(place, _, _), _| place == SERVER || rooms.contains(place));
         self.held.values_mut().for_each(BTreeSet::clear);

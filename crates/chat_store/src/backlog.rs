@@ -12,7 +12,8 @@ const RECORD: usize = 256;
 /// About how many bytes a record takes while it waits.
 pub(crate) fn cost(record: &Record) -> usize {
     let lines: usize = record.lines.iter().map(|line| 160 + line.cost()).sum();
-    RECORD * (1 + record.rooms.len() + record.forgotten.len() + record.acts.len()) + lines
+    let others = record.rooms.len() + record.forgotten.len() + record.acts.len();
+    RECORD * (1 + others + record.memberships.len() + record.mentions.len()) + lines
 }
 
 /// A record that waits.
@@ -92,7 +93,7 @@ impl Backlog {
     fn boil_down(&mut self, new: Record) -> usize {
         let Some(entry) = self.entries.back_mut() else { return 0 };
         // By name, so that a field that is new cannot be forgotten here.
-        let Record { turn, lines, rooms, forgotten, acts, bans } = new;
+        let Record { turn, lines, rooms, forgotten, acts, bans, memberships, mentions: _ } = new;
         let (rows_before, bytes_before) = (entry.record.lines.len(), entry.bytes);
         let kept = &mut entry.record;
         kept.turn = turn;
@@ -101,6 +102,8 @@ impl Backlog {
             kept.lines.retain(|line| line.room() != Some(&room));
             entry.last_ids.remove(&room);
             kept.forgotten.retain(|(other, _)| *other != room);
+            kept.memberships.retain(|membership| membership.room != room);
+            kept.mentions.retain(|mention| mention.room != room);
             kept.forgotten.push((room, last_id));
         }
         for state in rooms {
@@ -117,6 +120,11 @@ impl Backlog {
                 _ => lost += 1,
             }
         }
+        for new in memberships {
+            kept.memberships.retain(|old| old.account != new.account || old.room != new.room);
+            kept.memberships.push(new);
+        }
+        // What mentions an account is lost with its line.
         kept.acts.extend(acts);
         kept.bans = bans.or(kept.bans.take());
         entry.bytes = cost(kept);

@@ -159,6 +159,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     "ALTER TABLE rooms ADD COLUMN waiting TEXT NOT NULL DEFAULT '';",
     // 13: programs that take part.
     crate::programs::SCHEMA,
+    // 14: the rooms of each account, and the lines that mention it.
+    crate::members::SCHEMA,
 ];
 
 /// Opens the database for writing, with everything that has to be set, and makes it one of this version. The caller

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use crate::backlog::cost;
 use crate::desk::{Ask, Desk};
 use crate::durability::Durability;
+use crate::members;
 use crate::questions::Accounts;
 use crate::reader::audit;
 
@@ -59,6 +60,10 @@ impl Store for Front {
             // What a search looks in has to be brought up to date first.
             Question::Search { .. } => self.desk.ask_writer(&mut self.desk.0.writing(), number, Ask::Lines(question)),
             Question::Page { .. } => self.read(number, Ask::Lines(question)),
+            Question::Mentions { account, before, limit } => {
+                let look = move |db: &Connection| members::mentions(db, &account, before, limit).map(Some);
+                self.read(number, Ask::Job(Box::new(look)))
+            }
             Question::Audit { before, limit } => {
                 let look = move |db: &Connection| {
                     audit(db, before, limit).map(|(acts, more)| Some(Answer::Acts { acts, more }))

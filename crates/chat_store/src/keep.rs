@@ -13,6 +13,7 @@ use crate::backlog::Entry;
 use crate::bans;
 use crate::index;
 use crate::lines::{DELETED, EDITED, REACTED, SAID, UNREACTED, room_name, version};
+use crate::members;
 
 /// What the writer knows of the database without asking it, and what it has to write at the end of the transaction.
 pub(crate) struct Keeper {
@@ -135,7 +136,8 @@ impl Keeper {
         if let Some(held) = &record.bans {
             bans::write(db, bans::SERVER, held)?;
         }
-        Ok(())
+        record.memberships.iter().try_for_each(|membership| members::write(db, membership))?;
+        record.mentions.iter().try_for_each(|mention| members::mention(db, mention))
     }
 
     /// The row of a room. There is one for each room in which a user spoke.
@@ -328,6 +330,7 @@ impl Keeper {
         )?
         .execute([folded(name)])?;
         bans::write(db, &folded(name), &[])?;
+        members::forget_room(db, &folded(name))?;
         self.forgotten_id = self.forgotten_id.max(last_id);
         db.prepare_cached("UPDATE state SET forgotten_id = ?1")?.execute([self.forgotten_id])?;
         self.has_wiped = true;

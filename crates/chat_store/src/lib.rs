@@ -82,6 +82,7 @@ mod keep;
 mod lines;
 mod load;
 mod lock;
+mod members;
 mod offline;
 mod passwords;
 mod programs;

@@ -62,7 +62,10 @@ pub(crate) fn contents(db: &Connection) -> rusqlite::Result<Contents> {
         stored.lines = last_lines(db, *room, &stored.state.name, count)?;
         left = left.saturating_sub(stored.lines.len());
     }
+    let (memberships, mentions) = crate::members::all(db)?;
     Ok(Contents {
+        memberships,
+        mentions,
         rooms: rooms.into_iter().map(|(_, stored)| stored).collect(),
         forgotten_id: db.query_row("SELECT forgotten_id FROM state", [], |row| row.get(0))?,
         accounts: crate::accounts::all(db)?,
@@ -102,10 +105,12 @@ fn last_lines(
 }
 
 /// No user is in any room when a server starts, so none could ever enter one that takes invitations only and has no
-/// operator who comes back.
+/// operator or member who comes back.
 fn forget_unreachable(db: &Connection) -> rusqlite::Result<()> {
-    let mut find =
-        db.prepare("SELECT name, last_id FROM rooms WHERE folded IS NOT NULL AND modes LIKE '%i%' AND ops = ''")?;
+    let mut find = db.prepare(
+        "SELECT name, last_id FROM rooms WHERE folded IS NOT NULL AND modes LIKE '%i%' AND ops = ''
+         AND NOT EXISTS (SELECT 1 FROM membership WHERE membership.room = folded)",
+    )?;
     let found = find.query_map([], |row| Ok((room_name(row, 0)?, row.get(1)?)))?.collect::<Result<Vec<_>, _>>()?;
     if found.is_empty() {
         return Ok(());

@@ -11,6 +11,7 @@ use crate::calendar::Calendar;
 use crate::index;
 use crate::keep::Keeper;
 use crate::lines::room_name;
+use crate::members;
 
 /// How often old lines are looked for.
 const EVERY: Duration = Duration::from_secs(3_600);
@@ -225,6 +226,7 @@ impl Row {
             let mut forget = db.prepare_cached("DELETE FROM cids WHERE author = ?1 AND cid = ?2 AND seq = ?3")?;
             forget.execute(params![self.author, cid, self.seq])?;
         }
+        members::forget_line(db, self.room, self.id)?;
         db.prepare_cached("DELETE FROM log WHERE seq = ?1")?.execute([self.seq]).map(|_| ())
     }
 }

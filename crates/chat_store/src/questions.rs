@@ -117,7 +117,9 @@ impl Accounts {
             }
             Question::Program(ask) => self.programs(number, ask, now),
             // The store itself answers these.
-            Question::Page { .. } | Question::Search { .. } | Question::Audit { .. } => Err(Busy),
+            Question::Page { .. } | Question::Search { .. } | Question::Mentions { .. } | Question::Audit { .. } => {
+                Err(Busy)
+            }
         }
     }
 

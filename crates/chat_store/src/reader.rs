@@ -103,6 +103,7 @@ fn lines(db: &mut Connection, question: &Question, deadline: Instant) -> rusqlit
         | Question::Program(_)
         | Question::Invitations { .. }
         | Question::EndInvitation { .. }
+        | Question::Mentions { .. }
         | Question::Audit { .. } => Ok(Some((Vec::new(), None))),
     }
 }

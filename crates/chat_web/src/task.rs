@@ -9,7 +9,7 @@ use chat_server::chat::outbox::{Batch, Outbox};
 use chat_server::chat::ticket::Ticket;
 use chat_server::features::archive::store::Proof;
 use chat_server::features::message::Rights;
-use chat_server::features::{VERBS, accounts};
+use chat_server::features::{VERBS, accounts, membership};
 use chat_server::model::command::{Choice, Command, Presence};
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::refusal::Refusal;
@@ -29,6 +29,7 @@ mod answers;
 mod done;
 mod blocks;
 mod resume;
+mod marks;
 mod asks;
 mod unread;
 
@@ -172,6 +173,8 @@ impl Task {
         let choices = vec![Choice::History(0), Choice::Typing(true), Choice::Presence(Presence::Full)];
         let quiet = Command::Options(choices);
         self.request(Asker::default(), "OPT", quiet, Wanted::Nothing).await;
+        let follow = Command::feature(membership::Command::Follow(true));
+        self.request(Asker::default(), "FOLLOW", follow, Wanted::Nothing).await;
         let (verb, command) = match entry {
             Entry::Guest(name) => ("JOIN", Command::Join(name)),
             Entry::Member(proof) => ("LOGIN", Command::feature(accounts::Command::Login(proof))),

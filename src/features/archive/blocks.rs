@@ -41,6 +41,12 @@ pub fn found(room: Option<RoomName>, lines: Vec<Arc<Envelope>>, more: Option<u64
     Block { room, more, head: head.into(), ..Block::of_lines("SEARCH", lines) }
 }
 
+/// `MENTIONS`: old lines of any room, the oldest first. There are more: ask with `before=` that number.
+pub fn mentioned(lines: Vec<Arc<Envelope>>, more: Option<u64>) -> Block {
+    let head = if lines.is_empty() { "No line has mentioned you." } else { "These lines mentioned you:" };
+    Block { more, head: head.into(), ..Block::of_lines("MENTIONS", lines) }
+}
+
 /// `EXPORT`: old lines, the oldest first, each as a JSON object. There are more: ask with `after=` that id.
 pub fn exported(room: RoomName, lines: Vec<Arc<Envelope>>, more: Option<u64>) -> Block {
     let rows: Vec<Exported> = lines.into_iter().map(Exported).collect();

@@ -149,7 +149,7 @@ impl Question {
     /// What it takes of the pace of reading; `None` for one that reads nothing that was said.
     pub(crate) fn cost(&self) -> Option<u32> {
         match self {
-            Question::Page { .. } => Some(PAGE),
+            Question::Page { .. } | Question::Mentions { .. } => Some(PAGE),
             Question::Search { .. } => Some(SEARCH),
             _ => None,
         }

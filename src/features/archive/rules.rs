@@ -13,6 +13,7 @@ use crate::features::accounts::state::Accounts;
 use crate::features::archive::state::Archive;
 use crate::features::archive::store;
 use crate::features::archive::store::{Contents, Keeping, Record, Report, Store, StoredRoom};
+use crate::features::membership::state::Members;
 use crate::features::message::Call;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::audit::Act;
@@ -41,7 +42,7 @@ impl Router<Features> {
     /// Gives the router a store, with what is in it. To be done before the first turn.
     pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy, now: Now) {
         // The files were restored on the disk.
-        let Contents { rooms, forgotten_id, accounts, files: _, bans, time } = contents;
+        let Contents { rooms, forgotten_id, accounts, files: _, bans, memberships, mentions, time } = contents;
         let trusted = time.unwrap_or(now.wall);
         self.forgotten_id = forgotten_id;
         self.greeting = Arc::new(Greeting { stored: true, ..Greeting::clone(&self.greeting) });
@@ -57,6 +58,7 @@ impl Router<Features> {
             self.rooms.insert(room.name.clone(), room);
         }
         self.features.bans = Bans::restored(bans, now, trusted);
+        self.features.members = Members::restored(memberships, mentions);
         // It is looked at in the first turn.
         self.features.next_lift = Some(now.mono);
         self.registry.lock().policy = Some(policy);
@@ -149,6 +151,17 @@ impl Turn<'_, Features> {
             _ => true,
         });
         archive.forgotten.push((name.clone(), last_id));
+        self.forget_members(name);
+    }
+
+    /// A room ends, and what the store and the disk have of it.
+    pub(crate) fn forget_kept(&mut self, room: &Room, last_id: u64) {
+        if room.features.is_kept {
+            self.record_forgotten(&room.name, last_id);
+        }
+        if let Some(files) = &self.router.features.files {
+            files.forget(&room.name, None);
+        }
     }
 
     /// Something was done by power.
@@ -167,6 +180,11 @@ impl Turn<'_, Features> {
             let report = match message {
                 Message::Feature(sealed) if sealed.peek().is_some_and(is_about_turns) => sealed.open::<Call>(),
                 other => {
+                    match &other {
+                        Message::Requests(id, ..) => archive.heard.push(*id),
+                        Message::Shutdown => archive.is_ending = true,
+                        _ => {}
+                    }
                     self.router.waiting.push_back(other);
                     continue;
                 }
@@ -211,11 +229,13 @@ impl Turn<'_, Features> {
             log::warn!("everything that was said is kept again");
             self.tell_all(Event::Note { room: None, text: Text::own("Everything that was said is kept again.") });
         }
+        self.begin_reading();
         Commit::Now
     }
 
     /// Hands the store what has changed since it was done last.
     pub(crate) fn commit_turn(&mut self) -> Commit {
+        self.write_last_marks();
         let Some(archive) = &mut self.router.features.archive else { return Commit::Now };
         let (rooms, talks) = (&self.router.rooms, &self.router.features.talks);
         let record = Record {
@@ -228,6 +248,8 @@ impl Turn<'_, Features> {
             forgotten: std::mem::take(&mut archive.forgotten),
             acts: std::mem::take(&mut archive.acts),
             bans: archive.bans.take(),
+            memberships: std::mem::take(&mut archive.memberships),
+            mentions: std::mem::take(&mut archive.mentions),
         };
         if record.is_empty() {
             return Commit::Now;
@@ -794,6 +816,7 @@ mod tests {
         assert_eq!(house.is_refused(4).map(|refusal| refusal.code()), Some(crate::model::code::Code::MembersOnly));
         house.asks(4, "LOGIN:dewi correct horse", member("dewi"));
         house.says(4, "LOGOUT:");
+        house.kept();
         assert!(matches!(house.hears(4).last(), Some(Event::Bye { why: Leave::MembersOnly, .. })));
         house.turn([Call::Rules(Policy::default()).into()]);
         house.says(2, "LOGOUT:");
@@ -829,6 +852,7 @@ mod tests {
             assert_eq!(house.is_refused(1), Some(TooFast { retry: 29, why: Spam::Muted }.into()));
             house.now.wall -= chrono::TimeDelta::days(2 * days);
             house.after(Duration::from_secs(3_600));
+            house.kept();
             house.says(1, "four");
             house.kept();
             assert_eq!(house.is_refused(1), None);
@@ -862,7 +886,9 @@ mod tests {
         // Who has left, and who was told that it takes too long, is not registered behind their back.
         (1..=5).for_each(|who| house.says(who, "PASSWD:correct-horse another-horse"));
         house.turn([Message::ClientLeft(ClientId(3), Leave::Lost)]);
+        house.kept();
         house.after(ANSWER_WITHIN);
+        house.kept();
         assert_eq!(house.is_refused(5), Some(Refused::Busy.into()));
         for done in 40..42 {
             let number = house.store.given(|given| given.questions[done].0);

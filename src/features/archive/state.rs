@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::features::accounts::state::{self as accounts, Accounts};
 use crate::features::archive::store::{Question, Store};
+use crate::features::membership::state::{Membership, Mention};
 use crate::features::message::{Caller, Reply};
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::Act;
@@ -27,6 +28,13 @@ pub(crate) struct Archive {
     pub(crate) acts: Vec<Act>,
     /// The bans and mutes of the server, if they changed.
     pub(crate) bans: Option<Box<[Ban]>>,
+    /// Memberships that are not what they were, and lines that mention an account.
+    pub(crate) memberships: Vec<Membership>,
+    pub(crate) mentions: Vec<Mention>,
+    /// Clients whose requests wait: what they were shown before is read.
+    pub(crate) heard: Vec<ClientId>,
+    /// The server is about to end.
+    pub(crate) is_ending: bool,
     /// The turn that is being kept, and since when. Until it is, no client hears of it.
     pub(crate) pending: Option<(u64, Moment)>,
     /// Why nothing is kept at the moment.
@@ -75,6 +83,8 @@ pub enum Then {
     Page { room: RoomName, limit: usize, after: Option<u64>, behind: Vec<Arc<Envelope>>, export: bool },
     /// Show what was found.
     Found { room: Option<RoomName> },
+    /// Show the lines that mentioned a user.
+    Mentioned,
     /// Change a line that was older than memory.
     Change { room: RoomName, target: u64, what: What },
     /// Show what was done by power.
@@ -98,6 +108,10 @@ impl Archive {
             forgotten: Vec::new(),
             acts: Vec::new(),
             bans: None,
+            memberships: Vec::new(),
+            mentions: Vec::new(),
+            heard: Vec::new(),
+            is_ending: false,
             pending: None,
             trouble: None,
             is_lost: false,

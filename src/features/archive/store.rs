@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::features::accounts::invitations::{Invitation, Terms};
+use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
 use crate::features::programs::{Ask, Program};
 use crate::model::code::Code;
@@ -78,6 +79,10 @@ pub struct Record {
     pub acts: Vec<Act>,
     /// Who is banned from the server and who is muted everywhere, as it is now; `None` if it is what it was.
     pub bans: Option<Box<[Ban]>>,
+    /// Memberships that are new, or not what they were, or no more, as they are now.
+    pub memberships: Vec<Membership>,
+    /// Lines of this record or an earlier one that mention an account.
+    pub mentions: Vec<Mention>,
 }
 
 impl Record {
@@ -88,6 +93,8 @@ impl Record {
             && self.forgotten.is_empty()
             && self.acts.is_empty()
             && self.bans.is_none()
+            && self.memberships.is_empty()
+            && self.mentions.is_empty()
     }
 }
 
@@ -125,6 +132,10 @@ pub struct Contents {
     pub accounts: Vec<Account>,
     /// Who is banned from the server and who is muted everywhere.
     pub bans: Vec<Ban>,
+    /// The rooms of all accounts.
+    pub memberships: Vec<Membership>,
+    /// The unread lines that mention an account, the oldest of each first.
+    pub mentions: Vec<Mention>,
     /// The lines that pass files on, of all rooms, however old they are.
     pub files: Vec<Arc<Envelope>>,
     /// The time that the store trusts, where it keeps one: earlier than the clock's, if that has leapt ahead since the store was
@@ -179,6 +190,15 @@ pub enum Question {
         /// What to look for: words, and "several in a row" in quotes.
         words: Text,
         /// Only ids below this one; means something only in one room.
+        before: Option<u64>,
+        /// The most lines.
+        limit: usize,
+    },
+    /// The newest lines that mention an account, and are not deleted.
+    Mentions {
+        /// The account.
+        account: Name,
+        /// Only mentions with a smaller number.
         before: Option<u64>,
         /// The most lines.
         limit: usize,
@@ -323,7 +343,7 @@ fn is_short(word: &str) -> bool {
 /// What the store has to say to a question.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// To `Page` and `Search`: lines as they are now, oldest first, with the id to ask on from, if there are more.
+    /// To `Page`, `Search` and `Mentions`: lines as they are now, oldest first, with the id to ask on from, if there are more.
     Lines {
         /// The lines.
         lines: Vec<Arc<Envelope>>,

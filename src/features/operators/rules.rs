@@ -346,6 +346,9 @@ impl Turn<'_, Features> {
         if seconds == 0 {
             self.router.features.operators.ending = None;
             log::info!("stopping, as an operator wants it");
+            if let Some(archive) = &mut self.router.features.archive {
+                archive.is_ending = true;
+            }
             self.take(Message::Shutdown);
         } else if MARKS.iter().any(|mark| seconds <= *mark && *mark < ending.told) {
             ending.told = seconds;

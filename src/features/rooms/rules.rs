@@ -166,9 +166,10 @@ impl Turn<'_, Features> {
     /// again if something was said in it, and is forgotten else, or if it was closed. A room without an operator gets the member
     /// that has been connected longest.
     pub(crate) fn after_leaving(&mut self, name: &RoomName) {
+        let has_members = self.router.features.members.has_members(name);
         let Some(room) = self.router.rooms.get_mut(name) else { return };
         if room.members.is_empty() {
-            if !room.features.rooms.op_accounts.is_empty() {
+            if !room.features.rooms.op_accounts.is_empty() || has_members && !room.is_open() {
                 // It stays as its operators closed it.
             } else if room.is_open() && (room.is_worth_keeping() || room.features.bans.has_bans())
                 || *name == RoomName::lobby()
@@ -299,7 +300,9 @@ impl Turn<'_, Features> {
             client.state.signed_in
                 && client.name.as_ref().is_some_and(|name| room.features.rooms.op_accounts.contains(name))
         };
-        room.features.rooms.invited.contains(&id) || self.clients.get(id).is_some_and(is_own)
+        room.features.rooms.invited.contains(&id)
+            || self.clients.get(id).is_some_and(is_own)
+            || self.is_member(id, &room.name)
     }
 
     /// Whether a client may come into a room, as far as its operators have closed it.

@@ -8,6 +8,7 @@ mod kit;
 mod looks;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod memory;
+mod members;
 mod migrations;
 mod model;
 mod scripts;

@@ -70,6 +70,8 @@ fn the_database_of_another_program_is_refused() {
 /// What makes a file of today one of version 10, before an invitation was for several people: one that is good, and one that was used,
 /// by the codes k7qf-9d2m-x4tr and abcd-efgh-ijkm.
 const BACK_TO_10: &str = "
+    DROP TABLE membership;
+    DROP TABLE mentions;
     DROP TABLE programs;
     DROP TABLE invited;
     DROP TABLE invitations;
@@ -174,7 +176,8 @@ fn a_file_from_before_there_were_programs_gets_their_table() {
     talk.say([said("#a", 1, "ani", "a line")]);
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    db.execute_batch("DROP TABLE programs; PRAGMA user_version = 12;").unwrap();
+    db.execute_batch("DROP TABLE membership; DROP TABLE mentions; DROP TABLE programs; PRAGMA user_version = 12;")
+        .unwrap();
     drop(db);
     let talk = Talk::open(dir.path());
     assert_eq!(talk.contents.rooms[0].last_id, 1);
@@ -243,4 +246,19 @@ fn an_upgrade_that_ends_at_any_moment_goes_on_and_loses_no_line() {
         let findings = check(dir).unwrap();
         assert!(findings.is_sound, "{}", findings.text);
     }
+}
+
+#[test]
+fn a_file_from_before_there_were_members_gets_their_tables() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    talk.say([said("#a", 1, "ani", "a line")]);
+    talk.stop();
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch("DROP TABLE membership; DROP TABLE mentions; PRAGMA user_version = 13;").unwrap();
+    drop(db);
+    let talk = Talk::open(dir.path());
+    assert_eq!((talk.contents.rooms[0].last_id, talk.contents.memberships.len()), (1, 0));
+    talk.stop();
+    assert!(check(dir.path()).unwrap().is_sound);
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chat_server::chat::message::Message as ToRouter;
+use chat_server::features::membership::Read;
 use chat_server::model::event::{Change, Envelope, Event, Leave, Speech};
 use chat_server::model::refusal::Refusal;
 use chat_server::model::text::Text;
@@ -28,12 +29,16 @@ impl Task {
                     self.refusal(pending, error).await;
                 }
             }
+            Event::Block(block) if block.tag.is_none() => self.know_marks(block),
             Event::Block(block) => {
                 if let Some(pending) = self.pending_of(&block.tag) {
                     self.block(envelope, block, pending).await;
                 }
             }
             Event::Bye { why, .. } => self.goodbye(why),
+            Event::Feature(event) if event.open::<Read>().is_some() => {
+                event.open().into_iter().for_each(|read| self.is_read(read))
+            }
             _ => {
                 if let Event::Said(Speech { room, id, .. }) | Event::Changed(Change { room, id, .. }) = &envelope.event
                 {

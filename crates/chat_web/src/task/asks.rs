@@ -16,7 +16,7 @@ use super::Task;
 use super::pending::Wanted;
 use crate::error::AppError;
 use crate::models::frames::{Ack, ServerFrame};
-use crate::models::names::{bare, meant, room_key};
+use crate::models::names::{bare, meant};
 use crate::models::render::unfit;
 use crate::session::ask::{Ask, Outcome};
 use crate::session::queue::{FrameReceiver, Out, frames};
@@ -107,7 +107,7 @@ impl Task {
                 let command = Command::feature(presence::Command::Typing { room: Some(room), on });
                 self.request(Asker::default(), "TYPING", command, Wanted::Nothing).await;
             }
-            Ask::Read(room, seq) => self.mark_read(&room, seq, asker.socket),
+            Ask::Read(room, seq) => self.mark_read(&room, seq, asker.socket).await,
             Ask::Resume(rooms, whispers) => {
                 if let Some(socket) = asker.socket {
                     self.give_whispers(socket, whispers.as_deref());
@@ -115,20 +115,6 @@ impl Task {
                 self.resume(asker, rooms).await;
             }
         }
-    }
-
-    /// Notes how far the user has read, and tells the other sockets.
-    fn mark_read(&mut self, room: &RoomName, seq: u64, asker: Option<SocketId>) {
-        if !self.session.is_in(&bare(room)) {
-            return;
-        }
-        // A mark past the last line would hide those that come next.
-        let last = self.seen.get(&room_key(room)).copied().unwrap_or(0).max(self.state.rooms.last_seq(room));
-        let read = self.read.entry(room_key(room)).or_default();
-        *read = seq.min(last).max(*read);
-        let frame = ServerFrame::Read { room: bare(room), seq: *read };
-        let others: Vec<SocketId> = self.sockets.keys().copied().filter(|other| Some(*other) != asker).collect();
-        others.into_iter().for_each(|other| self.tell_socket(other, &frame));
     }
 
     /// The asker's socket, where the command before this one lacked its secret, so that these words may be it: a person types it

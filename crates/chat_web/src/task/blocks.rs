@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chat_server::features::membership::OwnRoom;
 use chat_server::features::moderation::ban::Kind;
 use chat_server::features::moderation::list::BanRow;
 use chat_server::features::operators::audit::Entry;
@@ -54,6 +55,7 @@ impl Task {
         }
         let items =
             all(rows, user).or_else(|| all(rows, room)).or_else(|| all(rows, figure)).or_else(|| all(rows, ban));
+        let items = items.or_else(|| all(rows, unread));
         let items = items.or_else(|| all(rows, |verb: &&'static Verb| json(&CommandInfo::of(verb))));
         items.or_else(|| all(rows, |act: &Entry| json(&AuditEntry::of(act)))).unwrap_or_default()
     }
@@ -89,6 +91,19 @@ fn ban(ban: &BanRow) -> Value {
         "since": timestamp(ban.since),
         "seconds": ban.notice.retry,
         "reason": ban.notice.why.as_deref(),
+    })
+}
+
+/// A row of `UNREAD`.
+fn unread(own: &OwnRoom) -> Value {
+    serde_json::json!({
+        "id": bare(&own.room),
+        "unread": own.unread,
+        "read_seq": own.read,
+        "last_seq": own.last,
+        "mentions": own.mentions,
+        "notify": own.notify.word(),
+        "muted": own.muted,
     })
 }
 

@@ -32,9 +32,8 @@ export function initials(name) {
 
 export const sameName = (a, b) => a.toLowerCase() === b.toLowerCase();
 
-/** Does this text speak to that person? `@ana` always, a bare `ana` where it stands as a word of its own. */
+/** Does this text speak to that person? As the server says: src/features/membership/mentions.txt. */
 export function mentions(text, name) {
   if (!name) return false;
-  const safe = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`(^|[^A-Za-z0-9_-])${name.length < 3 ? '@' : '@?'}${safe}(?![A-Za-z0-9_-])`, 'i').test(text);
+  return new RegExp(`(^|[^\\w/&-])@${name}(?![\\w-])|^${name}[:,](?=\\s|$)`, 'im').test(text);
 }

@@ -189,6 +189,8 @@ test('ten thousand messages: a window of them is on the page, and older ones com
   assert.ok((await count()) < 120);
   await page.click('.older button');
   await sees(page, 'line 9920');
+  // The button has gone with the row that it stood in.
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'log');
   for (let i = 0; i < 300; i += 1) budi.say(`more ${i}`);
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
   await page.keyboard.press('End');

@@ -84,6 +84,9 @@ impl Turn<'_, Features> {
 
     /// What an answer means for the client who asked.
     pub(crate) fn with_account(&mut self, id: ClientId, then: Then, answer: store::Answer) -> Result<Answer, Refusal> {
+        if matches!(then, Then::Registered | Then::SignedIn) {
+            self.router.features.members.arriving.insert(id);
+        }
         match (then, answer) {
             (Then::Registered, store::Answer::Account { account, .. }) => {
                 if self.name_of(id).is_ok() {

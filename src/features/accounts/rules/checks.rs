@@ -79,7 +79,9 @@ impl Turn<'_, Features> {
             Question::SignOut { name, token: None } => Then::SignedOut { name: name.clone(), by: None },
             Question::Grant { .. } => Then::Granted { by: Actor::page(from) },
             // Old lines are read by `Call::Read`, which checks whether the user may read them.
-            Question::Page { .. } | Question::Search { .. } => return Err(Refusal::no_store("history")),
+            Question::Page { .. } | Question::Search { .. } | Question::Mentions { .. } => {
+                return Err(Refusal::no_store("history"));
+            }
             // Doors have calls of their own for these.
             Question::Program(_) => return Err(Refusal::no_store("programs")),
             // An operator's orders, which come as `Call::Order`.

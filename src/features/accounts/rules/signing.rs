@@ -17,6 +17,7 @@ impl Turn<'_, Features> {
         client.state.signed_in = true;
         let (rooms, name) = (client.state.rooms.clone(), client.name.clone());
         for room in rooms {
+            self.become_member(id, &room);
             let Some(room) = self.router.rooms.get_mut(&room).filter(|room| room.features.rooms.ops.contains(&id))
             else {
                 continue;
@@ -65,7 +66,7 @@ impl Turn<'_, Features> {
             }
             self.clients.rename(id, name);
             self.mark_signed_in(id);
-            let room = RoomName::lobby();
+            let room = self.first_room(id);
             self.come_in(id, &room)?;
             return Ok(Answer::In(done(self, room.clone()), room));
         };

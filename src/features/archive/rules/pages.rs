@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::chat::history::Page;
 use crate::chat::hooks::PAGE;
 use crate::chat::router::Turn;
-use crate::features::archive::blocks::{exported, found};
+use crate::features::archive::blocks::{exported, found, mentioned};
 use crate::features::archive::state::Then;
 use crate::features::archive::store::{self, Question, Refused};
 use crate::features::archive::verbs::{Export, Search};
@@ -135,6 +135,10 @@ impl Turn<'_, Features> {
                 };
                 lines.retain(may_read);
                 Ok(Answer::Block(found(room, lines, more)))
+            }
+            (Then::Mentioned, store::Answer::Lines { mut lines, more }) => {
+                lines.retain(|line| line.room().is_some_and(|room| self.may_see(id, room)));
+                Ok(Answer::Block(mentioned(lines, more)))
             }
             (Then::Change { room, target, what }, store::Answer::Lines { lines, .. }) => {
                 match lines.first().map(|line| &line.event) {

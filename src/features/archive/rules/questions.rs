@@ -253,6 +253,7 @@ impl Turn<'_, Features> {
                         answer => turn.with_answer(id, then, answer),
                     };
                     turn.answer(id, verb, tag, outcome);
+                    turn.greet_member(id);
                     turn.enter_invited(id);
                     turn.tell_of_talks(id);
                 });

@@ -185,6 +185,7 @@ impl Turn<'_, Features> {
         if let Some(who) = target.name() {
             room.features.rooms.op_accounts.remove(who);
             room.features.rooms.invited.retain(|id| !all.contains(id));
+            self.end_membership(who.clone(), name.clone());
         }
         let Some(room) = self.router.rooms.get(name) else { return };
         let banned = room.members.iter().filter(|id| self.ban_on(**id, &room.features.bans).is_some());

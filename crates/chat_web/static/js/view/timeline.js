@@ -16,7 +16,7 @@ const KEEP = 2000;
 
 export function timelineView(app) {
   const log = $('#log'), list = $('#messages'), jump = $('#jump'), pill = $('#since');
-  const view = { room: null, start: 0, end: null, stick: true, wrote: -1, fresh: new Set(), busy: false, below: 0, held: false };
+  const view = { room: null, start: 0, end: null, stick: true, wrote: -1, fresh: new Set(), busy: false, held: false };
   const messages = messageView(app, goTo, view.fresh);
   const act = actionsOn(app, log, list, messages.isMine);
 
@@ -102,10 +102,10 @@ export function timelineView(app) {
       }).join(' · ');
       return { key, sig, make: () => h('li.note', {}, h('span', {}, words())) };
     }
-    const { kind, who, text, items } = first;
+    const { kind, who, text } = first;
     if (kind === 'answer' || kind === 'refused') return { key, sig, make: () => answer(first) };
     const words = { renamed: t('renamed', { who, name: text }), topic: text ? t('topicSet', { who, text }) : t('topicGone', { who }), operator: t('operator', { who }), notice: text, feature: text, moderated: kind === 'moderated' && moderated(first) }[kind];
-    return { key, sig, make: () => h(`li.note.${kind}`, {}, h('span', { dir: 'auto' }, words), items && null) };
+    return { key, sig, make: () => h(`li.note.${kind}`, {}, h('span', { dir: 'auto' }, words)) };
   }
 
   function answer(note) {
@@ -131,7 +131,7 @@ export function timelineView(app) {
     const room = app.room();
     if (!room) return;
     if (view.room !== room) {
-      Object.assign(view, { room, start: Math.max(0, room.tl.order.length - TAIL), end: null, stick: true, below: 0, busy: false, held: false });
+      Object.assign(view, { room, start: Math.max(0, room.tl.order.length - TAIL), end: null, stick: true, busy: false, held: false });
       list.replaceChildren();
       if (!matchMedia('(prefers-reduced-motion: reduce)').matches) list.animate({ opacity: [0, 1], translate: ['0 .35rem', '0 0'] }, { duration: 160, easing: 'ease-out' });
     }
@@ -145,7 +145,10 @@ export function timelineView(app) {
       if (room.tl.order.length > KEEP * 2 && !room.dm) merge.forgetBefore(room.tl, room.tl.order.at(-KEEP));
       if (room.tl.order.length - view.start > MOST || view.start > room.tl.order.length) view.start = Math.max(0, room.tl.order.length - TAIL);
     }
+    const inside = list.contains(document.activeElement);
     reconcile(list, rows(room));
+    // The keys go on where a button or a row has gone.
+    if (inside && !list.contains(document.activeElement)) log.focus({ preventScroll: true });
     view.fresh.clear();
     if (anchor) restore(anchor); else toEnd();
     furniture();
@@ -309,7 +312,7 @@ export function timelineView(app) {
 
   jump.addEventListener('click', () => { latest(); app.focusComposer(); });
   pill.addEventListener('click', () => goTo(view.room.tl.order[Math.min(merge.place(view.room.tl, view.room.line + 1), view.room.tl.order.length - 1)]));
-  // The box of the log changes when the composer grows, the keyboard opens, a drawer moves: the end stays the end.
+  // The log's box changes with the composer, the keyboard, a drawer: the end stays the end.
   const sizes = new ResizeObserver(() => { if (view.stick && view.end === null) toEnd(); });
   sizes.observe(log);
   sizes.observe(list);

@@ -1,0 +1,91 @@
+//! What is kept of the rooms of an account: read marks, and the lines that mention it.
+
+use std::path::Path;
+
+use chat_server::features::archive::store::{Question, Record};
+use chat_server::features::membership::state::{Mark, Membership, Mention, Notify};
+use chat_server::model::event::What;
+use rusqlite::Connection;
+
+use crate::kit::{Talk, changed, name, room_name, said, state};
+
+fn member(account: &str, room: &str, read: u64) -> Membership {
+    let mark = Mark { read, notify: Notify::Mentions, muted: true };
+    Membership { account: name(account), room: room_name(room), mark: Some(mark) }
+}
+
+fn mention(account: &str, room: &str, id: u64) -> Mention {
+    Mention { account: name(account), room: room_name(room), id }
+}
+
+/// Makes accounts, of which no password is known.
+fn accounts(dir: &Path, names: &[&str]) {
+    Talk::open(dir).stop();
+    let db = Connection::open(dir.join("chat.db")).unwrap();
+    for name in names {
+        let sql =
+            "INSERT INTO accounts (name, skeleton, hash, role, created, seen) VALUES (?1, ?1, '', 'member', 0, 0)";
+        db.execute(sql, [name]).unwrap();
+    }
+}
+
+fn mentions(talk: &mut Talk, account: &str, before: Option<u64>, limit: usize) -> (Vec<u64>, Option<u64>) {
+    let (lines, more) = talk.ask(Question::Mentions { account: name(account), before, limit });
+    (lines.iter().filter_map(|line| line.id()).collect(), more)
+}
+
+#[test]
+fn memberships_and_mentions_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    accounts(dir.path(), &["ani", "budi"]);
+    let mut talk = Talk::open(dir.path());
+    talk.keep(Record {
+        rooms: vec![state("#Rust")],
+        lines: (1..=4).map(|id| said("#Rust", id, "budi", "@ani")).collect(),
+        // Nothing was said in the second, and of the third account nothing is known.
+        memberships: vec![member("ani", "#Rust", 0), member("ani", "#quiet", 0), member("eka", "#Rust", 0)],
+        mentions: (1..=4).map(|id| mention("ANI", "#rust", id)).collect(),
+        ..Record::default()
+    });
+    talk.keep(Record { memberships: vec![member("ani", "#rust", 2)], ..Record::default() });
+    talk.keep(Record { lines: vec![changed("#Rust", 5, 3, What::Deleted)], ..Record::default() });
+    assert_eq!(mentions(&mut talk, "ani", None, 10), (vec![1, 2, 4], None));
+    let (newest, more) = mentions(&mut talk, "ani", None, 2);
+    assert_eq!(newest, [2, 4]);
+    assert_eq!(mentions(&mut talk, "ani", more, 2), (vec![1], None));
+    assert_eq!(mentions(&mut talk, "budi", None, 2), (vec![], None));
+    talk.stop();
+    let mut talk = Talk::open(dir.path());
+    assert_eq!(talk.contents.memberships, [member("ani", "#quiet", 0), member("ani", "#Rust", 2)]);
+    // The router forgets the one that was deleted; here it is unread.
+    assert_eq!(talk.contents.mentions, [mention("ani", "#rust", 3), mention("ani", "#rust", 4)]);
+    talk.keep(Record {
+        memberships: vec![Membership { mark: None, ..member("ani", "#rust", 0) }],
+        ..Record::default()
+    });
+    assert_eq!(mentions(&mut talk, "ani", None, 10), (vec![], None));
+    talk.stop();
+    assert_eq!(Talk::open(dir.path()).contents.memberships, [member("ani", "#quiet", 0)]);
+}
+
+#[test]
+fn a_forgotten_room_has_no_members_and_a_removed_account_no_rooms() {
+    let dir = tempfile::tempdir().unwrap();
+    accounts(dir.path(), &["ani", "budi"]);
+    let mut talk = Talk::open(dir.path());
+    let lines = vec![said("#a", 1, "budi", "@ani"), said("#b", 1, "budi", "@ani")];
+    let memberships = vec![member("ani", "#a", 0), member("ani", "#b", 0), member("budi", "#b", 1)];
+    let mentions = vec![mention("ani", "#a", 1), mention("ani", "#b", 1)];
+    talk.keep(Record { rooms: vec![state("#a"), state("#b")], lines, memberships, mentions, ..Record::default() });
+    talk.keep(Record { forgotten: vec![(room_name("#a"), 1)], ..Record::default() });
+    talk.stop();
+    let talk = Talk::open(dir.path());
+    assert_eq!(talk.contents.memberships, [member("ani", "#b", 0), member("budi", "#b", 1)]);
+    assert_eq!(talk.contents.mentions, [mention("ani", "#b", 1)]);
+    talk.stop();
+    let db = Connection::open(dir.path().join("chat.db")).unwrap();
+    db.execute_batch("PRAGMA foreign_keys = ON; DELETE FROM accounts WHERE name = 'ani';").unwrap();
+    drop(db);
+    let talk = Talk::open(dir.path());
+    assert_eq!((talk.contents.memberships.len(), talk.contents.mentions.len()), (1, 0));
+}

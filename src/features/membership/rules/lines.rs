@@ -1,0 +1,78 @@
+//! What a line says of who has read, and whom it mentions.
+
+use crate::chat::router::Turn;
+use crate::features::membership::mention::mentioned;
+use crate::features::membership::state::Mention;
+use crate::features::state::Features;
+use crate::model::event::{Change, Envelope, Event, Speech, What};
+use crate::model::names::{ClientId, Name, RoomName};
+
+impl Turn<'_, Features> {
+    /// A line was said, or was changed: its author has read so far, and who is mentioned by it is noted.
+    pub(crate) fn note_line(&mut self, room: &RoomName, line: &Envelope) {
+        if self.router.features.archive.is_none() {
+            return;
+        }
+        match &line.event {
+            Event::Said(speech) => {
+                if speech.signed {
+                    self.read_by_speaking(&speech.from, room, speech.id);
+                }
+                self.note_mentions(room, speech);
+            }
+            Event::Changed(Change { id, from, signed, target, what, .. }) => {
+                let is_next = |account: &Name| {
+                    let member = self.router.features.members.get(account, room);
+                    member.is_some_and(|member| member.mark.read + 1 == *id)
+                };
+                // One's own reaction is not unread, and says nothing of the lines before it.
+                if *signed && is_next(from) {
+                    self.router.features.members.read(from, room, *id);
+                }
+                if *what == What::Deleted {
+                    self.router.features.members.unmention(room, *target);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A turn begins: the clients whose lines are taken in it have read what they were shown.
+    pub(crate) fn begin_reading(&mut self) {
+        let heard = self.router.features.archive.as_mut().map(|archive| std::mem::take(&mut archive.heard));
+        heard.into_iter().flatten().for_each(|id| self.read_what_was_shown(id));
+    }
+
+    /// Whether a user may see a line that mentions them: as one who reads in the room, or as a member who could come in.
+    pub(crate) fn may_see(&self, id: ClientId, room: &RoomName) -> bool {
+        let Some(there) = self.router.rooms.get(room) else { return false };
+        self.not_banned_from(id, there).is_ok() && (there.may_read(id) || self.is_member(id, room))
+    }
+
+    /// A member who speaks has read what was said before. Where that was unread, the followers of the account hear of it.
+    fn read_by_speaking(&mut self, account: &Name, room: &RoomName, id: u64) {
+        let Some(member) = self.router.features.members.get(account, room) else { return };
+        if member.mark.read + 1 < id {
+            self.move_mark(None, account, room, id);
+        } else {
+            self.router.features.members.read(account, room, id);
+        }
+    }
+
+    fn note_mentions(&mut self, room: &RoomName, speech: &Speech) {
+        let names = mentioned(&speech.text).into_iter().filter_map(|name| Name::parse(name).ok());
+        let mut names: Vec<Name> = names.filter(|name| *name != speech.from).collect();
+        names.sort();
+        names.dedup();
+        for account in names {
+            // A connection that ignores the author is told of no line of theirs.
+            let is_ignored = self.clients.named(&account).is_some_and(|id| !self.hears(id, &speech.from));
+            if is_ignored || !self.router.features.members.mention(&account, room, speech.id) {
+                continue;
+            }
+            if let Some(archive) = &mut self.router.features.archive {
+                archive.mentions.push(Mention { account, room: speech.room.clone(), id: speech.id });
+            }
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The memberships: which rooms an account has, how far each is read, and which unread lines mention the user.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::now::Moment;
+
+/// The most unread mentions of one room that are counted.
+pub const MENTIONS: usize = 100;
+/// The most rooms of one account.
+pub const ROOMS: usize = 20;
+
+/// Of which lines of a room a user wants to be told.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Notify {
+    /// Of all.
+    #[default]
+    All,
+    /// Of those that mention the user.
+    Mentions,
+    /// Of none.
+    Nothing,
+}
+
+impl Notify {
+    /// All of them, in the order of their numbers in a store.
+    pub const ALL: [Notify; 3] = [Notify::All, Notify::Mentions, Notify::Nothing];
+
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Notify::All => "all",
+            Notify::Mentions => "mentions",
+            Notify::Nothing => "none",
+        }
+    }
+}
+
+/// How far an account has read a room, and what it wants to hear of it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Mark {
+    /// The number of the last line that is read.
+    pub read: u64,
+    /// Of which lines the user wants to be told.
+    pub notify: Notify,
+    /// Whether the room stands back in lists.
+    pub muted: bool,
+}
+
+/// A membership as a store keeps it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Membership {
+    /// The account.
+    pub account: Name,
+    /// The room.
+    pub room: RoomName,
+    /// Its mark; `None` in a record: the account has left the room.
+    pub mark: Option<Mark>,
+}
+
+/// A line that mentions an account.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mention {
+    /// The account.
+    pub account: Name,
+    /// The room of the line.
+    pub room: RoomName,
+    /// The number of the line.
+    pub id: u64,
+}
+
+/// One room of one account.
+#[derive(Default)]
+pub(crate) struct Member {
+    pub(crate) mark: Mark,
+    /// The unread lines that mention the user, the newest [`MENTIONS`].
+    pub(crate) mentions: BTreeSet<u64>,
+    /// The mark has moved since it was written.
+    is_moved: bool,
+}
+
+/// All memberships.
+#[derive(Default)]
+pub(crate) struct Members {
+    accounts: BTreeMap<Name, BTreeMap<RoomName, Member>>,
+    /// Connections that follow their account (`FOLLOW`).
+    pub(crate) followers: BTreeSet<ClientId>,
+    /// Connections that have just signed in.
+    pub(crate) arriving: BTreeSet<ClientId>,
+    /// Rooms that a connection came into while more was unread than it was shown, and the last number then: until all of that is
+    /// read, what the user types says nothing of what was read.
+    pub(crate) behind: BTreeMap<(ClientId, RoomName), u64>,
+    moved: Vec<(Name, RoomName)>,
+    pub(crate) next_write: Option<Moment>,
+}
+
+impl Members {
+    /// The memberships as a store kept them, with the mentions that are not read.
+    pub(crate) fn restored(memberships: Vec<Membership>, mentions: Vec<Mention>) -> Members {
+        let mut members = Members::default();
+        for Membership { account, room, mark } in memberships {
+            let mark = mark.unwrap_or_default();
+            let rooms = members.accounts.entry(account).or_default();
+            rooms.insert(room, Member { mark, ..Member::default() });
+        }
+        for Mention { account, room, id } in mentions {
+            members.mention(&account, &room, id);
+        }
+        members
+    }
+
+    pub(crate) fn get(&self, account: &Name, room: &RoomName) -> Option<&Member> {
+        self.accounts.get(account)?.get(room)
+    }
+
+    pub(crate) fn get_mut(&mut self, account: &Name, room: &RoomName) -> Option<&mut Member> {
+        self.accounts.get_mut(account)?.get_mut(room)
+    }
+
+    /// The rooms of an account, in the order of their names.
+    pub(crate) fn rooms_of(&self, account: &Name) -> impl Iterator<Item = (&RoomName, &Member)> {
+        self.accounts.get(account).into_iter().flatten()
+    }
+
+    /// Whether any account is a member of a room.
+    pub(crate) fn has_members(&self, room: &RoomName) -> bool {
+        self.accounts.values().any(|rooms| rooms.contains_key(room))
+    }
+
+    /// An account is a member of a room, which is read so far. Returns whether it was none.
+    pub(crate) fn add(&mut self, account: &Name, room: &RoomName, read: u64) -> bool {
+        let rooms = self.accounts.entry(account.clone()).or_default();
+        let is_new = !rooms.contains_key(room);
+        if is_new {
+            rooms.insert(room.clone(), Member { mark: Mark { read, ..Mark::default() }, ..Member::default() });
+        }
+        is_new
+    }
+
+    /// A membership is to be written with the marks that move, and not at once.
+    pub(crate) fn write_later(&mut self, account: &Name, room: &RoomName) {
+        let Some(member) = self.get_mut(account, room) else { return };
+        if !std::mem::replace(&mut member.is_moved, true) {
+            self.moved.push((account.clone(), room.clone()));
+        }
+    }
+
+    /// An account is a member of a room no more. Returns whether it was one.
+    pub(crate) fn end(&mut self, account: &Name, room: &RoomName) -> bool {
+        let Some(rooms) = self.accounts.get_mut(account) else { return false };
+        let was_member = rooms.remove(room).is_some();
+        if rooms.is_empty() {
+            self.accounts.remove(account);
+        }
+        was_member
+    }
+
+    /// A room is read up to a line. A mark moves forward only; returns whether it did.
+    pub(crate) fn read(&mut self, account: &Name, room: &RoomName, id: u64) -> bool {
+        let Some(member) = self.get_mut(account, room).filter(|member| member.mark.read < id) else { return false };
+        member.mark.read = id;
+        member.mentions = member.mentions.split_off(&(id + 1));
+        self.write_later(account, room);
+        true
+    }
+
+    /// A line mentions the user of an account. Returns whether that account is a member of the room.
+    pub(crate) fn mention(&mut self, account: &Name, room: &RoomName, id: u64) -> bool {
+        let Some(member) = self.get_mut(account, room) else { return false };
+        if id > member.mark.read {
+            member.mentions.insert(id);
+            if member.mentions.len() > MENTIONS {
+                member.mentions.pop_first();
+            }
+        }
+        true
+    }
+
+    /// A line is deleted, and mentions no user any more.
+    pub(crate) fn unmention(&mut self, room: &RoomName, id: u64) {
+        for member in self.accounts.values_mut().filter_map(|rooms| rooms.get_mut(room)) {
+            member.mentions.remove(&id);
+        }
+    }
+
+    /// Takes the marks that have moved since they were written: those of one account, or all.
+    pub(crate) fn take_moved(&mut self, of: Option<&Name>) -> Vec<Membership> {
+        let is_meant = |moved: &mut (Name, RoomName)| of.is_none_or(|of| *of == moved.0);
+        let moved: Vec<_> = self.moved.extract_if(.., is_meant).collect();
+        let taken = moved.into_iter().filter_map(|(account, room)| {
+            let member = self.get_mut(&account, &room).filter(|member| member.is_moved)?;
+            member.is_moved = false;
+            let mark = Some(member.mark);
+            Some(Membership { account, room, mark })
+        });
+        taken.collect()
+    }
+
+    /// Whether a mark has moved since it was written.
+    pub(crate) fn has_moved(&self) -> bool {
+        !self.moved.is_empty()
+    }
+
+    /// A room is no more.
+    pub(crate) fn forget_room(&mut self, room: &RoomName) {
+        self.accounts.retain(|_, rooms| {
+            rooms.remove(room);
+            !rooms.is_empty()
+        });
+    }
+
+    /// A connection is gone.
+    pub(crate) fn forget_client(&mut self, id: ClientId) {
+        self.followers.remove(&id);
+        self.arriving.remove(&id);
+        self.behind.retain(|(client, _), _| *client != id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ani() -> (Name, RoomName) {
+        (Name::parse("ani").unwrap(), RoomName::lobby())
+    }
+
+    #[test]
+    fn a_mark_moves_forward_and_is_written_once() {
+        let (ani, lobby) = ani();
+        let mut members = Members::default();
+        assert!(!members.read(&ani, &lobby, 3), "there is no such member");
+        assert!(members.add(&ani, &lobby, 2) && !members.add(&ani, &lobby, 9));
+        assert!(members.read(&ani, &lobby, 5) && members.read(&ani, &lobby, 7));
+        assert!(!members.read(&ani, &lobby, 6) && !members.read(&ani, &lobby, 7));
+        let written = members.take_moved(None);
+        assert_eq!(written.len(), 1);
+        assert_eq!(written[0].mark.map(|mark| mark.read), Some(7));
+        assert!(members.take_moved(None).is_empty() && !members.has_moved());
+    }
+
+    #[test]
+    fn what_is_read_mentions_the_user_no_more_and_the_count_is_bounded() {
+        let (ani, lobby) = ani();
+        let mut members = Members::default();
+        assert!(!members.mention(&ani, &lobby, 1));
+        members.add(&ani, &lobby, 0);
+        for id in 1..=150 {
+            assert!(members.mention(&ani, &lobby, id));
+        }
+        let count = |members: &Members| members.get(&ani, &lobby).unwrap().mentions.len();
+        assert_eq!(count(&members), MENTIONS);
+        members.unmention(&lobby, 150);
+        assert_eq!(count(&members), MENTIONS - 1);
+        members.read(&ani, &lobby, 148);
+        assert_eq!(count(&members), 1);
+        assert!(members.end(&ani, &lobby) && !members.end(&ani, &lobby));
+    }
+}

@@ -1,0 +1,90 @@
+//! The verbs of memberships: what is unread, how far one has read, who mentioned one.
+
+use crate::features::membership::state::Notify;
+use crate::features::membership::{self, Change};
+use crate::model::args::Args;
+use crate::model::command::{Command, MAX_PAGE, PAGE};
+use crate::model::refusal::Refusal;
+use crate::model::verb::{Needs, Verb, verb};
+
+/// `/unread [all]`
+pub static UNREAD: Verb =
+    verb("UNREAD", &["unread"], "/unread [all]", "what is unread in your rooms; with all: each of them", |args| {
+        match args.as_str() {
+            "" => sealed(membership::Command::Unread { all: false }),
+            "all" => sealed(membership::Command::Unread { all: true }),
+            _ => Err(args.unfit()),
+        }
+    })
+    .needs(Needs::Store)
+    .long();
+
+/// `/read [#room|all] [id]`
+pub static READ: Verb =
+    verb("READ", &["read"], "/read [#room|all] [id]", "mark a room as read, up to a line or to its end", |mut args| {
+        if args.as_str() == "all" {
+            return sealed(membership::Command::ReadAll);
+        }
+        let room = args.room()?;
+        let id = args.option().map(|option| option.number()).transpose()?;
+        args.finish()?;
+        sealed(membership::Command::Read { room, id })
+    })
+    .needs(Needs::Store);
+
+/// `/mentions [n] [before=number]`
+pub static MENTIONS: Verb =
+    verb("MENTIONS", &["mentions"], "/mentions [n] [before=number]", "show the lines that mentioned you", mentions)
+        .needs(Needs::Store)
+        .long();
+
+/// `/notify [#room] [all|mentions|none|mute|unmute]`
+pub static NOTIFY: Verb = verb(
+    "NOTIFY",
+    &["notify"],
+    "/notify [#room] [all|mentions|none|mute|unmute]",
+    "choose what you are told of a room",
+    |mut args| {
+        let room = args.room()?;
+        let change = match args.as_str() {
+            "" => None,
+            "mute" => Some(Change::Muted(true)),
+            "unmute" => Some(Change::Muted(false)),
+            word => {
+                let notify = Notify::ALL.into_iter().find(|notify| notify.word() == word);
+                Some(Change::Notify(notify.ok_or_else(|| args.unfit())?))
+            }
+        };
+        sealed(membership::Command::Notify { room, change })
+    },
+)
+.needs(Needs::Store);
+
+/// `/follow [on|off]`
+pub static FOLLOW: Verb = verb(
+    "FOLLOW",
+    &["follow"],
+    "/follow [on|off]",
+    "come into all rooms of your account, now and at sign-in",
+    |args| sealed(membership::Command::Follow(args.on_or_off()?.unwrap_or(true))),
+)
+.needs(Needs::Store)
+.early()
+.long()
+.lines();
+
+fn sealed(command: membership::Command) -> Result<Command, Refusal> {
+    Ok(Command::feature(command))
+}
+
+fn mentions(mut args: Args) -> Result<Command, Refusal> {
+    let (mut before, mut limit) = (None, 50);
+    while let Some(option) = args.option() {
+        match option.key() {
+            Some("before") => before = Some(option.number()?),
+            None => limit = option.number_in(1..=MAX_PAGE, PAGE)?,
+            _ => return Err(option.unfit()),
+        }
+    }
+    sealed(membership::Command::Mentions { before, limit })
+}
