@@ -14,6 +14,7 @@ use crate::accounts::{self, Known, New, Visit};
 use crate::desk::Desk;
 use crate::hashing::{Caller, Hashing};
 use crate::invitations;
+use crate::keep;
 use crate::passwords::{self, Hasher, Password, Verdict};
 use crate::programs;
 
@@ -102,7 +103,7 @@ impl Accounts {
                 let known = self.known.clone();
                 self.desk.write(number, move |db| {
                     known.forget(&name);
-                    let is_there = accounts::remove(db, &name)?;
+                    let is_there = keep::remove_account(db, &name)?;
                     Ok(Some(if is_there { Answer::Done } else { Answer::Refused(Refused::NoSuchName(name)) }))
                 })
             }
