@@ -5,6 +5,7 @@ pub(crate) mod hasher;
 pub mod address;
 pub mod looks;
 pub mod text;
+pub mod body;
 pub mod now;
 pub mod zone;
 pub mod code;

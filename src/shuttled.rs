@@ -174,7 +174,7 @@ fn ids(events: &[Event]) -> Vec<(u64, u64)> {
 
 fn words(event: &Event) -> Option<(u64, String)> {
     match event {
-        Event::Said(Speech { id, from, text, .. }) => Some((*id, format!("{from} {text}"))),
+        Event::Said(Speech { id, from, text, .. }) => Some((*id, format!("{from} {}", text.as_str()))),
         _ => None,
     }
 }
@@ -279,7 +279,13 @@ fn shuttle_past_the_bound_a_gap_says_what_is_missing() {
         for id in 1..=12 {
             let request = Request::of(
                 &crate::model::verbs::MSG,
-                Ok(Command::Say { room: None, re: None, cid: None, act: false, text: Text::own(id.to_string()) }),
+                Ok(Command::Say {
+                    room: None,
+                    re: None,
+                    cid: None,
+                    act: false,
+                    text: Text::own(id.to_string()).into(),
+                }),
             );
             house.inbox.send(Message::Requests(ClientId(2), vec![request; 2], Ticket::free())).unwrap();
         }

@@ -361,7 +361,7 @@ mod tests {
             signed: false,
             cid: None,
             file: None,
-            text: Text::own(id.to_string()),
+            text: Text::own(id.to_string()).into(),
         }))
     }
 

@@ -99,7 +99,7 @@ mod tests {
             signed: false,
             cid: None,
             file: None,
-            text: Text::default(),
+            text: Text::default().into(),
         };
         room.history.push(id, Envelope::new(DateTime::UNIX_EPOCH, Event::Said(speech)));
         id

@@ -344,7 +344,7 @@ mod tests {
             }
             self.room -= 1;
             let kind = |envelope: &Arc<Envelope>| match &envelope.event {
-                Event::Said(speech) => format!("said {}", speech.text),
+                Event::Said(speech) => format!("said {}", speech.text.as_str()),
                 Event::SignedOn { name, .. } => format!("on {name}"),
                 Event::SignedOff { name, .. } => format!("off {name}"),
                 Event::Joined { room, .. } => format!("joined {room}"),

@@ -46,6 +46,7 @@ mod tests {
             ("tz", "+07:00"),
             ("log", "debug"),
             ("outbox_bytes", "8192"),
+            ("message_bytes", "8192"),
             ("metrics", "127.0.0.1:2"),
             ("files", "127.0.0.1:5"),
             ("files_dir", "other"),

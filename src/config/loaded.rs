@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::config::setting::{ConfigError, Origin};
 use crate::config::table::{SETTINGS, SWITCHES};
 use crate::config::values::Config;
+use crate::model::glyph::without_mark;
 use crate::model::looks::edits;
-use crate::model::text::without_mark;
 
 /// What the command line asks for besides settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

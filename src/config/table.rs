@@ -9,6 +9,7 @@ use crate::config::hosts::Hosts;
 use crate::config::operator_key::OperatorKey;
 use crate::config::setting::{ConfigError, Origin, Set};
 use crate::config::values::Config;
+use crate::model::body::MAX_MESSAGE;
 use crate::model::text::{MAX_TEXT, Text};
 use crate::model::zone::Zone;
 
@@ -201,6 +202,7 @@ pub static SETTINGS: &[Setting] = &[
     setting!(burst, 0..=100_000, "lines a client may send at once before it is slowed down"),
     setting!(per_second, rate, "lines a second a client may send after its burst"),
     setting!(spam_lines, 0..=100_000, "lines in a minute past which a client is muted for 30 seconds"),
+    setting!(message_bytes, 512..=MAX_MESSAGE, "bytes of a message of several lines"),
     setting!(spam_repeats, 0..=100_000, "times the same line in a minute past which a client is muted for 30 seconds"),
     setting!(
         spam_errors,
@@ -365,10 +367,10 @@ impl Setting {
     pub fn when(&self) -> Option<When> {
         Some(match self.key {
             "name" | "motd" | "max_clients" | "max_per_address" | "max_rooms" | "rooms_each" | "rooms_each_address"
-            | "arrivals" | "history" | "history_on_join" | "burst" | "per_second" | "spam_lines" | "spam_repeats"
-            | "spam_errors" | "read_burst" | "reads_per_second" | "sign_on_secs" | "line_secs" | "idle_secs"
-            | "shutdown_secs" | "operator_key" | "file_bytes" | "file_bytes_each" | "file_bytes_total"
-            | "file_transfers" | "file_hours" | "web_hosts" => When::AtOnce,
+            | "arrivals" | "history" | "history_on_join" | "message_bytes" | "burst" | "per_second" | "spam_lines"
+            | "spam_repeats" | "spam_errors" | "read_burst" | "reads_per_second" | "sign_on_secs" | "line_secs"
+            | "idle_secs" | "shutdown_secs" | "operator_key" | "file_bytes" | "file_bytes_each"
+            | "file_bytes_total" | "file_transfers" | "file_hours" | "web_hosts" => When::AtOnce,
             "line_bytes" | "outbox_bytes" | "slow_secs" | "file_secs" => When::NextClient,
             "addr" | "metrics" | "log" | "lab" | "chaos" | "files" | "files_dir" | "tz" => When::Restart,
             _ => return None,

@@ -46,6 +46,8 @@ pub struct Config {
     pub per_second: f64,
     /// More lines than this in a minute are spam.
     pub spam_lines: u32,
+    /// The most bytes of a message of several lines.
+    pub message_bytes: usize,
     /// The same line more often than this in a minute is spam.
     pub spam_repeats: u32,
     /// Who is refused more often than this in a minute is read more slowly.
@@ -114,6 +116,7 @@ impl Default for Config {
             burst: 20,
             per_second: 4.0,
             spam_lines: 90,
+            message_bytes: 16 * 1024,
             spam_repeats: 5,
             spam_errors: 20,
             read_burst: 1_000,

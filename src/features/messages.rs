@@ -21,4 +21,12 @@ pub struct Change {
     pub what: What,
 }
 
-impl Asked for Change {}
+impl Asked for Change {
+    /// One line that corrects another is no repetition; several lines count by their number.
+    fn words(&self) -> Option<(&str, &str)> {
+        match &self.what {
+            What::Edited(text) if text.count() > 1 => Some(("", text.as_str())),
+            _ => None,
+        }
+    }
+}

@@ -4,13 +4,13 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::model::body::Body;
 use crate::model::code::Code;
 use crate::model::feature::Asked;
 use crate::model::looks::look;
 use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::secrets::Secret;
-use crate::model::text::Text;
 
 mod list;
 pub(crate) mod rules;
@@ -95,8 +95,8 @@ pub enum Ask {
 /// What came by a hook.
 #[derive(Debug)]
 pub struct Post {
-    /// Its lines, oldest first; there is one at least.
-    pub lines: Vec<Text>,
+    /// What it says; not blank.
+    pub text: Body,
     /// From where, for the count of wrong tokens.
     pub from: std::net::IpAddr,
 }

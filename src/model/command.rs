@@ -1,5 +1,6 @@
 //! Commands: what a client can ask for.
 
+use crate::model::body::Body;
 use crate::model::feature::{Asked, FeatureCommand};
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
@@ -28,11 +29,11 @@ pub enum Command {
         cid: Option<Text>,
         /// Whether it is `/me waves`: speech in the third person.
         act: bool,
-        /// The text, without control characters.
-        text: Text,
+        /// The words.
+        text: Body,
     },
-    /// Several lines as one block.
-    Paste(Vec<Text>),
+    /// A message of several lines, in the room that was the current one when it began.
+    Paste(Body),
     /// The first line of a paste was read; its lines follow.
     PasteBegins,
     /// Say something to one user alone.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::model::body::Body;
 use crate::model::command::Choice;
 use crate::model::file::Granted;
 use crate::model::glyph::harmless;
@@ -77,7 +78,7 @@ pub enum Done {
         /// The role of the account.
         role: Role,
     },
-    /// Said, with its id. Of a paste: the last of its lines.
+    /// Said, with its id.
     Said {
         /// The room it happens in.
         room: RoomName,
@@ -104,7 +105,7 @@ pub enum Done {
         /// The name of its author.
         author: Name,
         /// Its words until now.
-        text: Text,
+        text: Body,
         /// The change that was asked for.
         what: What,
     },

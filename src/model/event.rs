@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 
+use crate::model::body::LINE;
 use crate::model::command::Terminal;
 pub use crate::model::done::{Done, Words};
 pub use crate::model::feature::FeatureEvent;
@@ -182,6 +183,8 @@ pub struct Greeting {
     pub name: Text,
     /// The most bytes a client's line can have.
     pub max_line: usize,
+    /// The most bytes that a message of several lines can have.
+    pub max_message: usize,
     /// Whether the server has a store: it keeps what is said, and knows accounts.
     pub stored: bool,
     /// The port of the file door, if the server has one.
@@ -221,9 +224,6 @@ pub enum Rows {
     /// Rows that were made for this answer.
     Made(Arc<dyn Table>),
 }
-
-/// About how much memory an envelope takes besides its words, in bytes.
-const LINE: usize = 96;
 
 /// An event with its time, shared by all clients that get it, and its bytes once a writer needed them.
 #[derive(Debug)]
@@ -265,10 +265,8 @@ impl Envelope {
     /// About how many bytes this takes while it waits, for the limits of the queues.
     pub fn cost(&self) -> usize {
         match &self.event {
-            Event::Said(Speech { text, .. })
-            | Event::Changed(Change {
-                what: What::Edited(text) | What::Reacted(text) | What::Unreacted(text), ..
-            })
+            Event::Said(Speech { text, .. }) | Event::Changed(Change { what: What::Edited(text), .. }) => text.cost(),
+            Event::Changed(Change { what: What::Reacted(text) | What::Unreacted(text), .. })
             | Event::Whispered { text, .. }
             | Event::Note { text, .. } => LINE + text.len(),
             Event::Terminal(Terminal::Typed(text, _) | Terminal::Entered(text)) => LINE + text.len(),

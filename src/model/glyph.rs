@@ -9,6 +9,14 @@
 //! Terminals do not agree on emoji that are made of several: where one shows a family in two columns another shows its
 //! members in six. So what is told here is the most that any of them takes; do not rely on a smaller number.
 
+/// Some editors put it in front of a file.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// A text without the byte order mark (U+FEFF) that some editors put in front of a file.
+pub fn without_mark(text: &str) -> &str {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
 /// How many columns a character takes: 0, 1 or 2. It is no control character.
 pub fn width(c: char) -> usize {
     if c < '\u{300}' {

@@ -3,7 +3,8 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::model::event::{Block, Envelope, Rows};
+use crate::model::body::LINE;
+use crate::model::event::{Block, Change, Envelope, Event, Rows, Speech, What};
 use crate::model::names::{Name, RoomName};
 use crate::model::parts::Parts;
 use crate::model::roles::Role;
@@ -11,9 +12,6 @@ use crate::model::row::{Row, Table};
 use crate::model::text::Text;
 use crate::model::verb::Verb;
 use crate::model::zone::Zone;
-
-/// About what a row costs besides its words, in bytes.
-const LINE: usize = 96;
 
 /// One person, as `LIST` and `WHO` show them.
 #[derive(Clone, Debug)]
@@ -161,7 +159,7 @@ impl Rows {
     /// How many server lines they are.
     pub fn count(&self) -> usize {
         match self {
-            Rows::Lines(lines) => lines.len(),
+            Rows::Lines(lines) => lines.iter().map(|line| line.count()).sum(),
             Rows::Made(table) => table.count(),
         }
     }
@@ -171,6 +169,16 @@ impl Rows {
         match self {
             Rows::Lines(lines) => lines.iter().map(|line| line.cost()).sum(),
             Rows::Made(table) => table.cost(),
+        }
+    }
+}
+
+impl Envelope {
+    /// How many server lines it is.
+    pub fn count(&self) -> usize {
+        match &self.event {
+            Event::Said(Speech { text, .. }) | Event::Changed(Change { what: What::Edited(text), .. }) => text.count(),
+            _ => 1,
         }
     }
 }

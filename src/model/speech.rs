@@ -1,5 +1,6 @@
 //! A line of a room, and what is done to it later.
 
+use crate::model::body::Body;
 use crate::model::file::SharedFile;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::text::Text;
@@ -29,7 +30,7 @@ pub struct Speech {
     /// The file that this line passes on, if any.
     pub file: Option<SharedFile>,
     /// The words; of a file its name; empty if the line was deleted.
-    pub text: Text,
+    pub text: Body,
 }
 
 /// What happened to a line after it was said.
@@ -69,7 +70,7 @@ pub struct Change {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum What {
     /// It has these words from now on.
-    Edited(Text),
+    Edited(Body),
     /// Its words are deleted; its number stays.
     Deleted,
     /// A user reacts with this to the line.

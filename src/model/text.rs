@@ -28,16 +28,8 @@ pub const MAX_SHORT: usize = 1_024;
 #[derive(Clone)]
 pub struct Text {
     line: Arc<str>,
-    start: usize,
-    end: usize,
-}
-
-/// The byte order mark (U+FEFF), which some editors put in front of a file.
-pub const BYTE_ORDER_MARK: char = '\u{feff}';
-
-/// A text without a [`BYTE_ORDER_MARK`] in front.
-pub fn without_mark(text: &str) -> &str {
-    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+    start: u32,
+    end: u32,
 }
 
 impl Text {
@@ -69,19 +61,24 @@ impl Text {
         if line.len() > MAX_TEXT {
             return Err(Refusal::line_too_long(MAX_TEXT, line.len()));
         }
-        Ok(Text { start: 0, end: line.len(), line })
+        Ok(Text::whole(line))
     }
 
     /// For the server's own words, which are clean and short by construction; a debug build checks that they are clean.
     pub(crate) fn own(words: impl Into<Arc<str>>) -> Text {
         let line = words.into();
         debug_assert!(!line.chars().any(is_harmful), "our own words hold a control character: {line:?}");
-        Text { start: 0, end: line.len(), line }
+        Text::whole(line)
+    }
+
+    /// All of a string whose every line is clean and short. Only a [`Body`](crate::model::body::Body) may have several.
+    pub(in crate::model) fn whole(line: Arc<str>) -> Text {
+        Text { start: 0, end: line.len() as u32, line }
     }
 
     /// The text as a string slice.
     pub fn as_str(&self) -> &str {
-        &self.line[self.start..self.end]
+        &self.line[self.start as usize..self.end as usize]
     }
 
     /// A piece of this text, sharing its bytes.
@@ -90,7 +87,8 @@ impl Text {
     /// If the range is out of bounds or cuts a character, as with `&str`.
     pub fn slice(&self, range: Range<usize>) -> Text {
         let _checked: &str = &self.as_str()[range.clone()];
-        Text { line: self.line.clone(), start: self.start + range.start, end: self.start + range.end }
+        let (start, end) = (self.start + range.start as u32, self.start + range.end as u32);
+        Text { line: self.line.clone(), start, end }
     }
 
     /// Whether it is empty or has only invisible characters.

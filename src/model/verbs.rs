@@ -27,7 +27,7 @@ pub static SAY: Verb =
 
 /// `/me <what you do>`
 pub static ACT: Verb = verb("ACT", &["me"], "/me <what you do>", "say it in the third person: ~ ani waves", |args| {
-    Ok(Command::Say { room: None, re: None, cid: None, act: true, text: args.text()? })
+    Ok(Command::Say { room: None, re: None, cid: None, act: true, text: args.text()?.into() })
 })
 .loud();
 
@@ -143,7 +143,7 @@ pub static CRASH_CLIENT: Verb =
         .early();
 
 fn say(room: Option<RoomName>, text: Text) -> Command {
-    Command::Say { room, re: None, cid: None, act: false, text }
+    Command::Say { room, re: None, cid: None, act: false, text: text.into() }
 }
 
 fn join(mut args: Args) -> Result<Command, Refusal> {

@@ -24,7 +24,6 @@ mod hand;
 mod paste;
 
 use hand::Hand;
-pub use paste::{PASTE_BYTES, PASTE_LINES};
 use paste::{PASTE_LEFT, PASTE_UNFINISHED, Paste};
 
 /// The refusal of an empty password: the user cancels the question.
@@ -426,6 +425,7 @@ mod tests {
     use super::*;
     use crate::features::archive::store::Proof;
     use crate::features::{VERBS, accounts};
+    use crate::model::body::{Body, MAX_LINES, MAX_MESSAGE};
     use crate::model::names::Name;
 
     fn requests(lines: &[&str]) -> Vec<Result<Command, Refusal>> {
@@ -443,7 +443,7 @@ mod tests {
     }
 
     fn block(lines: &[&str]) -> Result<Command, Refusal> {
-        Ok(Command::Paste(lines.iter().map(|line| Text::new(line).unwrap()).collect()))
+        Ok(Command::Paste(Body::new(&lines.join("\n")).unwrap()))
     }
 
     #[test]
@@ -567,15 +567,15 @@ mod tests {
     #[test]
     fn a_paste_that_is_too_long_is_refused_as_a_whole() {
         let mut lines = vec!["JOIN:ani", "PASTE:"];
-        lines.extend(vec!["x"; PASTE_LINES + 1]);
+        lines.extend(vec!["x"; MAX_LINES + 1]);
         lines.extend(["", "x", "."]);
-        let too_many = paste_too_long("lines", PASTE_LINES, PASTE_LINES + 2);
-        assert_eq!(requests(&lines)[2], bad(PASTE_LINES + 1, too_many));
+        let too_many = paste_too_long("lines", MAX_LINES, MAX_LINES + 3);
+        assert_eq!(requests(&lines)[2], bad(MAX_LINES + 1, too_many));
         let long = "x".repeat(2_000);
         let mut lines = vec!["PASTE:", ""];
         lines.extend(vec![long.as_str(); 17]);
         lines.push(".");
-        let too_many = paste_too_long("bytes", PASTE_BYTES, 34_000);
+        let too_many = paste_too_long("bytes", MAX_MESSAGE, 34_016);
         assert_eq!(requests(&lines)[1], bad(18, too_many));
     }
 

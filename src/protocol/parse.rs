@@ -3,9 +3,10 @@
 use crate::model::code::Code;
 use crate::model::command::Command;
 use crate::model::event::Tag;
+use crate::model::glyph::BYTE_ORDER_MARK;
 use crate::model::refusal::Refusal;
 use crate::model::request::Request;
-use crate::model::text::{BYTE_ORDER_MARK, Text};
+use crate::model::text::Text;
 use crate::model::verb::{Verb, Verbs};
 use crate::model::verbs::MSG;
 
@@ -99,7 +100,7 @@ fn slash_line(line: &Text, verbs: &Verbs) -> Request {
 }
 
 fn spoken(text: Text) -> Request {
-    Request::of(&MSG, Ok(Command::Say { room: None, re: None, cid: None, act: false, text }))
+    Request::of(&MSG, Ok(Command::Say { room: None, re: None, cid: None, act: false, text: text.into() }))
 }
 
 fn known(tag: Option<Tag>, verbs: &Verbs, name: &str, args: Text) -> Request {
@@ -148,7 +149,7 @@ mod tests {
     }
 
     fn says(words: &str) -> Result<Command, Refusal> {
-        Ok(Command::Say { room: None, re: None, cid: None, act: false, text: Text::new(words).unwrap() })
+        Ok(Command::Say { room: None, re: None, cid: None, act: false, text: Text::new(words).unwrap().into() })
     }
 
     #[test]

@@ -222,7 +222,7 @@ mod tests {
             signed: false,
             cid: None,
             file: None,
-            text: Text::new(text).unwrap(),
+            text: Text::new(text).unwrap().into(),
         })
     }
 

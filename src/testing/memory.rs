@@ -21,6 +21,7 @@ use crate::features::archive::store::{
 use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::{Act, Entry};
+use crate::model::body::Body;
 use crate::model::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::roles::Role;
@@ -189,7 +190,8 @@ impl Memory {
             lines: room.lines.iter().rev().take(1_000).map(|(id, line)| (*id, line.clone())).rev().collect(),
         });
         // Invitations to a closed room are gone with the connections; only its operators and members come back.
-        let has_members = |room: &RoomName| self.memberships.iter().any(|member| member.room == *room);
+        let has_members =
+            |room: &RoomName| self.memberships.iter().any(|member| member.room == *room && member.mark.is_some());
         let rooms =
             rooms.filter(|room| !room.state.invite_only || !room.state.ops.is_empty() || has_members(&room.state.name));
         Contents {
@@ -314,7 +316,7 @@ impl Kept {
     fn change(&mut self, change: &Change) {
         let (version, text) = match &change.what {
             What::Edited(text) => (Version::Edited, text.clone()),
-            What::Deleted => (Version::Deleted, Text::default()),
+            What::Deleted => (Version::Deleted, Body::default()),
             What::Reacted(_) | What::Unreacted(_) => return,
         };
         if let Some(line) = self.lines.get_mut(&change.target)
@@ -329,7 +331,7 @@ impl Kept {
                     && edit.target == change.target
                     && matches!(edit.what, What::Edited(_))
                 {
-                    let what = What::Edited(Text::default());
+                    let what = What::Edited(Body::default());
                     *line = Envelope::new(line.at, Event::Changed(Change { what, ..edit.clone() }));
                 }
             }

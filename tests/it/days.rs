@@ -28,8 +28,19 @@ fn said_at(at: DateTime<Utc>, id: u64) -> Arc<Envelope> {
     let (room, from) = (RoomName::lobby(), Name::parse("budi").expect("a name"));
     let (version, text) = (Version::First, Text::new("halo").expect("a text"));
     let by = ClientId(1);
-    let speech =
-        Speech { room, id, by, from, act: false, re: None, version, signed: false, cid: None, file: None, text };
+    let speech = Speech {
+        room,
+        id,
+        by,
+        from,
+        act: false,
+        re: None,
+        version,
+        signed: false,
+        cid: None,
+        file: None,
+        text: text.into(),
+    };
     Envelope::new(at, Event::Said(speech))
 }
 
@@ -47,6 +58,7 @@ fn client(zone: &str, choices: &[Choice]) -> LineEncoder {
     let greeting = Greeting {
         name: Text::default(),
         max_line: 2_048,
+        max_message: 16_384,
         stored: false,
         files: None,
         zone,
@@ -171,7 +183,7 @@ proptest! {
         let mut encoder = LineEncoder::default();
         let tz = if own { Choice::Zone(Some(zone)) } else { Choice::Zone(None) };
         let server = if own { Zone::UTC } else { zone };
-        let greeting = Greeting { name: Text::default(), max_line: 2_048, stored: false, files: None, zone: server, indonesian: Translate(|_| None) };
+        let greeting = Greeting { name: Text::default(), max_line: 2_048, max_message: 16_384, stored: false, files: None, zone: server, indonesian: Translate(|_| None) };
         hears(&mut encoder, &Envelope::new(DateTime::UNIX_EPOCH, Event::Hello(Arc::new(greeting))));
         let first = options(times[0], &[SHORT, tz]);
         let seen = hears(&mut encoder, &first);

@@ -95,7 +95,19 @@ fn lines(event: &Event, wire: Wire) -> Vec<String> {
 
 fn speech(room: RoomName, from: Name, act: bool, text: Text) -> Speech {
     let version = Version::First;
-    Speech { room, id: 12, by: ClientId(1), from, act, re: None, version, signed: false, cid: None, file: None, text }
+    Speech {
+        room,
+        id: 12,
+        by: ClientId(1),
+        from,
+        act,
+        re: None,
+        version,
+        signed: false,
+        cid: None,
+        file: None,
+        text: text.into(),
+    }
 }
 
 /// Whether it is words of a user as they were written, or has such in it.
@@ -176,7 +188,7 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         ("act elsewhere", Event::Said(speech(rust(), ani(), true, text()))),
         ("deleted", Event::Said(Speech { version: Version::Deleted, ..speech(lobby(), ani(), false, own("")) })),
         ("file", Event::Said(Speech { file: Some(file), ..speech(lobby(), ani(), false, text()) })),
-        ("edit", change(What::Edited(text()))),
+        ("edit", change(What::Edited(text().into()))),
         ("delete", change(What::Deleted)),
         ("react", change(What::Reacted(own("👍")))),
         ("unreact", change(What::Unreacted(own("👍")))),

@@ -59,6 +59,7 @@ pub(crate) const CARD_FILES: &[&str] = &[
 /// Modules that files of the card use and a reader looks up where a name needs it: tables, small types, and what lies beside a line's
 /// way. Each with the reason.
 pub(crate) const LOOKED_UP: &[(&str, &str)] = &[
+    ("model::body", "the lines of a message"),
     ("model::code", "the table of codes"),
     ("model::done", "what an `OK` says"),
     ("model::feature", "a feature's command or event, sealed"),
@@ -105,7 +106,7 @@ const BESIDE: &[(&str, &str)] = &[
 
 /// The most code lines of the card, and of all of `model` and `chat`.
 const CARD: usize = 3_600;
-const MODEL_AND_CHAT: usize = 5_090;
+const MODEL_AND_CHAT: usize = 5_210;
 
 /// A list has to follow what becomes shorter by more than this part of it, or the next change could use up what was gained.
 const SLACK: usize = 6;

@@ -500,11 +500,12 @@ impl Model {
             return refusal("404 cannot-speak");
         }
         self.show_speaker(who);
-        for words in words {
+        self.rooms.get_mut(&room).unwrap().last_id += 1;
+        for (place, line) in words.iter().enumerate() {
             let chamber = self.rooms.get_mut(&room).unwrap();
-            chamber.last_id += 1;
             let kind = if act { "ACT" } else { "MSG" };
-            let line = format!("{kind} {} {} {from}: {words}", chamber.name, chamber.last_id);
+            let part = if words.len() > 1 { format!(" part={}/{}", place + 1, words.len()) } else { String::new() };
+            let line = format!("{kind} {} {} {from}{part}: {line}", chamber.name, chamber.last_id);
             chamber.lines.push((chamber.last_id, line.clone()));
             for member in chamber.members.clone() {
                 if member != who && !self.ignores(member, &from) {
@@ -557,8 +558,13 @@ impl Model {
 
     fn show_history(&mut self, who: usize, room: &str, limit: usize, asked: bool) {
         let chamber = &self.rooms[room];
-        let kept = &chamber.lines[chamber.lines.len().saturating_sub(HISTORY)..];
-        let page = kept[kept.len().saturating_sub(limit)..].to_vec();
+        // A message of several lines counts once.
+        let oldest = chamber.last_id.saturating_sub(HISTORY as u64);
+        let kept = &chamber.lines[chamber.lines.partition_point(|(id, _)| *id <= oldest)..];
+        let mut ids: Vec<u64> = kept.iter().map(|(id, _)| *id).collect();
+        ids.dedup();
+        let first = ids.iter().rev().take(limit).next_back().copied().unwrap_or(u64::MAX);
+        let page = kept[kept.partition_point(|(id, _)| *id < first)..].to_vec();
         if page.is_empty() && !asked {
             return;
         }

@@ -30,6 +30,7 @@ use chat_server::features::presence::typing::Typing;
 use chat_server::features::rooms::ModeChange;
 use chat_server::features::rooms::told::{Modes, Topic};
 use chat_server::features::{messages, operators, presence, programs, rooms};
+use chat_server::model::body::{Body, MAX_LINES, MAX_MESSAGE};
 use chat_server::model::code::Code;
 use chat_server::model::command::{Choice, Command, HistoryQuery, Line, Presence, View};
 use chat_server::model::event::{
@@ -38,6 +39,7 @@ use chat_server::model::event::{
 };
 use chat_server::model::feature::{FeatureEvent, Told};
 use chat_server::model::file::{Granted, Token};
+use chat_server::model::glyph::BYTE_ORDER_MARK;
 use chat_server::model::names::{ClientId, MAX_NAME, Name, RoomName};
 use chat_server::model::now::Moment;
 use chat_server::model::parts::Parts;
@@ -47,12 +49,12 @@ use chat_server::model::row::Row;
 use chat_server::model::rows::{RoomInfo, Stat, User};
 use chat_server::model::run::Run;
 use chat_server::model::spam::{Spam, TooFast};
-use chat_server::model::text::{BYTE_ORDER_MARK, MAX_TEXT, Text, is_harmful};
+use chat_server::model::text::{MAX_TEXT, Text, is_harmful};
 use chat_server::model::verb::Verb;
 use chat_server::model::zone::Zone;
 use chat_server::net::bucket::Bucket;
 use chat_server::net::queue::{MAX_BATCHES, queue};
-use chat_server::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder, PASTE_BYTES, PASTE_LINES};
+use chat_server::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
 use chat_server::protocol::parse::parse;
 use chat_server::protocol::render::render;
 use chat_server::protocol::telnet::{Input, Splitter};
@@ -97,6 +99,14 @@ pub(crate) fn text() -> impl Strategy<Value = Text> {
     prop_oneof![
         9 => hostile().prop_map(|words| Text::new(&words).unwrap_or_default()),
         1 => Just(Text::new(&"x".repeat(MAX_TEXT)).unwrap()),
+    ]
+}
+
+/// A message: one line, or several.
+pub(crate) fn body() -> impl Strategy<Value = Body> {
+    prop_oneof![
+        4 => text().prop_map(Body::from),
+        1 => vec(hostile(), 2..6).prop_map(|lines| Body::new(&lines.join("\n")).unwrap_or_default()),
     ]
 }
 
@@ -235,9 +245,9 @@ proptest! {
     #[test]
     fn any_other_line_is_spoken_as_it_is(words in "[a-z(é][^\u{0}-\u{1f}\u{7f}-\u{9f}\u{2028}-\u{202e}\u{2066}-\u{2069}]{0,80}") {
         let text = Text::new(&words).unwrap();
-        prop_assert_eq!(parse(&text, &VERBS).unwrap().what, Ok(Command::Say { room: None, re: None, cid: None, act: false, text: text.clone() }));
+        prop_assert_eq!(parse(&text, &VERBS).unwrap().what, Ok(Command::Say { room: None, re: None, cid: None, act: false, text: text.clone().into() }));
         let with_verb = parse(&Text::new(&format!("MSG:{words}")).unwrap(), &VERBS).unwrap();
-        prop_assert_eq!(with_verb.what, Ok(Command::Say { room: None, re: None, cid: None, act: false, text }));
+        prop_assert_eq!(with_verb.what, Ok(Command::Say { room: None, re: None, cid: None, act: false, text: text.into() }));
     }
 
     #[test]
@@ -466,10 +476,10 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
         }),
         (room(), words()).prop_map(|(room, text)| {
             let args = format!("{room} {text}");
-            (Command::Say { room: Some(room), re: None, cid: None, act: false, text }, "SAY", args)
+            (Command::Say { room: Some(room), re: None, cid: None, act: false, text: text.into() }, "SAY", args)
         }),
         words().prop_map(|text| (
-            Command::Say { room: None, re: None, cid: None, act: true, text: text.clone() },
+            Command::Say { room: None, re: None, cid: None, act: true, text: text.clone().into() },
             "ACT",
             text.to_string()
         )),
@@ -488,11 +498,11 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
         }),
         (option::of(room()), line(), words()).prop_map(|(room, line, text)| {
             let args = format!("{} {} {text}", room_args(&room), line_args(line));
-            (Command::Say { room, re: Some(line), cid: None, act: false, text }, "ANSWER", args)
+            (Command::Say { room, re: Some(line), cid: None, act: false, text: text.into() }, "ANSWER", args)
         }),
         (option::of(room()), line(), what()).prop_map(|(room, line, what)| {
             let (verb, more) = match &what {
-                What::Edited(text) => ("EDIT", text.to_string()),
+                What::Edited(text) => ("EDIT", text.as_str().to_string()),
                 What::Deleted => ("DELETE", String::new()),
                 What::Reacted(emoji) => ("REACT", emoji.to_string()),
                 What::Unreacted(emoji) => ("UNREACT", emoji.to_string()),
@@ -550,7 +560,7 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
             (Command::Options(choices), "OPT", args)
         }),
         words().prop_map(|text| (
-            Command::Say { room: None, re: None, cid: None, act: false, text: text.clone() },
+            Command::Say { room: None, re: None, cid: None, act: false, text: text.clone().into() },
             "MSG",
             text.to_string()
         )),
@@ -572,7 +582,7 @@ fn line_args(line: Line) -> String {
 fn what() -> impl Strategy<Value = What> {
     let emoji = || select(vec!["👍", "❤", "🇮🇩", "👨‍👩‍👧"]).prop_map(|emoji| Text::new(emoji).unwrap());
     prop_oneof![
-        words().prop_map(What::Edited),
+        words().prop_map(|text| What::Edited(text.into())),
         Just(What::Deleted),
         emoji().prop_map(What::Reacted),
         emoji().prop_map(What::Unreacted),
@@ -655,7 +665,7 @@ pub(crate) fn done() -> impl Strategy<Value = Done> {
         (room(), users(), any::<bool>()).prop_map(|(room, users, op)| Done::Entered { room, users, op }),
         (room(), option::of(room())).prop_map(|(room, current)| Done::Parted { room, current }),
         (room(), any::<u64>(), any::<bool>()).prop_map(|(room, id, kept)| Done::Said { room, id, kept }),
-        (room(), any::<u64>(), any::<bool>(), name(), text(), what()).prop_map(
+        (room(), any::<u64>(), any::<bool>(), name(), body(), what()).prop_map(
             |(room, id, is_new, author, text, what)| {
                 Done::Changed { room, id, target: if is_new { id / 2 } else { id }, author, text, what }
             }
@@ -702,15 +712,18 @@ fn file() -> impl Strategy<Value = Option<SharedFile>> {
 
 fn said() -> impl Strategy<Value = Event> {
     let version = select(vec![Version::First, Version::Edited, Version::Deleted]);
-    (room(), any::<u64>(), name(), any::<bool>(), option::of(any::<u64>()), version, file(), text()).prop_map(
+    (room(), any::<u64>(), name(), any::<bool>(), option::of(any::<u64>()), version, file(), body()).prop_map(
         |(room, id, from, act, re, version, file, text)| {
+            // The name of a file is one line, and what is deleted has none.
+            let is_file = file.is_some() || version == Version::Deleted;
+            let text = if is_file { Body::new(text.first()).unwrap() } else { text };
             Event::Said(Speech { room, id, by: ANI, from, act, re, version, signed: false, cid: None, file, text })
         },
     )
 }
 
 fn changed() -> impl Strategy<Value = Event> {
-    let what = prop_oneof![what(), text().prop_map(What::Edited), short_text(40).prop_map(What::Reacted)];
+    let what = prop_oneof![what(), body().prop_map(What::Edited), short_text(40).prop_map(What::Reacted)];
     (room(), any::<u64>(), name(), any::<u64>(), name(), what).prop_map(|(room, id, from, target, author, what)| {
         Event::Changed(Change { room, id, by: ANI, from, target, author, signed: false, what })
     })
@@ -821,6 +834,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         (short_text(100), any::<usize>()).prop_map(|(name, max_line)| Event::Hello(Arc::new(Greeting {
             name,
             max_line,
+            max_message: max_line,
             stored: true,
             files: Some(7_879),
             zone: Zone::UTC,
@@ -901,47 +915,61 @@ fn rows_of(block: &Block) -> usize {
         .expect("a kind of block that the test knows")
 }
 
+/// Each line of a message is a line with the same head, and its place among the others where there are others.
+fn reads_back(lines: &[wire::Line], kind: &str, fields: &[String], text: &[String]) -> Result<(), TestCaseError> {
+    prop_assert_eq!(lines.len(), text.len());
+    for (place, (line, words)) in lines.iter().zip(text).enumerate() {
+        let read = (line.kind.as_str(), &line.fields[..], line.text.as_deref());
+        prop_assert_eq!(read, (kind, fields, Some(words.as_str())));
+        let part = (text.len() > 1).then(|| format!("{}/{}", place + 1, text.len()));
+        prop_assert_eq!(line.pair("part"), part.as_deref());
+        let known = |key: &str| matches!(key, "re" | "edited" | "deleted" | "to" | "part");
+        prop_assert!(line.pairs.iter().all(|(key, _)| known(key)));
+    }
+    Ok(())
+}
+
 /// What a program must read back of an event, where other people's words are in it.
-fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, String)> {
+fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, Vec<String>)> {
+    let one = |text: &Text| vec![text.to_string()];
+    let many = |text: &Body| text.lines().map(String::from).collect();
     match event {
         Event::Said(Speech { room, id, from, act, version, file, text, .. }) => {
             let kind = if *act { "ACT" } else { "MSG" };
-            let text = if *version == Version::Deleted { "(deleted)".into() } else { text.to_string() };
+            let text = if *version == Version::Deleted { vec!["(deleted)".into()] } else { many(text) };
             let mut fields = vec![room.to_string(), id.to_string(), from.to_string()];
             fields.extend(file.iter().flat_map(|file| [file.bytes.to_string(), file.token.to_string()]));
             Some((if file.is_some() { "FILE" } else { kind }, fields, text))
         }
         Event::Whispered { from, to, id: None, file: Some(SharedFile { bytes, token }), text, .. } => {
             let fields = vec![to.to_string(), "0".into(), from.to_string(), bytes.to_string(), token.to_string()];
-            Some(("FILE", fields, text.to_string()))
+            Some(("FILE", fields, one(text)))
         }
-        Event::Whispered { from, to, text, .. } => {
-            Some(("WHISPER", vec![from.to_string(), to.to_string()], text.to_string()))
-        }
+        Event::Whispered { from, to, text, .. } => Some(("WHISPER", vec![from.to_string(), to.to_string()], one(text))),
         Event::Changed(Change { room, id, from, what, .. }) => {
             let (kind, text) = match what {
-                What::Edited(text) => ("EDITED", text),
+                What::Edited(text) => ("EDITED", many(text)),
                 What::Deleted => return None,
-                What::Reacted(text) => ("REACTED", text),
-                What::Unreacted(text) => ("UNREACTED", text),
+                What::Reacted(text) => ("REACTED", one(text)),
+                What::Unreacted(text) => ("UNREACTED", one(text)),
             };
-            Some((kind, vec![room.to_string(), id.to_string(), from.to_string()], text.to_string()))
+            Some((kind, vec![room.to_string(), id.to_string(), from.to_string()], text))
         }
         Event::Left { room, name, why, .. } => {
-            Some(("LEFT", vec![room.to_string(), name.to_string()], why.reason().to_string()))
+            Some(("LEFT", vec![room.to_string(), name.to_string()], vec![why.reason().to_string()]))
         }
         Event::Note { room, text } => {
             let room = room.as_ref().map_or("*".into(), RoomName::to_string);
-            Some(("NOTE", vec![room], text.to_string()))
+            Some(("NOTE", vec![room], one(text)))
         }
         Event::Feature(event) if event.open::<Topic>().is_some() => {
             let Topic { room, by, text } = event.open()?;
-            Some(("TOPIC", vec![room.to_string(), by.to_string()], text.to_string()))
+            Some(("TOPIC", vec![room.to_string(), by.to_string()], one(text)))
         }
         Event::Feature(event) => {
             let Waved { room, name, text } = event.open()?;
             let room = room.as_ref().map_or("*".into(), RoomName::to_string);
-            Some(("WAVE", vec![room, name.to_string()], text.to_string()))
+            Some(("WAVE", vec![room, name.to_string()], one(text)))
         }
         _ => None,
     }
@@ -961,24 +989,26 @@ proptest! {
         for wire in [Wire::Line, Wire::LineMillis] {
             let lines = wire::lines(&render(&envelope, wire));
             let lines = lines.map_err(TestCaseError::fail)?;
-            prop_assert_eq!(lines.len(), block.map_or(1, |items| items + 2));
+            prop_assert_eq!(lines.len(), block.map_or(envelope.count(), |items| items + 2));
             if let Some(items) = block {
                 prop_assert_eq!((lines[0].kind.as_str(), lines[0].number(2)), ("BEGIN", items as u64));
                 prop_assert_eq!((lines[items + 1].kind.as_str(), lines[items + 1].field(0)), ("END", lines[0].field(0)));
             }
             if let Some((kind, fields, text)) = read_back(&event) {
-                let wire::Line { kind: got, fields: got_fields, pairs, text: got_text } = &lines[0];
-                prop_assert_eq!((got.as_str(), got_fields, got_text.as_deref()), (kind, &fields, Some(text.as_str())));
-                prop_assert!(pairs.iter().all(|(key, _)| matches!(key.as_str(), "re" | "edited" | "deleted" | "to")));
+                reads_back(&lines, kind, &fields, &text)?;
             }
             if let Event::Pong(token) = &event {
                 prop_assert_eq!(lines[0].field(0), token.as_str());
             }
             if let Event::Block(Block { rows: Rows::Lines(old), .. }) = &event {
-                for (line, old) in lines[1..].iter().zip(old) {
+                let mut rest = &lines[1..lines.len() - 1];
+                for old in old {
                     let (kind, fields, text) = read_back(&old.event).unwrap();
-                    prop_assert_eq!((line.kind.as_str(), &line.fields, line.text.as_deref()), (kind, &fields, Some(text.as_str())));
+                    let (own, others) = rest.split_at(text.len());
+                    reads_back(own, kind, &fields, &text)?;
+                    rest = others;
                 }
+                prop_assert!(rest.is_empty());
             }
         }
         for wire in [Wire::Short, Wire::ShortIds, Wire::Plain, Wire::PlainIds] {
@@ -989,7 +1019,9 @@ proptest! {
                 continue;
             }
             let lines = wire::plain_lines(&bytes).map_err(TestCaseError::fail)?;
-            prop_assert!(block.is_some() || lines.len() == 1, "{lines:?}");
+            prop_assert!(block.is_some() || lines.len() == 1 || lines.len() == envelope.count(), "{lines:?}");
+            let is_further = |line: &&str| line.starts_with("      ");
+            prop_assert!(block.is_some() || !is_further(&lines[0]) && lines[1..].iter().all(|line| is_further(&line)), "{lines:?}");
         }
     }
 
@@ -1174,14 +1206,18 @@ proptest! {
             prop_assert_eq!(decoder.decode(line.as_bytes()), Decoded::Nothing);
         }
         let Decoded::Request(request) = decoder.decode(b".") else { return Err(TestCaseError::fail("no request")) };
-        let kept: Vec<Text> = lines.iter().filter(|line| !line.is_blank()).cloned().collect();
-        let bytes: usize = kept.iter().map(|line| line.len()).sum();
+        let shown = |line: &&Text| !line.is_blank();
+        let first = lines.iter().position(|line| shown(&line));
+        let end = lines.iter().rposition(|line| shown(&line)).map_or(0, |last| last + 1);
+        let kept = &lines[first.unwrap_or(end)..end];
+        let said: Vec<&str> = kept.iter().map(|line| if line.is_blank() { "" } else { line.as_str() }).collect();
+        let bytes = said.join("\n").len();
         prop_assert_eq!(request.tag.as_deref(), Some("7"));
         match request.what {
-            Ok(Command::Paste(got)) => prop_assert_eq!(got, kept),
+            Ok(Command::Paste(got)) => prop_assert_eq!(got.lines().collect::<Vec<_>>(), said),
             Err(refusal) if refusal == Refusal::NO_TEXT => prop_assert!(kept.is_empty()),
             Err(refusal) => {
-                prop_assert!(kept.len() > PASTE_LINES || bytes > PASTE_BYTES);
+                prop_assert!(kept.len() > MAX_LINES || bytes > MAX_MESSAGE);
                 prop_assert!(refusal.number("line").is_some_and(|line| line <= lines.len() as u64), "{refusal:?}");
             }
             other => prop_assert!(false, "{other:?}"),
@@ -1327,7 +1363,7 @@ proptest! {
                     let (room, from) = (rooms[room].clone(), ani.clone());
                     let version = Version::First;
                     let (signed, cid) = (false, None);
-                    Event::Said(Speech { room, id, by: ANI, from, act: false, re: None, version, signed, cid, file: None, text })
+                    Event::Said(Speech { room, id, by: ANI, from, act: false, re: None, version, signed, cid, file: None, text: text.into() })
                 }
                 Act::Presence => Event::Joined { room: rooms[0].clone(), by: ANI, name: ani.clone() },
                 Act::Must { bytes } => {
@@ -1345,7 +1381,7 @@ proptest! {
                         let (version, text) = (Version::First, Text::new("hello").unwrap());
                         let (signed, cid) = (false, None);
                         let speech =
-                            Speech { room, id: *id, by: ANI, from, act: false, re: None, version, signed, cid, file: None, text };
+                            Speech { room, id: *id, by: ANI, from, act: false, re: None, version, signed, cid, file: None, text: text.into() };
                         Envelope::new(DateTime::UNIX_EPOCH, Event::Said(speech))
                     };
                     let run: Vec<Arc<Envelope>> = (0..lines).map(|_| said(&mut ids[room])).collect();

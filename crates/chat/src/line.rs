@@ -82,6 +82,8 @@ pub(crate) struct Block {
 #[derive(Default)]
 pub(crate) struct Blocks {
     open: Option<Block>,
+    /// A message of several lines that is not at its last one yet (PROTOCOL.md section 6, "Pastes").
+    begun: Option<Line>,
 }
 
 impl Blocks {
@@ -90,6 +92,7 @@ impl Blocks {
 
     /// Takes the next line. `None` means that a block is not at its end yet.
     pub(crate) fn take(&mut self, line: Line) -> Option<Item> {
+        let line = self.join(line)?;
         match (self.open.take(), line.kind.as_str()) {
             (None, "BEGIN") => {
                 let (what, room) = (line.field(0).to_string(), line.field(1).to_string());
@@ -112,6 +115,37 @@ impl Blocks {
                 None
             }
         }
+    }
+}
+
+/// The most bytes of a message of several lines that are kept.
+const MESSAGE: usize = 64 * 1024;
+
+impl Blocks {
+    /// Puts the lines of one message together, with a line feed between two. `None`: it is not at its end yet.
+    fn join(&mut self, line: Line) -> Option<Line> {
+        let place = line.pair("part").and_then(|part| part.split_once('/'));
+        let Some((place, count)) = place.and_then(|(place, count)| Some((place.parse().ok()?, count.parse().ok()?)))
+        else {
+            return Some(line);
+        };
+        let (place, count): (usize, usize) = (place, count);
+        let mut whole = match self.begun.take() {
+            Some(mut begun) if place > 1 && begun.fields == line.fields && begun.kind == line.kind => {
+                if begun.text.len() + line.text.len() < MESSAGE {
+                    begun.text.push('\n');
+                    begun.text.push_str(&line.text);
+                }
+                begun
+            }
+            _ => line,
+        };
+        if place < count {
+            self.begun = Some(whole);
+            return None;
+        }
+        whole.pairs.retain(|(key, _)| key != "part");
+        Some(whole)
     }
 }
 

@@ -10,9 +10,10 @@ use chat_server::features::rooms::{self, ModeChange};
 use chat_server::model::code::Code;
 use chat_server::model::command::Command;
 use chat_server::model::feature::FeatureCommand;
+use chat_server::model::glyph::without_mark;
 use chat_server::model::request::Request;
 use chat_server::model::secrets::Secret;
-use chat_server::model::text::{Text, without_mark};
+use chat_server::model::text::Text;
 use chat_server::protocol::parse;
 
 /// Names a file whose first line is the password for `--login`. `/dev/fd/3` is a file, too.

@@ -287,22 +287,34 @@ impl View {
 
 /// Breaks words at spaces so that they stay right of `indent` on a terminal of that width.
 fn folded(words: &str, start: usize, indent: usize, width: usize) -> String {
-    if width < indent + 20 {
-        return words.to_string();
+    let mut out = String::new();
+    for (place, line) in words.split('\n').enumerate() {
+        let start = if place == 0 { start } else { indent };
+        if place > 0 {
+            let _infallible = write!(out, "\n{:indent$}", "");
+        }
+        fold(line, start, indent, width, &mut out);
     }
-    let (mut out, mut at) = (String::new(), start);
+    out
+}
+
+/// The same for one line.
+fn fold(words: &str, start: usize, indent: usize, width: usize, out: &mut String) {
+    if width < indent + 20 {
+        return out.push_str(words);
+    }
+    let mut at = start;
     for (place, word) in words.split(' ').enumerate() {
         let columns = columns(word);
         if place > 0 && at + 1 + columns > width && columns > 0 {
             let _infallible = write!(out, "\n{:indent$}", "");
             at = indent + columns;
         } else {
-            out += if place > 0 { " " } else { "" };
+            out.push_str(if place > 0 { " " } else { "" });
             at += columns + usize::from(place > 0);
         }
-        out += word;
+        out.push_str(word);
     }
-    out
 }
 
 /// The columns a word takes, about: our colours take none, and most of what lies behind Hangul Jamo takes two.

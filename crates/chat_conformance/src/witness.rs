@@ -8,7 +8,7 @@ use crate::wire::{self, Line};
 /// What all witnesses together know: who said what under which number.
 #[derive(Default)]
 pub struct Record {
-    said: HashMap<(String, u64), (String, String)>,
+    said: HashMap<(String, u64, String), (String, String)>,
 }
 
 /// One connection that writes down what it gets. Every speech and whisper of these tests is `<seat>.<number>`, the
@@ -63,12 +63,16 @@ impl Witness {
         match line.kind.as_str() {
             "MSG" | "ACT" => {
                 record.said(&line, "I2");
-                self.place(room(), line.number(1), line.number(1), raw);
+                if !is_further(&line) {
+                    self.place(room(), line.number(1), line.number(1), raw);
+                }
                 self.once(line.text.as_deref().unwrap_or_default(), raw);
             }
             "REACTED" => {
                 record.said(&line, "I2");
-                self.place(room(), line.number(1), line.number(1), raw);
+                if !is_further(&line) {
+                    self.place(room(), line.number(1), line.number(1), raw);
+                }
             }
             "WHISPER" => {
                 let words = line.text.clone().unwrap_or_default();
@@ -120,7 +124,8 @@ impl Witness {
                 // I8: nothing but what was said, in its order, without a hole.
                 assert!(matches!(line.kind.as_str(), "MSG" | "ACT" | "REACTED"), "between BEGIN and END: {raw}");
                 assert_eq!(begin.field(1).to_ascii_lowercase(), line.field(0).to_ascii_lowercase(), "I8: {raw}");
-                assert!(*last == 0 || line.number(1) == *last + 1, "I8: {last} and then {raw}");
+                let step = u64::from(!is_further(&line));
+                assert!(*last == 0 || line.number(1) == *last + step, "I8: {last} and then {raw}");
                 *last = line.number(1);
                 record.said(&line, "I8");
             }
@@ -188,10 +193,8 @@ impl Witness {
                 if line.field(0) == "REACT" && self.last_id.get(&room).is_some_and(|last| id <= *last) {
                     return; // It was there already, so that there is no new number.
                 }
-                // A paste says in its tag how many lines it has.
-                let count: u64 = line.pair("tag").and_then(|tag| tag.split_once("-x")?.1.parse().ok()).unwrap_or(1);
                 // One may speak into an open room from outside; then nothing else is due from there.
-                self.place(room, id + 1 - count, id, raw);
+                self.place(room, id, id, raw);
             }
             _ => {}
         }
@@ -224,7 +227,8 @@ impl Witness {
 impl Record {
     /// The same number is the same line for every client.
     fn said(&mut self, line: &Line, rule: &str) {
-        let key = (line.field(0).to_ascii_lowercase(), line.number(1));
+        let part = line.pair("part").unwrap_or_default().to_string();
+        let key = (line.field(0).to_ascii_lowercase(), line.number(1), part);
         let words = (line.field(2).to_string(), line.text.clone().unwrap_or_default());
         let known = self.said.entry(key).or_insert_with(|| words.clone());
         assert_eq!(*known, words, "{rule}: {line:?}");
@@ -234,6 +238,11 @@ impl Record {
     pub fn has(&self, words: &str) -> bool {
         self.said.values().any(|(_, said)| said == words)
     }
+}
+
+/// Whether it is the second line of a message, or one behind it: it has the number of the first.
+fn is_further(line: &Line) -> bool {
+    line.pair("part").is_some_and(|part| !part.starts_with("1/"))
 }
 
 /// I2, for all rooms together: what two have both heard, both have heard in the same order.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use chat_server::features::archive::store::RoomState;
+use chat_server::model::body::Body;
 use chat_server::model::event::{Event, SharedFile, Speech, Version};
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::text::Text;
@@ -100,7 +101,7 @@ impl Desk {
 
     fn make(&mut self, name: RoomName, new: NewRoom<'_>) -> Result<RoomName, Error> {
         let by = new.ops.first().cloned();
-        let topic = by.zip(words::lines(new.topic).into_iter().next());
+        let topic = by.zip(words::messages(new.topic).first().and_then(|topic| Text::new(topic.first()).ok()));
         if new.is_private && new.ops.is_empty() {
             self.report.closed.push(name.as_str().into());
         }
@@ -119,10 +120,10 @@ impl Desk {
         Ok(name)
     }
 
-    /// Takes a message, of which each line becomes one. Returns the number of the first, which is what an answer refers to.
+    /// Takes a message. Returns its number; where it had to become several, that of the first, which is what an answer refers to.
     pub(crate) fn say(&mut self, message: &Message<'_>) -> Result<Option<u64>, Error> {
         let mut first = None;
-        for text in words::lines(message.text) {
+        for text in words::messages(message.text) {
             let id = self.line(message.at, speech(message, text, None))?;
             first = first.or(Some(id));
         }
@@ -160,7 +161,7 @@ impl Desk {
 }
 
 /// A line of a message. Its number is given when it is taken.
-pub(crate) fn speech(message: &Message<'_>, text: Text, file: Option<SharedFile>) -> Event {
+pub(crate) fn speech(message: &Message<'_>, text: Body, file: Option<SharedFile>) -> Event {
     let Message { room, from, re, act, version, .. } = message;
     Event::Said(Speech {
         room: (*room).clone(),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::BufReader;
 use std::path::Path;
 
+use chat_server::model::body::Body;
 use chat_server::model::event::{Change, Event, SharedFile, Speech, Version, What};
 use chat_server::model::file::Token;
 use chat_server::model::names::{ClientId, RoomName};
@@ -63,13 +64,13 @@ impl Archive {
         let at =
             at.map_err(|_| wrong(format!("at should be a time such as 2026-11-30T08:00:00.000Z: {:?}", line.at)))?;
         let (from, room) = (self.author(line, desk)?, self.room(line, desk)?);
-        let text = Text::new(&line.text).map_err(|wrong| self::wrong(wrong.to_string()))?;
+        let text = Body::new(&line.text).map_err(|wrong| self::wrong(wrong.to_string()))?;
         let event = match line.kind.as_str() {
             "message" | "action" | "file" => self.said(line, at, &room, &from, text),
             "edit" => self.changed(line, &room, &from, What::Edited(text)),
             "delete" => self.changed(line, &room, &from, What::Deleted),
-            "reaction" => self.changed(line, &room, &from, What::Reacted(text)),
-            "reaction-taken-back" => self.changed(line, &room, &from, What::Unreacted(text)),
+            "reaction" => self.changed(line, &room, &from, What::Reacted(one(&text)?)),
+            "reaction-taken-back" => self.changed(line, &room, &from, What::Unreacted(one(&text)?)),
             kind => return Err(wrong(format!("a line of an export is of no kind {kind:?}"))),
         };
         let Some(event) = event else {
@@ -84,7 +85,7 @@ impl Archive {
         Ok(())
     }
 
-    fn said(&self, line: &Line, at: DateTime<Utc>, room: &RoomName, from: &Author, text: Text) -> Option<Event> {
+    fn said(&self, line: &Line, at: DateTime<Utc>, room: &RoomName, from: &Author, text: Body) -> Option<Event> {
         let file = match (line.bytes, line.token.as_deref().and_then(Token::parse)) {
             (Some(bytes), Some(token)) if !line.deleted => Some(SharedFile { bytes, token }),
             _ => None,
@@ -146,6 +147,11 @@ impl Archive {
         self.rooms.insert(key, room.clone());
         Ok(room)
     }
+}
+
+/// A reaction.
+fn one(text: &Body) -> Result<Text, Error> {
+    text.single().cloned().ok_or_else(|| wrong("a reaction has one line".into()))
 }
 
 fn wrong(what: String) -> Error {

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
+use chat_server::model::body::{Body, MAX_LINES, MAX_MESSAGE};
 use chat_server::model::names::{Name, RoomName};
-use chat_server::model::text::Text;
 
-/// The most bytes of a line. A longer one is taken as several.
+/// The most bytes of a line. A longer one is taken as several of the same message.
 const LINE: usize = 2_000;
 /// The most bytes of a name, and of a room's name with its `#`.
 const NAME: usize = 32;
@@ -43,16 +43,39 @@ fn plain(wanted: &str) -> String {
     letters.trim_matches('-').to_string()
 }
 
-/// A message as lines: it is cut at its line ends, and where a line is too long for one.
-pub(crate) fn lines(message: &str) -> Vec<Text> {
+/// A message with its lines. What has more lines or bytes than one message may have becomes several, and what is blank none.
+pub(crate) fn messages(message: &str) -> Vec<Body> {
+    let (mut messages, mut words, mut count) = (Vec::new(), String::new(), 0);
+    for line in lines(message) {
+        if count == MAX_LINES || words.len() + line.len() > MAX_MESSAGE {
+            messages.push(std::mem::take(&mut words));
+            count = 0;
+        }
+        words.push_str(&line);
+        words.push('\n');
+        count += 1;
+    }
+    messages.push(words);
+    messages
+        .iter()
+        .filter_map(|words| Body::new(words.trim_end_matches('\n')).ok())
+        .filter(|body| !body.is_blank())
+        .collect()
+}
+
+/// The lines of a message: it is cut at its line ends, and where a line is too long for one.
+fn lines(message: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for line in message.lines() {
         let clean: String = line.chars().filter(|c| *c == '\t' || !c.is_control()).collect();
         let mut rest = clean.trim_end();
-        while !rest.is_empty() {
+        loop {
             let (line, behind) = rest.split_at(end(rest));
-            lines.extend(Text::new(line.trim_end()).ok().filter(|text| !text.is_empty()));
+            lines.push(line.trim_end().into());
             rest = behind.trim_start();
+            if rest.is_empty() {
+                break;
+            }
         }
     }
     lines
@@ -90,12 +113,23 @@ mod tests {
 
     #[test]
     fn a_message_is_cut_at_its_line_ends_and_where_a_line_is_too_long() {
-        let texts = |message: &str| lines(message).iter().map(|line| line.as_str().to_string()).collect::<Vec<_>>();
-        assert_eq!(texts("one\r\n\n  two \u{1b}[2J\n"), ["one", "  two [2J"]);
-        assert!(texts(" \n\t\n").is_empty());
+        let all = |message: &str| messages(message).iter().map(|body| body.as_str().to_string()).collect::<Vec<_>>();
+        let texts = |message: &str| all(message).concat().split('\n').map(String::from).collect::<Vec<_>>();
+        assert_eq!(all("\none\r\n\n  two \u{1b}[2J\n \n"), ["one\n\n  two [2J"]);
+        assert!(all(" \n\t\n").is_empty() && all("").is_empty());
         let long = texts(&"wort ".repeat(1_000));
         assert!(long.len() == 3 && long.iter().all(|line| line.len() <= LINE && line.starts_with("wort")), "{long:?}");
         let long = texts(&"é".repeat(1_500));
         assert_eq!(long.iter().map(String::len).collect::<Vec<_>>(), [2_000, 1_000]);
+    }
+
+    #[test]
+    fn what_is_more_than_a_message_can_be_becomes_several_and_loses_nothing() {
+        let many = vec!["x"; 2 * MAX_LINES + 1].join("\n");
+        assert_eq!(messages(&many).iter().map(Body::count).collect::<Vec<_>>(), [MAX_LINES, MAX_LINES, 1]);
+        let long = vec!["y".repeat(2_000); 40].join("\n");
+        let taken = messages(&long);
+        assert_eq!(taken.iter().map(Body::count).collect::<Vec<_>>(), [16, 16, 8]);
+        assert_eq!(taken.iter().map(Body::as_str).collect::<Vec<_>>().join("\n"), long);
     }
 }

@@ -71,7 +71,7 @@ impl Talk {
                     Text::new(&format!("{:016x}{n:016x}", (n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15))).unwrap(),
                 ),
                 file: None,
-                text: Text::new(&format!("{} number{n}", words.join(" "))).unwrap(),
+                text: Text::new(&format!("{} number{n}", words.join(" "))).unwrap().into(),
             }),
         )
     }

@@ -161,6 +161,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     crate::programs::SCHEMA,
     // 14: the rooms of each account, and the lines that mention it.
     crate::members::SCHEMA,
+    // 15: accounts that were invited to a room while they were away.
+    crate::members::INVITED,
 ];
 
 /// Opens the database for writing, with everything that has to be set, and makes it one of this version. The caller

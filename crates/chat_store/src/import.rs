@@ -42,9 +42,27 @@ pub struct Import {
 #[derive(Default)]
 struct Known {
     /// The numbers of the lines that stood there before, by time, author and kind: each is matched once.
-    lines: HashMap<(i64, String, i64), VecDeque<u64>>,
+    lines: HashMap<(i64, String, i64), VecDeque<Line>>,
     /// The import has made it, so a line keeps the number that it had elsewhere.
     is_new: bool,
+}
+
+/// A line that stood there before.
+struct Line {
+    id: u64,
+    /// It has several lines.
+    is_long: bool,
+}
+
+/// Takes the line out that a message was taken as: one, or as many as the message has lines. Before messages had several, an import
+/// made a line of each of them, one behind the other.
+fn double(known: &mut VecDeque<Line>, lines: usize) -> Option<u64> {
+    let Line { id, is_long } = known.pop_front()?;
+    let further = if is_long { 0 } else { lines.saturating_sub(1) };
+    for next in (id + 1..).take(further) {
+        known.pop_front_if(|line| !line.is_long && line.id == next)?;
+    }
+    Some(id)
 }
 
 /// Where a line of an import is.
@@ -172,8 +190,12 @@ impl Import {
             self.rooms.insert(room.clone(), known);
         }
         let known = self.rooms.entry(room.clone()).or_default();
-        let double = known.lines.get_mut(&(at.timestamp_millis(), from, kind)).and_then(VecDeque::pop_front);
-        if let Some(id) = double {
+        let lines = match &event {
+            Event::Said(speech) => speech.text.lines().filter(|line| !line.is_empty()).count(),
+            _ => 1,
+        };
+        let there = known.lines.get_mut(&(at.timestamp_millis(), from, kind));
+        if let Some(id) = there.and_then(|there| double(there, lines)) {
             return Ok(Placed::Double(id));
         }
         let next = self.keeper.last_id(&self.db, &room)? + 1;
@@ -208,14 +230,14 @@ impl Import {
     /// What stands in a room.
     fn known(&self, room: &RoomName) -> rusqlite::Result<Known> {
         let mut known = Known::default();
-        let sql = "SELECT log.at, log.author, log.kind, log.id FROM log JOIN rooms USING (room)
+        let sql = "SELECT log.at, log.author, log.kind, log.id, instr(log.text, char(10)) > 0 FROM log JOIN rooms USING (room)
                    WHERE rooms.folded = ?1 ORDER BY log.id";
         let mut find = self.db.prepare_cached(sql)?;
         let mut rows = find.query(params![folded(room)])?;
         while let Some(row) = rows.next()? {
             let author: String = row.get(1)?;
             let key = (row.get(0)?, author.to_ascii_lowercase(), row.get(2)?);
-            known.lines.entry(key).or_default().push_back(row.get(3)?);
+            known.lines.entry(key).or_default().push_back(Line { id: row.get(3)?, is_long: row.get(4)? });
         }
         Ok(known)
     }

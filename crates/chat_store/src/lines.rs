@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chat_server::model::body::Body;
 use chat_server::model::event::{Change, Envelope, Event, SharedFile, Speech, Version, What};
 use chat_server::model::file::Token;
 use chat_server::model::names::{ClientId, Name, RoomName};
@@ -40,7 +41,7 @@ pub(crate) fn line(room: &RoomName, row: &Row<'_>) -> rusqlite::Result<(u64, Arc
     let from = name(row, 3)?;
     let signed = row.get(4)?;
     let by = ClientId(0);
-    let text = text(row, 11)?;
+    let text = body(row, 11)?;
     let what = match row.get(2)? {
         SAID => {
             let version = match row.get(10)? {
@@ -61,8 +62,8 @@ pub(crate) fn line(room: &RoomName, row: &Row<'_>) -> rusqlite::Result<(u64, Arc
         }
         EDITED => What::Edited(text),
         DELETED => What::Deleted,
-        REACTED => What::Reacted(text),
-        UNREACTED => What::Unreacted(text),
+        REACTED => What::Reacted(one(&text)?),
+        UNREACTED => What::Unreacted(one(&text)?),
         _ => return Err(wrong(2, "no kind of line")),
     };
     let (target, author) = (row.get(8)?, name(row, 9)?);
@@ -78,8 +79,14 @@ pub(crate) fn room_name(row: &Row<'_>, column: usize) -> rusqlite::Result<RoomNa
 }
 
 /// It was a text when it was written, so it is one.
-pub(crate) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Text> {
-    Text::new(row.get_ref(column)?.as_str()?).map_err(|_| wrong(column, "no text"))
+/// The words of a message, with its line feeds.
+fn body(row: &Row<'_>, column: usize) -> rusqlite::Result<Body> {
+    Body::new(row.get_ref(column)?.as_str()?).map_err(|_| wrong(column, "no text"))
+}
+
+/// A reaction, which is one line.
+fn one(text: &Body) -> rusqlite::Result<Text> {
+    text.single().cloned().ok_or_else(|| wrong(11, "no reaction"))
 }
 
 fn wrong(column: usize, what: &'static str) -> rusqlite::Error {

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use chat_server::features::accounts::invitations::Terms;
 use chat_server::features::archive::store::Refused;
+use chat_server::model::glyph::without_mark;
 use chat_server::model::names::Name;
 use chat_server::model::roles::Role;
 use chat_server::model::secrets::Secret;
-use chat_server::model::text::without_mark;
 use chat_store::{FILE, Listed, NewInvitation, Offline, OfflineError, OpenError, ToolError, list_accounts};
 use chrono::{DateTime, Utc};
 use clap::builder::PossibleValuesParser;

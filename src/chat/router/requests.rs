@@ -247,18 +247,18 @@ impl<F: Hooks> Turn<'_, F> {
         if !verb.loud || matches!(command, Command::Join(_) | Command::PasteBegins) {
             return Verdict::Pass;
         }
-        if let Command::Paste(lines) = command {
-            return self.router.limiter.take_paste(id, lines.len(), self.now.mono);
-        }
         let words = match command {
             Command::Say { room, text, .. } => Some((room.as_ref().map_or("", RoomName::as_str), text.as_str())),
+            Command::Paste(text) => Some(("", text.as_str())),
             Command::Whisper { to, text } => Some((to.as_str(), text.as_str())),
             Command::Feature(command) => command.words(),
             // Any other command is counted, and never as the same line again.
             _ => None,
         };
-        let words = words.map(|(to, words)| hash(to, words));
-        self.router.limiter.take(id, words, self.now.mono)
+        match words.map(|(to, words)| (hash(to, words), words.matches('\n').count())) {
+            Some((_, breaks @ 1..)) => self.router.limiter.take_paste(id, breaks + 1, self.now.mono),
+            words => self.router.limiter.take(id, words.map(|(hash, _)| hash), self.now.mono),
+        }
     }
 }
 

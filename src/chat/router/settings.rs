@@ -21,6 +21,7 @@ impl<F: Hooks> Router<F> {
         self.limits = vec![
             ("limit-clients", config.max_clients as u64, "most connections at once"),
             ("limit-line", config.line_bytes as u64, "most bytes of a line"),
+            ("limit-message", config.message_bytes as u64, "most bytes of a message of several lines"),
             ("limit-burst", u64::from(config.burst), "lines at once before you are slowed down"),
             ("limit-rate", config.per_second as u64, "lines a second after that"),
             ("limit-spam", u64::from(config.spam_lines), "lines a minute before you are muted"),
@@ -30,6 +31,6 @@ impl<F: Hooks> Router<F> {
 }
 
 pub(super) fn greeting<F: Hooks>(config: &Config, stored: bool, files: Option<u16>) -> Arc<Greeting> {
-    let (name, max_line, zone) = (config.name.clone(), config.line_bytes, config.tz);
-    Arc::new(Greeting { name, max_line, stored, files, zone, indonesian: F::INDONESIAN })
+    let (name, max_line, max_message) = (config.name.clone(), config.line_bytes, config.message_bytes);
+    Arc::new(Greeting { name, max_line, max_message, stored, files, zone: config.tz, indonesian: F::INDONESIAN })
 }

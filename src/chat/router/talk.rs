@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::chat::hooks::{Answer, Hooks, Turn};
 use crate::chat::room::Room;
 use crate::metrics::Metrics;
+use crate::model::body::Body;
 use crate::model::code::Code;
 use crate::model::command::{Choice, Command, HistoryQuery, Line};
 use crate::model::event::{Block, Change, Done, Envelope, Event, Leave, Speech, Version, Words};
@@ -20,8 +21,8 @@ impl<F: Hooks> Turn<'_, F> {
         match command {
             Command::Join(name) => self.join(id, name),
             Command::Enter { room, key } => self.enter(id, room, key),
-            Command::Say { room, re, cid, act, text } => self.say(id, room, vec![text], act, re, cid),
-            Command::Paste(lines) => self.paste(id, lines),
+            Command::Say { room, re, cid, act, text } => self.say(id, room, text, act, re, cid),
+            Command::Paste(text) => self.paste(id, text),
             Command::PasteBegins => {
                 let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
                 client.state.pasting_in = client.state.current.clone();
@@ -82,15 +83,16 @@ impl<F: Hooks> Turn<'_, F> {
         &mut self,
         id: ClientId,
         room: Option<RoomName>,
-        lines: Vec<Text>,
+        text: Body,
         act: bool,
         re: Option<Line>,
         cid: Option<Text>,
     ) -> Result<Answer<F>, Refusal> {
         let from = self.name_of(id)?;
-        if lines.iter().all(|line| line.is_blank()) {
+        if text.is_blank() {
             return Err(Refusal::NO_TEXT);
         }
+        text.fits(self.router.greeting.max_message)?;
         let name = self.room_or_current(id, room)?;
         let room = self.speakable(id, &name)?;
         let re = match re {
@@ -101,29 +103,25 @@ impl<F: Hooks> Turn<'_, F> {
             Some(Line::Last) => Some(room.last_line(|_| true).ok_or_else(|| Refusal::no_such_id(None, &name))?.id),
             None => None,
         };
-        let name = room.name.clone();
+        let (room, name) = (room.name.clone(), room.name.clone());
         F::speaks(self, id);
         let (signed, person, kept) = (self.is_signed_in(id), self.person(id), F::keeps(self.router));
-        let mut last = 0;
-        for text in lines {
-            let (from, room, cid) = (from.clone(), name.clone(), cid.clone());
-            (last, _) = self.log(Some(id), &name, |id| {
-                let (by, version) = (person, Version::First);
-                Event::Said(Speech { room, id, by, from, act, re, version, signed, cid, file: None, text })
-            });
-            Metrics::count(&self.router.metrics.messages);
-        }
-        Ok(Answer::Said(Done::Said { room: name, id: last, kept }))
+        let (id, _) = self.log(Some(id), &name, |id| {
+            let (by, version) = (person, Version::First);
+            Event::Said(Speech { room, id, by, from, act, re, version, signed, cid, file: None, text })
+        });
+        Metrics::count(&self.router.metrics.messages);
+        Ok(Answer::Said(Done::Said { room: name, id, kept }))
     }
 
     /// Says a paste in the room that was current when it began, whichever is current now.
-    fn paste(&mut self, id: ClientId, lines: Vec<Text>) -> Result<Answer<F>, Refusal> {
+    fn paste(&mut self, id: ClientId, text: Body) -> Result<Answer<F>, Refusal> {
         let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
         let room = client.state.pasting_in.take();
         if let Some(room) = room.as_ref().filter(|room| !client.state.rooms.contains(room)) {
             return Err(Refusal::not_in_room(room));
         }
-        self.say(id, room, lines, false, None, None)
+        self.say(id, room, text, false, None, None)
     }
 
     /// The room of that name, if the client may speak in it.

@@ -58,7 +58,7 @@ pub fn exported(room: RoomName, lines: Vec<Arc<Envelope>>, more: Option<u64>) ->
 /// ```
 /// # use chat_server::{model::event::{Envelope, Event, Speech, Version}, features::archive::blocks::json, model::names::*, model::text::Text};
 /// # let speech = Speech { room: RoomName::lobby(), id: 7, by: ClientId(0), from: Name::parse("ani").unwrap(), act: false,
-/// #     re: None, version: Version::First, signed: true, cid: None, file: None, text: Text::new("say \"hi\"").unwrap() };
+/// #     re: None, version: Version::First, signed: true, cid: None, file: None, text: Text::new("say \"hi\"").unwrap().into() };
 /// let line = Envelope::new(chrono::DateTime::UNIX_EPOCH, Event::Said(speech));
 /// assert_eq!(
 ///     json(&line).unwrap(),
@@ -69,14 +69,14 @@ pub fn json(line: &Envelope) -> Option<String> {
     let (room, id) = (line.room()?, line.id()?);
     let at = line.at.to_rfc3339_opts(SecondsFormat::Millis, true);
     let (kind, from, signed, text) = match &line.event {
-        Event::Said(Speech { file: Some(_), from, signed, text, .. }) => ("file", from, signed, Some(text)),
-        Event::Said(Speech { act: true, from, signed, text, .. }) => ("action", from, signed, Some(text)),
-        Event::Said(Speech { from, signed, text, .. }) => ("message", from, signed, Some(text)),
+        Event::Said(Speech { file: Some(_), from, signed, text, .. }) => ("file", from, signed, Some(text.as_str())),
+        Event::Said(Speech { act: true, from, signed, text, .. }) => ("action", from, signed, Some(text.as_str())),
+        Event::Said(Speech { from, signed, text, .. }) => ("message", from, signed, Some(text.as_str())),
         Event::Changed(Change { what, from, signed, .. }) => match what {
-            What::Edited(text) => ("edit", from, signed, Some(text)),
+            What::Edited(text) => ("edit", from, signed, Some(text.as_str())),
             What::Deleted => ("delete", from, signed, None),
-            What::Reacted(emoji) => ("reaction", from, signed, Some(emoji)),
-            What::Unreacted(emoji) => ("reaction-taken-back", from, signed, Some(emoji)),
+            What::Reacted(emoji) => ("reaction", from, signed, Some(emoji.as_str())),
+            What::Unreacted(emoji) => ("reaction-taken-back", from, signed, Some(emoji.as_str())),
         },
         _ => return None,
     };
@@ -121,6 +121,7 @@ fn quote(out: &mut String, text: &str) {
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
             c if u32::from(c) < 0x20 => {
                 let _infallible = write!(out, "\\u{:04x}", u32::from(c));
             }

@@ -125,7 +125,7 @@ impl Turn<'_, Features> {
         let from = self.name_of(id)?;
         let name = self.may_speak_at(id, room)?.name.clone();
         let (signed, by) = (self.is_signed_in(id), self.person(id));
-        let (room, text, file) = (name.clone(), offer.name.clone(), Some(file));
+        let (room, text, file) = (name.clone(), offer.name.clone().into(), Some(file));
         let (re, version, cid, act) = (None, Version::First, None, false);
         let event = |id| Event::Said(Speech { room, id, by, from, act, re, version, signed, cid, file, text });
         let (said, line) = if name.is_talk() {

@@ -17,13 +17,13 @@ use super::shelf::{Kept, Limits, Pending, Shelf};
 use crate::config::Config;
 use crate::features::limits::Guesses;
 use crate::metrics::Metrics;
+use crate::model::body::Body;
 use crate::model::code::Code;
 use crate::model::event::{Envelope, Event, SharedFile, Speech};
 use crate::model::file::{Granted, Token};
 use crate::model::names::{ClientId, RoomName};
 use crate::model::now::Moment;
 use crate::model::refusal::Refusal;
-use crate::model::text::Text;
 
 const NO_PLACE: Refusal = Refusal::fixed(
     Code::NoSpace,
@@ -218,7 +218,9 @@ impl Files {
         self.change_in_talk(name, |speech, is_whispered| {
             let Speech { by, from, file, text, .. } = speech.clone();
             let to = name.members().find(|member| *member != from).unwrap_or_else(|| from.clone());
-            is_whispered.then_some(Event::Whispered { by, from, to, id: None, file, text })
+            // The name of a file is one line.
+            let text = text.single().filter(|_| is_whispered)?.clone();
+            Some(Event::Whispered { by, from, to, id: None, file, text })
         });
         self.forget(name, None);
     }
@@ -251,11 +253,11 @@ impl Files {
     }
 
     /// A file has another name, since its line was corrected.
-    pub(crate) fn rename(&self, token: Token, name: &Text) {
+    pub(crate) fn rename(&self, token: Token, name: Body) {
         let mut shelf = self.lock();
         let Some(kept) = shelf.kept.get_mut(&token) else { return };
         if let Event::Said(speech) = &kept.line.event {
-            let speech = Speech { text: name.clone(), ..speech.clone() };
+            let speech = Speech { text: name, ..speech.clone() };
             kept.line = Envelope::new(kept.line.at, Event::Said(speech));
         }
     }
@@ -363,6 +365,7 @@ mod tests {
     use super::*;
     use crate::model::event::Version;
     use crate::model::names::Name;
+    use crate::model::text::Text;
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -387,7 +390,7 @@ mod tests {
             signed: true,
             cid: None,
             file: shared,
-            text,
+            text: text.into(),
         };
         let lines = [Envelope::new(said_at, Event::Said(line))];
         let is_here = || files.lock().kept.contains_key(&token);

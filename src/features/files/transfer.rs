@@ -70,12 +70,14 @@ impl Files {
                 (Reader::Person(person), Some(readers)) => readers.contains(&person),
                 (Reader::Nobody, Some(_)) => false,
             };
-            let (Event::Said(Speech { text, .. }) | Event::Whispered { text, .. }) = &kept.line.event else {
-                return None;
+            let name = match &kept.line.event {
+                Event::Said(Speech { text, .. }) => text.single()?,
+                Event::Whispered { text, .. } => text,
+                _ => return None,
             };
             // Of a whispered one the readers are known, and no room has to be asked.
             let room = kept.line.room().filter(|_| kept.readers.is_none());
-            may.then(|| (kept.bytes, text.clone(), room.cloned()))
+            may.then(|| (kept.bytes, name.clone(), room.cloned()))
         })?;
         let (bytes, name, room) = fetched;
         let file = self.disk.read(token).map_err(|error| FileError::of_disk(&error))?;

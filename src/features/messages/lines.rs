@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::chat::history::History;
 use crate::features::messages::emoji::without_selectors;
+use crate::model::body::Body;
 use crate::model::event::{Envelope, Event};
 use crate::model::speech::{Change, Speech, Version, What};
 use crate::model::text::Text;
@@ -52,7 +53,7 @@ pub(super) fn reactions(history: &History, target: u64) -> Vec<Reaction<'_>> {
 pub(super) fn apply(history: &mut History, old: &Speech, what: &What) {
     let (version, text) = match what {
         What::Edited(text) => (Version::Edited, text.clone()),
-        What::Deleted => (Version::Deleted, Text::default()),
+        What::Deleted => (Version::Deleted, Body::default()),
         What::Reacted(_) | What::Unreacted(_) => return,
     };
     let Some(at) = history.get(old.id).map(|line| line.at) else { return };
@@ -63,7 +64,7 @@ pub(super) fn apply(history: &mut History, old: &Speech, what: &What) {
             .newest_first()
             .filter_map(|line| match &line.event {
                 Event::Changed(c) if c.target == old.id && matches!(c.what, What::Edited(_)) => {
-                    Some((line.at, Change { what: What::Edited(Text::default()), ..c.clone() }))
+                    Some((line.at, Change { what: What::Edited(Body::default()), ..c.clone() }))
                 }
                 _ => None,
             })
@@ -95,7 +96,7 @@ mod tests {
             signed: false,
             cid: None,
             file: None,
-            text: text(words),
+            text: text(words).into(),
         }
     }
 
@@ -138,12 +139,12 @@ mod tests {
 
     #[test]
     fn what_is_deleted_is_in_no_correction_either() {
-        let mut history = history([changed(2, 1, What::Edited(text("tea")))]);
+        let mut history = history([changed(2, 1, What::Edited(text("tea").into()))]);
         let old = said(1, "tee");
-        apply(&mut history, &old, &What::Edited(text("tea")));
+        apply(&mut history, &old, &What::Edited(text("tea").into()));
         apply(&mut history, &old, &What::Reacted(text("👍")));
         let line = |history: &History| match &history.get(1).unwrap().event {
-            Event::Said(speech) => (speech.version, speech.text.to_string()),
+            Event::Said(speech) => (speech.version, speech.text.as_str().to_string()),
             other => panic!("{other:?}"),
         };
         assert_eq!(line(&history), (Version::Edited, "tea".into()));

@@ -82,11 +82,16 @@ impl Turn<'_, Features> {
             return Err(Refusal::new(Code::Protected, words));
         }
         if let (What::Edited(text), Some(_)) = (&mut what, old.file) {
-            *text = file_name(text);
+            let name =
+                text.single().ok_or_else(|| Refusal::bad_argument("a line end", "The name of a file is one line."))?;
+            *text = file_name(name).into();
         }
         let is_new = match &mut what {
             What::Edited(text) if text.is_blank() => return Err(Refusal::NO_TEXT),
-            What::Edited(text) => *text != old.text,
+            What::Edited(text) => {
+                text.fits(self.router.greeting.max_message)?;
+                *text != old.text
+            }
             What::Deleted => true,
             What::Reacted(emoji) => self.may_react(id, room, old.id, emoji)?,
             What::Unreacted(emoji) => self.has_reacted(id, room, old.id, emoji),
@@ -104,7 +109,7 @@ impl Turn<'_, Features> {
         }
         if let (Some(file), Some(files)) = (old.file, &self.router.features.files) {
             match &what {
-                What::Edited(name) => files.rename(file.token, name),
+                What::Edited(name) => files.rename(file.token, name.clone()),
                 What::Deleted => files.remove(file.token),
                 What::Reacted(_) | What::Unreacted(_) => {}
             }

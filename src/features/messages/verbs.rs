@@ -17,7 +17,7 @@ pub static ANSWER: Verb = verb(
     "say it as an answer to a line",
     |mut args| {
         let (room, re) = (args.place()?, line(&mut args)?);
-        Ok(Command::Say { room, re: Some(re), cid: None, act: false, text: args.text()? })
+        Ok(Command::Say { room, re: Some(re), cid: None, act: false, text: args.text()?.into() })
     },
 )
 .loud();
@@ -26,7 +26,7 @@ pub static ANSWER: Verb = verb(
 pub static EDIT: Verb =
     verb("EDIT", &["edit"], "/edit [#room|@user] <id|last> <text>", "correct a line of yours", |mut args| {
         let (room, line) = (args.place()?, line(&mut args)?);
-        Ok(Command::feature(Change { room, line, what: What::Edited(args.text()?) }))
+        Ok(Command::feature(Change { room, line, what: What::Edited(args.text()?.into()) }))
     })
     .loud();
 

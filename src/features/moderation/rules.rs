@@ -19,6 +19,7 @@ use crate::model::text::Text;
 
 mod access;
 mod actions;
+mod away;
 
 /// Carries out a command of this feature.
 pub(crate) fn carry_out(
@@ -78,6 +79,15 @@ impl Turn<'_, Features> {
             return None;
         }
         bans.on(Kind::Ban, self.suspect(id), self.now.mono).map(|held| held.notice(self.now.mono))
+    }
+
+    /// The ban that keeps an account out of a room, whose user is not here.
+    pub(crate) fn ban_on_account(&self, account: &Name, room: &Room) -> Option<Box<Notice>> {
+        if self.role_of_name(account) >= Role::Op {
+            return None;
+        }
+        let suspect = Suspect { id: ClientId::NONE, name: Some(account), address: None };
+        room.features.bans.on(Kind::Ban, suspect, self.now.mono).map(|held| held.notice(self.now.mono))
     }
 
     /// Whether a user is let into a room, as far as bans go.

@@ -13,6 +13,7 @@ use crate::features::rooms::rules::not_room_op;
 use crate::features::state::{Answer, Features, Later};
 use crate::metrics::Metrics;
 use crate::model::address::neighbourhood;
+use crate::model::body::Body;
 use crate::model::code::Code;
 use crate::model::event::{Event, Speech, Version, Words};
 use crate::model::feature::FeatureCommand;
@@ -94,7 +95,7 @@ impl Turn<'_, Features> {
                 if let Kind::Hook(room) = &program.kind {
                     // The room reads who posts there. With that line it is kept, and the hook as long as the room.
                     let text = Text::own(format!("{} lets me post here.", program.by));
-                    self.say_as(&program.name, room, &[text]);
+                    self.say_as(&program.name, room, text.into());
                 }
             }
             (Then::Ended(by, kind, name), StoreAnswer::Done) => {
@@ -186,6 +187,7 @@ impl Turn<'_, Features> {
         let Kind::Hook(room) = &program.kind else { return Err(NO_HOOK) };
         let room = self.router.rooms.get(room).ok_or(NO_HOOK)?;
         self.program_may_speak(&program.name, room)?;
+        post.text.fits(self.router.greeting.max_message)?;
         let room = room.name.clone();
         let (key, now) = ((room.clone(), program.name.clone()), self.now.mono);
         let programs = &mut self.router.features.programs;
@@ -194,22 +196,20 @@ impl Turn<'_, Features> {
             return Err(Refusal::new(Code::TooFast, words).with("retry", retry));
         }
         programs.pace.take(key, now);
-        self.say_as(&program.name, &room, &post.lines);
+        self.say_as(&program.name, &room, post.text.clone());
         Ok(())
     }
 
-    fn say_as(&mut self, name: &Name, room: &RoomName, lines: &[Text]) {
+    fn say_as(&mut self, name: &Name, room: &RoomName, text: Body) {
         let known = self.router.features.programs.people.get(name).copied();
         let by = known.unwrap_or_else(|| self.router.spare_person());
         self.router.features.programs.people.insert(name.clone(), by);
-        for text in lines {
-            let (place, from, text) = (room.clone(), name.clone(), text.clone());
-            self.log(None, room, |id| {
-                let (act, re, version, signed, cid, file) = (false, None, Version::First, true, None, None);
-                Event::Said(Speech { room: place, id, by, from, act, re, version, signed, cid, file, text })
-            });
-            Metrics::count(&self.router.metrics.messages);
-        }
+        let (place, from) = (room.clone(), name.clone());
+        self.log(None, room, |id| {
+            let (act, re, version, signed, cid, file) = (false, None, Version::First, true, None, None);
+            Event::Said(Speech { room: place, id, by, from, act, re, version, signed, cid, file, text })
+        });
+        Metrics::count(&self.router.metrics.messages);
     }
 
     /// A post is said: its sender is told so when it is kept.

@@ -76,7 +76,10 @@ impl Turn<'_, Features> {
     pub(crate) fn invite(&mut self, id: ClientId, whom: Name, room: Option<RoomName>) -> Result<Answer, Refusal> {
         let by = self.name_of(id)?;
         let name = self.room_or_current(id, room)?;
-        let guest = self.clients.named(&whom).ok_or_else(|| Refusal::no_such_user(&whom))?;
+        let guest = self.clients.named(&whom);
+        if guest.is_none() && self.account_name(&whom).is_none() {
+            return Err(Refusal::no_such_user(&whom));
+        }
         let room = match self.router.rooms.get(&name) {
             Some(room) if room.members.contains(&id) => room,
             _ => return Err(Refusal::not_in_room(&self.readable(id, &name)?.name)),
@@ -85,10 +88,11 @@ impl Turn<'_, Features> {
         if !room.is_open() && !self.may_rule(id, room) {
             return Err(not_room_op(&name));
         }
-        if room.members.contains(&guest) {
+        if guest.is_some_and(|guest| room.members.contains(&guest)) {
             return Err(already_there(&name));
         }
         self.not_muted(id, Some(room))?;
+        let Some(guest) = guest else { return self.invite_away(by, &whom, &name) };
         // An invitation is no way around a ban.
         if let Some(notice) = self.ban_on(guest, &room.features.bans) {
             return Err(notice.banned_from(&room.name, Some(&whom)));
@@ -303,6 +307,7 @@ impl Turn<'_, Features> {
         room.features.rooms.invited.contains(&id)
             || self.clients.get(id).is_some_and(is_own)
             || self.is_member(id, &room.name)
+            || self.is_invited_account(id, room)
     }
 
     /// Whether a client may come into a room, as far as its operators have closed it.

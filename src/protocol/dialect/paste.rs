@@ -1,14 +1,10 @@
 //! A paste: the lines between `PASTE:` and a dot. It is said whole or not at all.
 
+use crate::model::body::Lines;
 use crate::model::code::Code;
 use crate::model::command::Command;
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
-
-/// The most lines of one paste that are said.
-pub const PASTE_LINES: usize = 200;
-/// The most bytes of one paste.
-pub const PASTE_BYTES: usize = 32 * 1024;
 
 /// Its author took a paste back.
 pub(super) const PASTE_LEFT: Refusal =
@@ -40,20 +36,24 @@ pub(super) fn bad_paste(line: usize, why: Refusal) -> Refusal {
 /// The lines of a paste up to its end.
 #[derive(Default)]
 pub(super) struct Paste {
-    /// Those that are said: what is blank is left out.
-    lines: Vec<Text>,
-    /// How many lines came, how many of them are not blank, and the bytes of those.
+    /// Those that are said.
+    lines: Lines,
+    /// How many lines came.
     pub(super) number: usize,
-    count: usize,
-    bytes: usize,
     /// The first line at fault, and why.
     fault: Option<(usize, Fault)>,
 }
 
-/// What is the matter with a line of a paste. How much is too much is known at the end.
+/// What is the matter with a line of a paste.
 enum Fault {
-    TooManyLines,
-    TooManyBytes,
+    /// It is the first too many. How many there are is known at the end.
+    TooMany {
+        /// Of which, and how many are allowed.
+        unit: &'static str,
+        max: usize,
+        /// How many there were up to this line.
+        got: usize,
+    },
     Line(Refusal),
 }
 
@@ -66,17 +66,16 @@ impl Paste {
     /// One more line.
     pub(super) fn add(&mut self, text: Text) {
         self.number += 1;
-        if text.is_blank() {
-            return;
-        }
-        self.count += 1;
-        self.bytes += text.len();
-        if self.count > PASTE_LINES {
-            self.is_at_fault(Fault::TooManyLines);
-        } else if self.bytes > PASTE_BYTES {
-            self.is_at_fault(Fault::TooManyBytes);
-        } else if self.fault.is_none() {
-            self.lines.push(text);
+        match &mut self.fault {
+            Some((_, Fault::TooMany { unit: "lines", got, .. })) => *got += 1,
+            Some((_, Fault::TooMany { got, .. })) => *got += text.len() + 1,
+            Some(_) => {}
+            None => {
+                let added = self.lines.add(&text, |max, unit, got| Fault::TooMany { unit, max, got });
+                if let Err(fault) = added {
+                    self.is_at_fault(fault);
+                }
+            }
         }
     }
 
@@ -88,18 +87,18 @@ impl Paste {
 
     fn is_at_fault(&mut self, why: Fault) {
         // Nothing of it is wanted any more.
-        self.lines = Vec::new();
+        self.lines = Lines::default();
         self.fault.get_or_insert((self.number, why));
     }
 
     /// It is over.
     pub(super) fn command(self) -> Result<Command, Refusal> {
         let Some((line, fault)) = self.fault else {
-            return if self.lines.is_empty() { Err(Refusal::NO_TEXT) } else { Ok(Command::Paste(self.lines)) };
+            let text = self.lines.body();
+            return if text.is_empty() { Err(Refusal::NO_TEXT) } else { Ok(Command::Paste(text)) };
         };
         let why = match fault {
-            Fault::TooManyLines => paste_too_long("lines", PASTE_LINES, self.count),
-            Fault::TooManyBytes => paste_too_long("bytes", PASTE_BYTES, self.bytes),
+            Fault::TooMany { unit, max, got } => paste_too_long(unit, max, got),
             Fault::Line(why) => why,
         };
         Err(bad_paste(line, why))

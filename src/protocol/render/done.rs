@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 
 use super::words::{company, option_of, with_article};
 use super::{Line, Lines, clock};
+use crate::model::body::Body;
 use crate::model::event::{Done, What};
 use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
-use crate::model::text::Text;
 use crate::model::zone::Zone;
 
 impl Lines {
@@ -140,7 +140,7 @@ fn why(at: DateTime<Utc>, error: &Refusal, zone: Zone) -> String {
 }
 
 /// What was done to which line.
-fn changed(room: &RoomName, id: u64, author: &Name, text: &Text, what: &What, is_new: bool) -> String {
+fn changed(room: &RoomName, id: u64, author: &Name, text: &Body, what: &What, is_new: bool) -> String {
     let line = format!("{id} of {author}{}", inside(room));
     let old = excerpt(text);
     match (what, is_new) {
@@ -155,11 +155,13 @@ fn changed(room: &RoomName, id: u64, author: &Name, text: &Text, what: &What, is
 }
 
 /// The beginning of a text, to know it by.
-fn excerpt(text: &str) -> String {
+fn excerpt(text: &Body) -> String {
     const MOST: usize = 60;
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_string(),
+    let first = text.first();
+    match first.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &first[..end]),
+        None if text.count() > 1 => format!("{first} …"),
+        None => first.to_string(),
     }
 }
 

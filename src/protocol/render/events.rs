@@ -1,7 +1,10 @@
 //! Events as lines for programs: one line each, and of a block one for each row.
 
+use std::fmt;
+
 use super::words::{PASTE_BEGINS, WELCOME, answer_to, gap_words, last_words, words_of, words_of_prompt};
 use super::{Lines, everywhere};
+use crate::model::body::Body;
 use crate::model::event::{
     Block, Change, Event, FeatureEvent, Greeting, Leave, Rows, SharedFile, Speech, Tag, Version, What,
 };
@@ -71,6 +74,7 @@ impl Lines {
             .pair("server", concat!("chat/", env!("CARGO_PKG_VERSION")))
             .pair("name", &greeting.name)
             .pair("maxline", greeting.max_line)
+            .pair("maxmessage", greeting.max_message)
             .pair("names", crate::model::names::MAX_NAME)
             .pair("caps", [CAPS, stored, files].concat())
             .pair("door", "line")
@@ -98,23 +102,30 @@ impl Lines {
             (None, true) => "ACT",
             (None, false) => "MSG",
         };
-        let mut line = self.line(kind).field(room).field(id).field(from);
-        if let Some(SharedFile { bytes, token }) = file {
-            line = line.field(bytes).field(token);
-        }
-        let line = line.maybe("re", *re);
-        match version {
-            Version::First => line.text(text),
-            Version::Edited => line.pair("edited", 1).text(text),
-            // What is deleted is no file any more.
-            Version::Deleted => line.pair("deleted", 1).text("(deleted)"),
-        }
+        each_part(text, |part, words| {
+            let mut line = self.line(kind).field(room).field(id).field(from);
+            if let Some(SharedFile { bytes, token }) = file {
+                line = line.field(bytes).field(token);
+            }
+            let line = line.maybe("re", *re);
+            match version {
+                Version::First => line.maybe("part", part).text(words),
+                Version::Edited => line.pair("edited", 1).maybe("part", part).text(words),
+                // What is deleted is no file any more.
+                Version::Deleted => line.pair("deleted", 1).text("(deleted)"),
+            }
+        });
     }
 
     fn changed(&mut self, change: &Change) {
         let Change { room, id, from, target, what, .. } = change;
         let (kind, text) = match what {
-            What::Edited(text) => ("EDITED", Some(text)),
+            What::Edited(text) => {
+                return each_part(text, |part, words| {
+                    let line = self.line("EDITED").field(room).field(id).field(from).pair("re", target);
+                    line.maybe("part", part).text(words);
+                });
+            }
             What::Deleted => ("DELETED", None),
             What::Reacted(emoji) => ("REACTED", Some(emoji)),
             What::Unreacted(emoji) => ("UNREACTED", Some(emoji)),
@@ -158,5 +169,26 @@ impl Lines {
             }
         }
         self.line("END").field(kind).field(everywhere(room)).maybe("tag", tag.as_deref()).maybe("more", *more).end();
+    }
+}
+
+/// Which line of how many: `2/3`.
+struct Part(usize, usize);
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.0, self.1)
+    }
+}
+
+/// Each line of a message, with its place where there are several.
+fn each_part(text: &Body, mut show: impl FnMut(Option<Part>, &str)) {
+    match text.single() {
+        Some(text) => show(None, text),
+        None => {
+            for (place, words) in text.lines().enumerate() {
+                show(Some(Part(place + 1, text.count())), words);
+            }
+        }
     }
 }

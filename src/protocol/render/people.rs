@@ -11,6 +11,7 @@
 //! | what happened | `* …` | words |
 //! | a refusal or a warning | `! …` | `Attention! …` |
 //! | an answer | words | words |
+//! | the further lines of what was said | six spaces | six spaces |
 //!
 //! Behind the mark stands the room, if it is not the lobby: `#rust budi: …`. With `ids=on` the number comes first: `[12] budi: …`,
 //! and `12, budi: …`. No words of ours begin as a line that a user wrote, nor does one of them begin another.
@@ -23,10 +24,14 @@ use chrono::{DateTime, Utc};
 use super::look::rule;
 use super::words::{GREETING, PASTE_BEGINS, WELCOME, answer_to, last_words, size, words_of, words_of_prompt};
 use super::{Lines, clock};
+use crate::model::body::Body;
 use crate::model::command::Terminal;
 use crate::model::event::{Block, Change, Envelope, Event, Leave, Rows, Speech, Version, What, Wire};
 use crate::model::names::RoomName;
 use crate::model::row::Reader;
+
+/// What the second line of a message begins with, and each one behind it: as wide as the time of day.
+const INDENT: &str = "      ";
 
 impl Lines {
     pub(super) fn say(&mut self, words: impl Display) {
@@ -34,6 +39,13 @@ impl Lines {
             let _infallible = write!(self.out, "{} ", clock(self.clock.zone, self.at));
         }
         let _infallible = write!(self.out, "{words}\r\n");
+    }
+
+    /// The further lines of what a user wrote, indented as no other line is.
+    fn further(&mut self, text: &Body) {
+        for line in text.lines().skip(1) {
+            let _infallible = write!(self.out, "{INDENT}{line}\r\n");
+        }
     }
 
     /// A sentence of the server, in the client's language.
@@ -113,7 +125,7 @@ impl Lines {
         let Speech { room, id, from, act, re, version, file, text, .. } = speech;
         let (number, room) = (self.number_of_answer(*id, *re), elsewhere(room));
         let is_short = self.wire.is_short();
-        let star = if is_short { "* " } else { "" };
+        let (star, first) = (if is_short { "* " } else { "" }, text.first());
         match (version, file) {
             (Version::Deleted, _) => {
                 let words = self.sentence(format_args!("a line of {from}, deleted"));
@@ -121,13 +133,14 @@ impl Lines {
             }
             (_, Some(file)) => {
                 let (bytes, token) = (size(file.bytes), file.token);
-                let words = self.sentence(format_args!("{from} sends {bytes}, GET {token}: {text}"));
+                let words = self.sentence(format_args!("{from} sends {bytes}, GET {token}: {first}"));
                 self.say(format_args!("{number}{star}{room}{words}"));
             }
-            (_, None) if !act => self.say(format_args!("{number}{room}{from}: {text}")),
-            (_, None) if is_short => self.say(format_args!("{number}~ {room}{from} {text}")),
-            (_, None) => self.say(format_args!("{number}Action, {room}{from} {text}")),
+            (_, None) if !act => self.say(format_args!("{number}{room}{from}: {first}")),
+            (_, None) if is_short => self.say(format_args!("{number}~ {room}{from} {first}")),
+            (_, None) => self.say(format_args!("{number}Action, {room}{from} {first}")),
         }
+        self.further(text);
     }
 
     fn change(&mut self, change: &Change) {
@@ -135,12 +148,18 @@ impl Lines {
         let room = elsewhere(room);
         let line = if self.wire.has_ids() { format!("line {target}") } else { "a line".into() };
         let words = match what {
-            What::Edited(text) => format!("{from} corrects {line}: {text}"),
+            What::Edited(text) => {
+                let first = text.first();
+                format!("{from} corrects {line}: {first}")
+            }
             What::Deleted => format!("{from} deleted {line} of {author}"),
             What::Reacted(emoji) => format!("{from} reacts {emoji} to {line} of {author}"),
             What::Unreacted(emoji) => format!("{from} takes {emoji} back from {line} of {author}"),
         };
         self.happened_in(&room, words);
+        if let What::Edited(text) = what {
+            self.further(text);
+        }
     }
 
     /// What a line begins with that has a number.

@@ -27,7 +27,7 @@ impl Memory {
             .flat_map(|room| room.lines.values())
             .filter(|line| match &line.event {
                 Event::Said(speech) => {
-                    let text = terms(&speech.text);
+                    let text = terms(speech.text.as_str());
                     let has = |word: &Vec<String>| text.windows(word.len()).any(|part| part == word);
                     speech.version != Version::Deleted
                         && before.is_none_or(|before| speech.id < before)

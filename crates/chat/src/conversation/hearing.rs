@@ -233,8 +233,10 @@ impl Conversation {
         let Some(id) = line.pair("id") else { return };
         let room = line.pair("room").unwrap_or_default();
         let kind = if speech.act { "ACT" } else { "MSG" };
-        let words = speech.lines.last().map_or("", String::as_str);
-        let mut said = Line::parse(&format!("t {kind} {room} {id} {}: {words}", speech.from));
+        let mut said = Line::parse(&format!("t {kind} {room} {id} {}", speech.from));
+        // As the server says it: what is blank in the middle is an empty line.
+        let lines: Vec<&str> = speech.lines.iter().map(|line| if line.trim().is_empty() { "" } else { line }).collect();
+        said.text = lines.join("\n").trim_matches('\n').to_string();
         said.at = line.at;
         if let Some(room) = self.room(room) {
             room.saw(&said);

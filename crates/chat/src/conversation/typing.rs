@@ -105,7 +105,7 @@ impl Conversation {
         let Some(request) = parse::parse(&text, &VERBS) else { return };
         match request.what {
             Ok(Command::Say { room, re: None, act, text, .. }) if request.tag.is_none() => {
-                self.speak(room.map(|room| room.to_string()), vec![text.to_string()], act);
+                self.speak(room.map(|room| room.to_string()), vec![text.as_str().to_string()], act);
             }
             Ok(Command::Options(choices))
                 if choices.iter().any(|c| matches!(c, Choice::View(v) if *v != WireView::Full)) =>

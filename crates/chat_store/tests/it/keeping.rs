@@ -120,7 +120,7 @@ fn what_was_deleted_is_nowhere_in_the_files() {
     let mut lines: Vec<_> = (1..=200).map(|id| said("#a", id, "ani", &format!("{filler} {id}"))).collect();
     lines[99] = said("#a", 100, "ani", "the launchcode is Zyxw9876");
     talk.keep(Record { rooms: vec![state("#a")], lines, ..Record::default() });
-    talk.say([changed("#a", 201, 100, What::Edited(text("the launchcode was Abcd5432")))]);
+    talk.say([changed("#a", 201, 100, What::Edited(text("the launchcode was Abcd5432").into()))]);
     assert_eq!(talk.search("launchcode"), [100]);
     assert_eq!(talk.search("Abcd5432"), [100]);
     assert!(talk.search("Zyxw9876").is_empty());
@@ -167,7 +167,7 @@ fn has_bytes(dir: &Path, wanted: &str) -> bool {
 fn an_edit_changes_the_line_and_stays_as_a_line() {
     let dir = tempfile::tempdir().unwrap();
     let mut talk = Talk::open(dir.path());
-    talk.say([said("#a", 1, "ani", "teh cat"), changed("#a", 2, 1, What::Edited(text("the cat")))]);
+    talk.say([said("#a", 1, "ani", "teh cat"), changed("#a", 2, 1, What::Edited(text("the cat").into()))]);
     talk.say([changed("#a", 3, 1, What::Reacted(text("👍"))), changed("#a", 4, 1, What::Unreacted(text("👍")))]);
     let lines = talk.page("#a");
     assert_eq!(words(&lines[..2]), ["the cat", "edit: the cat"]);
@@ -300,7 +300,7 @@ fn words_are_found_inside_a_text_without_spaces() {
     ] {
         assert_eq!(talk.search(words), ids, "{words}");
     }
-    talk.say([changed("#a", 10, 1, What::Edited(text("大阪に行く"))), changed("#a", 11, 2, What::Deleted)]);
+    talk.say([changed("#a", 10, 1, What::Edited(text("大阪に行く").into())), changed("#a", 11, 2, What::Deleted)]);
     assert_eq!(talk.search("京"), [8]);
     assert_eq!(talk.search("大阪"), [1]);
     talk.stop();

@@ -170,7 +170,7 @@ pub(crate) fn said_with(room: &str, id: u64, from: &str, words: &str, cid: Optio
         signed: false,
         cid: cid.map(text),
         file: None,
-        text: text(words),
+        text: text(words).into(),
     };
     Envelope::new(DateTime::from_timestamp_millis(id as i64 * 1_000).unwrap(), Event::Said(speech))
 }
@@ -211,8 +211,8 @@ pub(crate) fn shown(lines: &[Arc<Envelope>]) -> Vec<String> {
 /// The words of lines, in order.
 pub(crate) fn words(lines: &[Arc<Envelope>]) -> Vec<String> {
     let words = lines.iter().map(|line| match &line.event {
-        Event::Said(speech) => speech.text.to_string(),
-        Event::Changed(Change { what: What::Edited(text), .. }) => format!("edit: {text}"),
+        Event::Said(speech) => speech.text.as_str().to_string(),
+        Event::Changed(Change { what: What::Edited(text), .. }) => format!("edit: {}", text.as_str()),
         Event::Changed(Change { what: What::Deleted, target, .. }) => format!("delete {target}"),
         other => format!("{other:?}"),
     });

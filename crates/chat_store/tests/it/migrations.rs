@@ -207,7 +207,7 @@ fn words_without_spaces_are_found_in_what_was_said_before_the_upgrade() {
     let all: Vec<u64> = (1..=30).filter(|id| *id != 7).collect();
     assert_eq!(talk.search("東京"), all);
     assert!(talk.search("第7行").is_empty());
-    talk.say([changed("#a", 32, 8, What::Edited(text("大阪")))]);
+    talk.say([changed("#a", 32, 8, What::Edited(text("大阪").into()))]);
     assert_eq!(talk.search("大阪"), [8]);
     talk.stop();
     let findings = check(dir.path()).unwrap();

@@ -155,7 +155,9 @@ fn live(steps: Vec<Step>, durability: Durability) {
                 // Time is what the simple store orders a search by.
                 router.record.lines.push(at(router.clock, &line));
             }
-            Step::Edit { room, back, words } => change(&mut router, room, back, What::Edited(text(&sentence(&words)))),
+            Step::Edit { room, back, words } => {
+                change(&mut router, room, back, What::Edited(text(&sentence(&words)).into()))
+            }
             Step::Delete { room, back } => change(&mut router, room, back, What::Deleted),
             Step::React { room, back, on: true } => change(&mut router, room, back, What::Reacted(text("👍"))),
             Step::React { room, back, on: false } => change(&mut router, room, back, What::Unreacted(text("👍"))),

@@ -114,7 +114,7 @@ fn an_export_has_everything_as_json() {
         said("#b", 1, "budi", "he said \"hi\" \\ привет"),
         said("#a", 1, "ani", "one"),
         said("#a", 2, "ani", "twoo"),
-        changed("#a", 3, 2, What::Edited(text("two"))),
+        changed("#a", 3, 2, What::Edited(text("two").into())),
         said("#a", 4, "ani", "gone"),
         changed("#a", 5, 4, What::Deleted),
     ]);

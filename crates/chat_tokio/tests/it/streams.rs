@@ -38,7 +38,7 @@ impl Decoder for Mumble {
             (true, "bye") => Request::of(&QUIT, Ok(Command::Quit(None))),
             (true, text) => {
                 let text = Text::new(text).expect("a text");
-                Request::of(&MSG, Ok(Command::Say { room: None, re: None, cid: None, act: false, text }))
+                Request::of(&MSG, Ok(Command::Say { room: None, re: None, cid: None, act: false, text: text.into() }))
             }
         };
         self.named = true;
@@ -51,7 +51,7 @@ impl Encoder for Mumble {
         let line = match &envelope.event {
             Event::Done { done: Done::Welcome { .. }, .. } => "in\n".into(),
             Event::Said(said) if said.text.as_str() == "breaks whoever hears it" => panic!("the test asked for it"),
-            Event::Said(said) => format!("{} mumbles: {}\n", said.from, said.text),
+            Event::Said(said) => format!("{} mumbles: {}\n", said.from, said.text.first()),
             Event::Bye { .. } => "bye\n".into(),
             _ => return,
         };

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::caller::{Shared, SignedOn, Viewer};
 use super::extract::{JsonBody, PathParam};
 use crate::error::{AppError, Problem};
-use crate::models::input::{is_cid, one_line};
+use crate::models::input::{is_cid, message_text};
 use crate::models::names::room_name;
 use crate::models::objects::Message;
 use crate::models::render::messages;
@@ -23,8 +23,8 @@ use crate::session::ask::{Ask, Outcome};
 /// Something to say.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct NewMessage {
-    /// One line, not empty, of at most as many bytes as the server takes: 2,048 if nothing is set.
-    #[schema(example = "hello", min_length = 1, pattern = r"^[^\r\n]*[\S\x1c-\x1f][^\r\n]*[\r\n]*$")]
+    /// Not empty; up to 200 lines, each of at most 2,048 bytes and of 16,384 bytes in all if nothing else is set.
+    #[schema(example = "hello", min_length = 1, pattern = r"[\S\x1c-\x1f]")]
     text: String,
     /// The room, with or without its `#`; `lobby` if nothing is said. Or a direct talk, `@budi`.
     #[schema(example = "lobby", min_length = 1, max_length = 265, pattern = "^(#?[A-Za-z0-9_-]+|@[A-Za-z0-9_+-]+)$")]
@@ -82,7 +82,7 @@ pub(crate) async fn create_message(
         Some(_) => return Err(AppError::WrongFields("reply_to is the seq of a message: 1 or more.".into())),
     };
     let room = room_name(message.room.as_deref().unwrap_or("lobby"))?;
-    let text = one_line(&message.text, state.handle.config().line_bytes)?;
+    let text = message_text(&message.text, state.handle.config().line_bytes)?;
     session.take_pace().map_err(AppError::TooMany)?;
     let own = cid.clone();
     let ask = Ask::Say { room, cid, text, re: reply_to.map(Line::Id), act: false };

@@ -1,12 +1,13 @@
 //! Calls of programs: what is posted to a hook, and the rooms that one is in.
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body as HttpBody, Bytes};
 use axum::extract::{Form, FromRequest, State};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chat_server::features::archive::store::Answer;
 use chat_server::features::message::Call;
 use chat_server::features::programs::Post;
+use chat_server::model::body::Body;
 use chat_server::model::secrets::Secret;
 use chat_server::model::text::Text;
 use serde::Deserialize;
@@ -16,18 +17,15 @@ use super::caller::{Shared, SignedOn};
 use super::extract::{PathParam, no_store};
 use crate::error::{AppError, Problem};
 use crate::http::peer::Peer;
-use crate::models::input::one_line;
+use crate::models::input::message_text;
 use crate::models::names::room_name;
 use crate::session::Session;
 use crate::session::ask::{Ask, Outcome};
 
-/// The most lines of one post.
-const LINES: usize = 40;
-
 /// What is posted to a hook: ours, or what programs send that know Slack. Fields that are not here are ignored.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub(crate) struct HookPost {
-    /// The words: up to 40 lines, in a body of at most 64 KiB. `<https://example.org|name>`, `&amp;`, `&lt;` and `&gt;` are read as Slack reads them.
+    /// The words, as those of a message; the body has at most 64 KiB. `<https://example.org|name>`, `&amp;`, `&lt;` and `&gt;` are read as Slack reads them.
     #[schema(example = "build 318 is green")]
     text: Option<String>,
     /// Stands in front of the words, in brackets. The author is the hook, whatever stands here.
@@ -65,9 +63,9 @@ struct Payload {
     (status = 400, description = "The body is no JSON", body = Problem),
     (status = 403, description = "The hook is muted or banned in its room", body = Problem),
     (status = 404, description = "No hook has this token", body = Problem),
-    (status = 413, description = "The body, or a line of it, is too large", body = Problem),
+    (status = 413, description = "The body or the message is too large", body = Problem),
     (status = 415, description = "The body is to be JSON", body = Problem),
-    (status = 422, description = "There are no words, or too many lines", body = Problem),
+    (status = 422, description = "There are no words", body = Problem),
     (status = 429, description = "The hook posts too much, or wrong tokens came from your address", body = Problem,
         headers(("Retry-After" = u64))),
     (status = 501, description = "The server keeps no programs", body = Problem),
@@ -80,8 +78,8 @@ pub(crate) async fn post_by_hook(
     body: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Result<Response, AppError> {
     let body = body.map_err(|_| AppError::TooLarge)?;
-    let lines = read(&headers, body).await?.lines(state.handle.config().line_bytes)?;
-    let post = Post { lines, from: peer.address.ip() };
+    let text = read(&headers, body).await?.message(state.handle.config().line_bytes)?;
+    let post = Post { text, from: peer.address.ip() };
     let answer = state.answer(|reply| Call::Post { token: Secret::new(token), post, reply }.into()).await;
     match answer.ok_or(AppError::Stopping)? {
         Answer::Done => Ok((no_store(), "ok").into_response()),
@@ -95,7 +93,7 @@ async fn read(headers: &HeaderMap, body: Bytes) -> Result<HookPost, AppError> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_object = body.trim_ascii_start().starts_with(b"{");
     let json = if !is_object && kind.starts_with("application/x-www-form-urlencoded") {
-        let mut request = Request::post("/").body(Body::from(body)).map_err(|_| AppError::Internal)?;
+        let mut request = Request::post("/").body(HttpBody::from(body)).map_err(|_| AppError::Internal)?;
         request
             .headers_mut()
             .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/x-www-form-urlencoded"));
@@ -111,21 +109,18 @@ async fn read(headers: &HeaderMap, body: Bytes) -> Result<HookPost, AppError> {
 }
 
 impl HookPost {
-    /// The lines to say, of at most so many bytes each.
-    fn lines(self, max: usize) -> Result<Vec<Text>, AppError> {
+    /// What to say, in lines of at most so many bytes each.
+    fn message(self, max: usize) -> Result<Body, AppError> {
         let mut words: Vec<String> = self.text.into_iter().collect();
         words.extend(self.attachments.into_iter().flatten().map(Attachment::words));
-        let words = plain(&words.join("\n"));
-        let mut lines: Vec<String> =
-            words.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(String::from).collect();
-        if let (Some(first), Some(name)) = (lines.first_mut(), self.username.filter(|name| !name.trim().is_empty())) {
-            first.insert_str(0, &format!("[{}] ", name.split_whitespace().collect::<Vec<_>>().join(" ")));
+        let mut words = plain(&words.join("\n"));
+        if words.trim().is_empty() {
+            return Err(AppError::WrongFields("There are no words. Send {\"text\":\"...\"}.".into()));
         }
-        match lines.len() {
-            0 => Err(AppError::WrongFields("There are no words. Send {\"text\":\"...\"}.".into())),
-            1..=LINES => Ok(lines.iter().map(|line| one_line(line, max)).collect::<Result<_, _>>()?),
-            count => Err(AppError::WrongFields(format!("A post has {LINES} lines at most, and this one {count}."))),
+        if let Some(name) = self.username.filter(|name| !name.trim().is_empty()) {
+            words = format!("[{}] {}", name.split_whitespace().collect::<Vec<_>>().join(" "), words.trim_start());
         }
+        Ok(message_text(&words, max)?)
     }
 }
 
@@ -236,17 +231,19 @@ async fn carry_out(session: &Session, line: &str) -> Result<StatusCode, AppError
 
 #[cfg(test)]
 mod tests {
+    use chat_server::model::body::MAX_LINES;
+
     use super::*;
 
     fn lines(json: &str) -> Result<Vec<String>, String> {
         let post: HookPost = serde_json::from_str(json).unwrap();
-        let lines = post.lines(200).map_err(|error| error.to_string())?;
-        Ok(lines.iter().map(Text::to_string).collect())
+        let text = post.message(200).map_err(|error| error.to_string())?;
+        Ok(text.lines().map(String::from).collect())
     }
 
     #[test]
     fn ours_and_slacks_forms_are_understood() {
-        assert_eq!(lines(r#"{"text":"a\n\n  b \r\nc","icon":1}"#).unwrap(), ["a", "  b", "c"]);
+        assert_eq!(lines(r#"{"text":"a\n\n  b \r\nc","icon":1}"#).unwrap(), ["a", "", "  b ", "c"]);
         let grafana = r#"{"username":"Grafana","text":null,"attachments":[{"fallback":"[firing] disk","color":"red"},{"title":"t","text":"x"}]}"#;
         assert_eq!(lines(grafana).unwrap(), ["[Grafana] [firing] disk", "t", "x"]);
         assert_eq!(lines(r#"{"username":" a\nb: hi ","text":"x"}"#).unwrap(), ["[a b: hi] x"]);
@@ -261,7 +258,7 @@ mod tests {
         for json in [r#"{}"#, r#"{"text":" \n "}"#, r#"{"username":"x"}"#, r#"{"attachments":[{}]}"#] {
             assert!(lines(json).unwrap_err().contains("no words"), "{json}");
         }
-        assert!(lines(&serde_json::json!({ "text": "x\n".repeat(LINES + 1) }).to_string()).is_err());
+        assert!(lines(&serde_json::json!({ "text": "x\n".repeat(MAX_LINES + 1) }).to_string()).is_err());
         assert!(lines(&serde_json::json!({ "text": "x".repeat(201) }).to_string()).is_err());
     }
 }

@@ -253,6 +253,8 @@ pub struct Ack {
 pub struct Limits {
     /// The most bytes of a message's text.
     pub text_bytes: usize,
+    /// The most bytes of all lines of a message of several.
+    pub message_bytes: usize,
     /// The most bytes of a frame.
     pub frame_bytes: usize,
     /// How fast.

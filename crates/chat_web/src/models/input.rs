@@ -1,6 +1,7 @@
 //! What clients write, checked: the text of a message, a reaction, a `cid`.
 
 use chat_server::features::messages::emoji::MAX_EMOJI;
+use chat_server::model::body::Body;
 use chat_server::model::refusal::Refusal;
 use chat_server::model::text::Text;
 
@@ -14,15 +15,25 @@ pub(crate) fn one_line(text: &str, max: usize) -> Result<Text, Refusal> {
     }
     let line = text.trim_end_matches(['\r', '\n']);
     if line.contains(['\r', '\n']) {
-        return Err(Refusal::bad_argument(
-            "a line end",
-            "A message is one line; send several lines as several messages.",
-        ));
+        return Err(Refusal::bad_argument("a line end", "This is one line; only a message can have several."));
     }
     if line.trim().is_empty() {
         return Err(Refusal::NO_TEXT);
     }
     Text::new(line)
+}
+
+/// The words of a message: one line of at most `max` bytes, or several, whose bytes the router counts.
+///
+/// # Errors
+/// What is wrong with them.
+pub(crate) fn message_text(text: &str, max: usize) -> Result<Body, Refusal> {
+    let body = Body::new(text)?;
+    if body.is_blank() {
+        return Err(Refusal::NO_TEXT);
+    }
+    let long = body.lines().map(str::len).find(|len| *len > max);
+    long.map_or(Ok(body), |len| Err(Refusal::line_too_long(max, len)))
 }
 
 /// A reaction.

@@ -29,7 +29,7 @@ pub(crate) fn message(ids: Ids, envelope: &Envelope, speech: &Speech) -> Message
         from: ids.author(speech.by, &speech.from),
         account: speech.signed,
         at: timestamp(envelope.at),
-        text: speech.text.to_string(),
+        text: speech.text.as_str().to_string(),
         file: speech.file.map(FileInfo::from),
         act: speech.act,
         reply_to: speech.re,
@@ -64,7 +64,7 @@ pub(crate) fn messages(ids: Ids, lines: &[Arc<Envelope>]) -> Vec<Message> {
 pub(crate) fn apply(message: &mut Message, change: &Change, who: Uuid) {
     match &change.what {
         What::Edited(text) => {
-            message.text = text.to_string();
+            message.text = text.as_str().to_string();
             message.edited = true;
         }
         What::Deleted => {
@@ -115,7 +115,9 @@ pub(crate) fn feature_frame(event: &FeatureEvent, at: String) -> ServerFrame {
 pub(crate) fn changed_frame(change: &Change, from: Author, at: String) -> ServerFrame {
     let (room, seq, target) = (bare(&change.room), change.id, change.target);
     match &change.what {
-        What::Edited(text) => ServerFrame::MessageEdited { room, seq, target, from, at, text: text.to_string() },
+        What::Edited(text) => {
+            ServerFrame::MessageEdited { room, seq, target, from, at, text: text.as_str().to_string() }
+        }
         What::Deleted => ServerFrame::MessageDeleted { room, seq, target, from, at },
         What::Reacted(emoji) => {
             ServerFrame::Reaction { room, seq, target, from, at, emoji: emoji.to_string(), on: true }
@@ -148,7 +150,7 @@ pub(crate) fn unfit(verb: &'static Verb, command: &Command) -> Option<Refusal> {
         }
         (Unfit::SecretMissing, "PASSWD") => "Here both stand in the same line, or come by PUT /api/account/password.",
         (Unfit::SecretMissing, _) => "Here the key stands in the same line.",
-        (Unfit::NeedsLines, "PASTE") => "Send several lines as several messages.",
+        (Unfit::NeedsLines, "PASTE") => "The text of a message may have several lines.",
         (Unfit::NeedsLines, "PING") => "Send the frame Ping.",
         (Unfit::NeedsLines, "TYPING") => "Send the frame UserTyping or UserStoppedTyping.",
         (Unfit::NeedsLines, "QUIT") => "Leave by DELETE /api/me; the page has a button for it.",

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chat_server::features::files::Recipient;
+use chat_server::model::body::Body;
 use chat_server::model::command::Line;
 use chat_server::model::event::What;
 use chat_server::model::file::Token;
@@ -22,7 +23,7 @@ pub enum Ask {
         /// By which a repeated send is known.
         cid: Option<String>,
         /// What is said.
-        text: Text,
+        text: Body,
         /// The line that is answered.
         re: Option<Line>,
         /// Whether it is third person.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use chat_server::features::{VERBS, files, messages, presence, rooms};
+use chat_server::model::body::Body;
 use chat_server::model::command::{Command, Line};
 use chat_server::model::event::What;
 use chat_server::model::feature::Asked;
@@ -138,7 +139,7 @@ impl Task {
         asker: Asker,
         room: RoomName,
         cid: Option<String>,
-        text: Text,
+        text: Body,
         re: Option<Line>,
         act: bool,
     ) {

@@ -204,7 +204,7 @@ impl Task {
             room: message.room.clone(),
             seq: message.seq,
             id: message.id,
-            text: speech.text.to_string(),
+            text: speech.text.as_str().to_string(),
         };
         let own = ServerFrame::Message(Message { cid: cid.clone(), ..message.clone() });
         if speech.room.is_talk() {

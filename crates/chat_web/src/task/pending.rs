@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chat_server::model::body::Body;
 use chat_server::model::event::What;
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::text::Text;
@@ -22,7 +23,7 @@ pub(super) struct Pending {
 /// What a request under way is to bring.
 pub(super) enum Wanted {
     SignOn,
-    Said { room: RoomName, cid: Option<String>, text: Text, re: Option<u64>, act: bool },
+    Said { room: RoomName, cid: Option<String>, text: Body, re: Option<u64>, act: bool },
     Changed(What),
     Whispered { to: Option<Name>, cid: Option<String>, text: Text },
     TopicSet,

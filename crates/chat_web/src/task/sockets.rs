@@ -26,6 +26,7 @@ impl Task {
             heartbeat_ms: self.state.config.times.heartbeat.as_millis() as u64,
             limits: Limits {
                 text_bytes: config.line_bytes,
+                message_bytes: config.message_bytes,
                 frame_bytes: FRAME_BYTES,
                 rate: Rate { burst: config.burst, per_s: config.per_second },
                 minute: Minute { lines: config.spam_lines, same: config.spam_repeats },

@@ -18,7 +18,7 @@ use crate::session::queue::Out;
 /// How much of a whisper its author is reminded of, in bytes.
 const REMINDER: usize = 200;
 
-/// What is said to the user alone: by whom, its words, and its place in a talk.
+/// What is said to the user alone: by whom, its first line, and its place in a talk.
 type Private = (ClientId, Option<Text>, Option<(RoomName, u64)>);
 
 fn private(event: &Event) -> Option<Private> {
@@ -28,7 +28,7 @@ fn private(event: &Event) -> Option<Private> {
             Some((*by, Some(text.clone()), talk))
         }
         Event::Said(Speech { room, id, by, text, .. }) if room.is_talk() => {
-            Some((*by, Some(text.clone()), Some((room.clone(), *id))))
+            Some((*by, Text::new(text.first()).ok(), Some((room.clone(), *id))))
         }
         Event::Changed(Change { room, id, by, .. }) if room.is_talk() => Some((*by, None, Some((room.clone(), *id)))),
         _ => None,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
+use chat_server::model::body::Body;
 use chat_server::model::command::Line;
 use chat_server::model::event::What;
 use chat_server::model::names::{Name, RoomName};
@@ -17,7 +18,7 @@ use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 
 use crate::models::client_frames::ClientFrame;
 use crate::models::frames::ServerFrame;
-use crate::models::input::{emoji_of, is_cid, one_line};
+use crate::models::input::{emoji_of, is_cid, message_text, one_line};
 use crate::models::names::room_name;
 use crate::models::render::error_frame;
 use crate::session::ask::Ask;
@@ -116,6 +117,7 @@ type ErrorFor = Box<dyn FnOnce(Option<u64>) -> ServerFrame + Send>;
 fn ask_of(frame: ClientFrame, max: usize) -> Result<Option<Ask>, ErrorFor> {
     let no = |error: Refusal| -> ErrorFor { Box::new(move |reference| error_frame(reference, &error)) };
     let said = |text: &str| -> Result<Text, ErrorFor> { one_line(text, max).map_err(no) };
+    let message = |text: &str| -> Result<Body, ErrorFor> { message_text(text, max).map_err(no) };
     let room = |room: &str| -> Result<RoomName, ErrorFor> { room_name(room).map_err(no) };
     let cid = |cid: Option<String>| -> Result<Option<String>, ErrorFor> {
         match cid {
@@ -134,10 +136,10 @@ fn ask_of(frame: ClientFrame, max: usize) -> Result<Option<Ask>, ErrorFor> {
         }
         ClientFrame::Resume { rooms, whispers, .. } => Ask::Resume(rooms, whispers),
         ClientFrame::Send { room: place, cid: id, text, reply_to, act, .. } => {
-            Ask::Say { room: room(&place)?, cid: cid(id)?, text: said(&text)?, re: reply_to.map(Line::Id), act }
+            Ask::Say { room: room(&place)?, cid: cid(id)?, text: message(&text)?, re: reply_to.map(Line::Id), act }
         }
         ClientFrame::Edit { room: place, target, text, .. } => {
-            Ask::Change { room: room(&place)?, line: Line::Id(target), what: What::Edited(said(&text)?) }
+            Ask::Change { room: room(&place)?, line: Line::Id(target), what: What::Edited(message(&text)?) }
         }
         ClientFrame::Delete { room: place, target, .. } => {
             Ask::Change { room: room(&place)?, line: Line::Id(target), what: What::Deleted }

@@ -1,4 +1,4 @@
-// Format: one line of text to a small tree of `{t, …}`. The view turns it into nodes, so there is no HTML to clean.
+// Format: the text of a message to a small tree of `{t, …}`. The view turns it into nodes, so there is no HTML to clean.
 import { linkAt } from './linkify.js';
 import { isJumbo } from './emoji.js';
 import { sameName } from './names.js';
@@ -9,9 +9,9 @@ const WORD = /[\p{L}\p{N}_]/u;
 /** `about` says who `me` is and which names are known: only those become mentions. */
 export function format(text, about = {}) {
   if (text.startsWith('> ') && text.length > 2) return [{ t: 'quote', c: inline(text.slice(2), about, 0) }];
-  // A text is one line: what stands behind the fence is code, and never the name of a language.
-  const block = /^```(.+?)```$/.exec(text);
-  if (block) return [{ t: 'pre', s: block[1].trim() }];
+  // In one line all behind the fence is code; of several the first may name a language.
+  const block = /^```(?:[\w+#.-]*\n)?(.+?)```$/s.exec(text);
+  if (block) return [{ t: 'pre', s: block[1].includes('\n') ? block[1].trimEnd() : block[1].trim() }];
   if (isJumbo(text)) return [{ t: 'jumbo', s: text }];
   return inline(text, about, 0);
 }

@@ -1,6 +1,6 @@
 // Paste: what a clipboard or a drag brings: words for the field, files to send, or more words than a message is for.
 
-/** The most characters and lines that a paste may bring the field to; beyond, it is offered as a file. */
+/** The most characters and lines of the field; beyond, a paste is offered as a file. */
 export const MOST_CHARS = 20000, MOST_LINES = 200;
 
 /** The files that are meant. An office program puts a picture of copied cells beside their text: the text is meant. A file
@@ -13,11 +13,10 @@ export function filesIn(data) {
 
 export const lineCount = (text) => { let n = 1; for (let at = -1; (at = text.indexOf('\n', at + 1)) >= 0;) n++; return n; };
 
-/** Whether this much text, beside `chars` characters that stand already, is too much for the field. */
+/** Whether a text, beside `chars` characters that are there, is too much for the field. */
 export const isHeavy = (text, chars = 0) => text.length + chars > MOST_CHARS || lineCount(text) > MOST_LINES;
 
-/** Why several lines, beside those of the last minute (`said`), would mute their author; null if they would not. `lines` and `same` are the
- * server's limits of a minute, 0 is none. A third of the lines stays for what is typed beside a paste. */
+/** Why several lines, beside those of the last minute (`said`), would mute their author; null if they would not. Limits of 0 are none. */
 export function spamIn(text, said, { lines = 0, same = 0 } = {}) {
   if (text.length < 2) return null;
   const all = [...said, ...text], share = Math.ceil(lines * 2 / 3), times = new Map();
@@ -27,12 +26,11 @@ export function spamIn(text, said, { lines = 0, same = 0 } = {}) {
   return line ? { n: times.get(line), most: same, line } : null;
 }
 
-const utf8 = new TextEncoder();
-/** By how many bytes the longest line is over `most`; below zero: how many are left. */
-export function overBy(text, most) {
+const utf8 = new TextEncoder(), bytes = (text) => utf8.encode(text).length;
+/** By how many bytes the longest line is over `most`, or several are over `all`; below zero: how many are left. */
+export function overBy(text, most, all = Infinity) {
   // A character has three bytes at most for each of its units: what is short is not measured.
   if (text.length * 3 < most - 1000) return text.length * 3 - most;
-  let longest = 0;
-  for (const line of text.split('\n')) if (line.length * 3 > longest) longest = Math.max(longest, utf8.encode(line).length);
-  return longest - most;
+  const longest = text.split('\n').reduce((longest, line) => Math.max(longest, bytes(line)), 0);
+  return Math.max(longest - most, text.includes('\n') ? bytes(text) - all : -Infinity);
 }

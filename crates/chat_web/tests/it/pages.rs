@@ -46,7 +46,7 @@ fn said(room: &RoomName, id: u64, words: &str) -> Event {
         signed: false,
         cid: None,
         file: None,
-        text: text(words),
+        text: text(words).into(),
     })
 }
 
@@ -125,7 +125,7 @@ proptest! {
                 Step::Change(target, who, kind, n) => {
                     let emoji = format!("e{n}");
                     let what = match kind {
-                        Kind::Edit => What::Edited(text(&emoji)),
+                        Kind::Edit => What::Edited(text(&emoji).into()),
                         Kind::Delete => What::Deleted,
                         Kind::React => What::Reacted(text(&emoji)),
                         Kind::Unreact => What::Unreacted(text(&emoji)),

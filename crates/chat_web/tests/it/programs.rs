@@ -40,14 +40,14 @@ fn what_a_program_posts_is_said_in_its_name() {
     ani.settle();
     let path = format!("/api/hooks/{}", token(&mut ani, "HOOK:ci"));
     is_said(&stage.call(post(&path, &json!({ "text": "build 318\n  is green" }))));
-    ani.hears("* MSG #rust 2 ci-bot: build 318");
-    ani.hears("* MSG #rust 3 ci-bot:   is green");
+    ani.hears("* MSG #rust 2 ci-bot part=1/2: build 318");
+    ani.hears("* MSG #rust 2 ci-bot part=2/2:   is green");
     // As curl sends it, and as Slack's programs do.
     let form = |body: &str| call("POST", &path).header("content-type", "application/x-www-form-urlencoded").body(body);
     is_said(&stage.call(form("{\"text\":\"by curl\"}")));
-    ani.hears("* MSG #rust 4 ci-bot: by curl");
+    ani.hears("* MSG #rust 3 ci-bot: by curl");
     is_said(&stage.call(form("payload=%7B%22text%22%3A%22by%20a%20form%22%2C%22username%22%3A%22ani%22%7D")));
-    ani.hears("* MSG #rust 5 ci-bot: [ani] by a form");
+    ani.hears("* MSG #rust 4 ci-bot: [ani] by a form");
     // Who reads by REST sees that a program said it.
     let guest = stage.guest("budi");
     let page = guest.call(get("/api/rooms/rust/messages?limit=1")).json();

@@ -121,7 +121,7 @@ fn every_problem_can_be_had_and_has_a_page() {
         ("wrong-fields", key("short")),
         ("wrong-fields", key("short").body(json!({"text": "hi", "cid": "a-cid-that-is-right"}).to_string())),
         ("wrong-fields", operator(post("/api/admin/announce", &json!({})))),
-        ("bad-argument", say(json!({"text": "two\nlines"}))),
+        ("line-too-long", say(json!({"text": format!("two\n{}", "x".repeat(2_049))}))),
         ("bad-argument", operator(post("/api/admin/announce", &json!({"text": "two\nlines"})))),
         ("bad-argument", operator(post("/api/admin/kick", &json!({"id": ana.id, "reason": "two\nlines"})))),
         ("bad-name", post("/api/users", &json!({"name": "1st"}))),

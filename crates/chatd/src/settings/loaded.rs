@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use chat_server::config::{ConfigError, Origin};
-use chat_server::model::text::without_mark;
+use chat_server::model::glyph::without_mark;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use toml::de::DeTable;

@@ -135,7 +135,8 @@ fn a_file_of_a_talk_is_there_after_a_kill_for_its_members() {
     let mut citra = signs_in(&chatd, "citra");
     says(&mut citra, "FILES:@ani+budi\n");
     hears(&mut citra, " ERR 403 no-such-room FILES: ");
-    assert!(door(&files, &format!("GET {token}\n")).starts_with("ERR 403 no-such-room"), "no member is connected");
+    let refused = door(&files, &format!("GET {token}\n"));
+    assert!(refused.starts_with("ERR 403 no-such-room"), "no member is connected: {refused}");
     let mut budi = signs_in(&chatd, "budi");
     says(&mut budi, "FILES:@ani\n");
     hears(&mut budi, &format!(" FILE @ani+budi 1 ani 5 {token}: plan.txt"));

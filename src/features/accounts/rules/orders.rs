@@ -49,6 +49,7 @@ impl Turn<'_, Features> {
     /// An account is no more. Its connections end, and what it might do in rooms the next user of the name may not.
     pub(super) fn account_removed(&mut self, name: &Name) {
         self.forget_talks_of(name);
+        self.router.features.members.forget_account(name);
         let Ok(accounts) = self.accounts_mut() else { return };
         if accounts.by_name.remove(name).is_some() {
             accounts.looks.remove(name);

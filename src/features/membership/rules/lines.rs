@@ -45,7 +45,10 @@ impl Turn<'_, Features> {
 
     /// Whether a user may see a line that mentions them: as one who reads in the room, or as a member who could come in.
     pub(crate) fn may_see(&self, id: ClientId, room: &RoomName) -> bool {
-        let Some(there) = self.router.rooms.get(room) else { return false };
+        let Some(there) = self.router.place(room) else { return false };
+        if room.is_talk() {
+            return self.is_in_talk(id, there);
+        }
         self.not_banned_from(id, there).is_ok() && (there.may_read(id) || self.is_member(id, room))
     }
 
@@ -60,7 +63,7 @@ impl Turn<'_, Features> {
     }
 
     fn note_mentions(&mut self, room: &RoomName, speech: &Speech) {
-        let names = mentioned(&speech.text).into_iter().filter_map(|name| Name::parse(name).ok());
+        let names = mentioned(speech.text.as_str()).into_iter().filter_map(|name| Name::parse(name).ok());
         let mut names: Vec<Name> = names.filter(|name| *name != speech.from).collect();
         names.sort();
         names.dedup();

@@ -40,6 +40,7 @@ impl Turn<'_, Features> {
         if speech.text.is_blank() {
             return Err(Refusal::NO_TEXT);
         }
+        speech.text.fits(self.router.greeting.max_message)?;
         let name = self.meant(id, Some(speech.room.clone()))?;
         self.open_talk(&name)?;
         let talk = self.may_speak_at(id, &name)?;
@@ -97,6 +98,7 @@ impl Turn<'_, Features> {
         room.history.push(number, line.clone());
         self.record_line(talk, &line);
         self.let_wait(talk, number);
+        self.note_talk_line(talk, number, &line);
         Some((number, line))
     }
 
@@ -108,7 +110,8 @@ impl Turn<'_, Features> {
         self.open_talk(&name).ok()?;
         let (room, signed, by, file) = (name.clone(), self.is_signed_in(author), *by, *file);
         let (from, text, version) = (from.clone(), text.clone(), Version::First);
-        let speech = Speech { room, id: 0, by, from, act: false, re: None, version, signed, cid: None, file, text };
+        let speech =
+            Speech { room, id: 0, by, from, act: false, re: None, version, signed, cid: None, file, text: text.into() };
         *id = self.write_down(&name, |id| Event::Said(Speech { id, ..speech })).map(|(number, _)| number);
         *id
     }

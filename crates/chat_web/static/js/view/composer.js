@@ -76,7 +76,7 @@ export function composerView(app) {
     if (mode?.kind === 'edit') {
       const { message } = mode;
       clear(true);
-      if (text !== message.text) app.saveEdit(message, expand(text.replace(/\s*\n\s*/g, ' ')));
+      if (text !== message.text) app.saveEdit(message, expand(text));
       return;
     }
     const answered = mode?.message.seq ?? null, raw = input.value.trimStart(), secret = app.holdsSecret(text);
