@@ -48,6 +48,7 @@ use chat_server::model::roles::Role;
 use chat_server::model::row::Row;
 use chat_server::model::rows::{RoomInfo, Stat, User};
 use chat_server::model::run::Run;
+use chat_server::model::secrets::Secret;
 use chat_server::model::spam::{Spam, TooFast};
 use chat_server::model::text::{MAX_TEXT, Text, is_harmful};
 use chat_server::model::verb::Verb;
@@ -445,6 +446,15 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
         }),
         any::<u64>().prop_map(|number| {
             (Command::feature(accounts::Command::EndInvitation(number)), "INVITECODE", format!("end {number}"))
+        }),
+        name().prop_map(|name| {
+            let args = name.to_string();
+            (Command::feature(accounts::Command::ResetCode(name)), "RESETCODE", args)
+        }),
+        ("[a-z0-9-]{1,24}", "[a-zA-Z!]{1,9}( [a-z!]{1,9})?").prop_map(|(code, secret)| {
+            let args = format!("{code} {secret}");
+            let (code, secret) = (Secret::new(code), Secret::new(secret));
+            (Command::feature(accounts::Command::Reset { code, secret }), "RESET", args)
         }),
         (name(), select(vec!["", "member", "op", "admin"])).prop_map(|(name, role)| {
             let args = format!("{name} {role}");
