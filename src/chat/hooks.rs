@@ -59,7 +59,7 @@ pub struct Router<F: Hooks> {
     /// Rooms with news of this turn.
     pub(crate) spoken: Vec<RoomName>,
     /// How many lines the news of all rooms have together: the number of the next one.
-    pub(crate) said: usize,
+    pub(crate) lines_said: usize,
     pub(crate) taps: Vec<Tap>,
     /// The clients that left in this turn, with their last line: like anything else it goes out when the turn is over.
     pub(crate) leaving: Vec<(Box<Client>, Arc<Envelope>)>,
@@ -73,7 +73,7 @@ pub struct Router<F: Hooks> {
     pub(crate) features: F,
     pub(crate) incidents: u64,
     /// How many numbers were given to clients that could not keep their own.
-    pub(crate) spare_people: u64,
+    pub(crate) synthetic_ids: u64,
     pub(crate) next_tick: Option<Moment>,
     /// When the metrics get the next snapshot of the clients.
     pub(crate) next_look: Option<Moment>,
@@ -251,8 +251,10 @@ pub trait Hooks: Sized {
         Err(Refusal::no_such_user(shown))
     }
 
-    /// A whisper is about to be heard: it gets its number.
-    fn numbers(_: &mut Turn<'_, Self>, _from: ClientId, _whisper: &mut Event) {}
+    /// A whisper is about to be heard: it gets its number, if it has one.
+    fn numbers(_: &mut Turn<'_, Self>, _from: ClientId, _whisper: &mut Event) -> Option<u64> {
+        None
+    }
 
     /// Whether a client hears what a user of that name says.
     fn hears(_: &Turn<'_, Self>, _: ClientId, _from: &Name) -> bool {

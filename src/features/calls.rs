@@ -15,6 +15,8 @@ impl Turn<'_, Features> {
             Call::Ask { question, is_private, reply } => self.ask_for_door(question, is_private, reply),
             Call::MayRead { who, what, reply } => reply(self.charged_access(who, &what)),
             Call::Read { who, question, reply } => self.read_for_door(who, *question, reply),
+            Call::Talks { who, reply } => reply(self.talks_by_call(who)),
+            Call::NotRead(not_read) => self.not_read(*not_read),
             Call::Rights { client, reply } => reply(self.rights(client)),
             Call::Post { token, post, reply } => self.post_by_call(token, post, reply),
             Call::Webhooks(call) => self.webhook_call(call),

@@ -190,7 +190,8 @@ impl Memory {
             lines: room.lines.iter().rev().take(1_000).map(|(id, line)| (*id, line.clone())).rev().collect(),
         });
         // Invitations to a closed room are gone with the connections; only its operators and members come back.
-        let has_members = |room: &RoomName| self.memberships.iter().any(|member| member.room == *room);
+        let has_members =
+            |room: &RoomName| self.memberships.iter().any(|member| member.room == *room && member.mark.is_some());
         let rooms =
             rooms.filter(|room| !room.state.invite_only || !room.state.ops.is_empty() || has_members(&room.state.name));
         Contents {
@@ -289,6 +290,8 @@ impl Memory {
             }
             Question::AddAccount { name, secret, role } => self.accounts.add_by_order(name, secret, role),
             Question::SetPassword { name, secret } => self.accounts.set_password(name, secret),
+            Question::MakeReset { name } => self.accounts.make_reset(name),
+            Question::Reset { code, secret, token, from } => self.accounts.reset(&code, secret, token, from),
             Question::Remove { name } => self.accounts.remove(name),
             Question::Invite { by, terms } => Ok(self.accounts.invite(by, terms)),
             Question::Invitations { before, limit } => Ok(self.accounts.invitations(before, limit)),

@@ -142,6 +142,8 @@ struct Model {
     accounts: BTreeMap<String, (String, Role)>,
     /// Which account is a member of which room, here or not.
     memberships: BTreeSet<(String, String)>,
+    /// Which account was invited to which room while it was away.
+    invited: BTreeSet<(String, String)>,
     /// Bans and mutes: where, of which kind and of whom, and the connections that they hold whatever those are called.
     held: BTreeMap<(String, Kind, String), BTreeSet<usize>>,
     guests: usize,
@@ -180,7 +182,7 @@ impl Model {
         room.ops.contains(&id) || self.role(id) >= Role::Op
     }
 
-    fn readable(&self, id: usize, room: &str) -> Result<&Chamber, u16> {
+    fn room_to_read(&self, id: usize, room: &str) -> Result<&Chamber, u16> {
         let chamber = self.rooms.get(room).ok_or(403u16)?;
         if self.is_held(id, Kind::Ban, room) {
             return Err(474);
@@ -194,13 +196,14 @@ impl Model {
         Err(if chamber.invite_only && !is_expected { 473 } else { 442 })
     }
 
-    /// Whether an account may come back into a room however it is closed: an operator of it, or a member.
+    /// Whether an account may come into a room however it is closed: an operator of it, a member, or one that was invited.
     fn belongs(&self, name: &str, room: &str, chamber: &Chamber) -> bool {
-        chamber.accounts.contains(name) || self.memberships.contains(&(name.into(), room.into()))
+        let is_in = |all: &BTreeSet<_>| all.contains(&(name.into(), room.into()));
+        chamber.accounts.contains(name) || is_in(&self.memberships) || is_in(&self.invited)
     }
 
     fn speakable(&self, id: usize, room: &str) -> Result<&Chamber, u16> {
-        let chamber = self.readable(id, room)?;
+        let chamber = self.room_to_read(id, room)?;
         self.not_muted(id, room)?;
         if chamber.moderated && !self.rules(id, chamber) { Err(404) } else { Ok(chamber) }
     }
@@ -241,7 +244,7 @@ impl Model {
         }
         match self.rooms.get(scope) {
             Some(chamber) if self.rules(id, chamber) => Ok(()),
-            _ => Err(self.readable(id, scope).err().unwrap_or(482)),
+            _ => Err(self.room_to_read(id, scope).err().unwrap_or(482)),
         }
     }
 
@@ -283,9 +286,28 @@ impl Model {
             chamber.is_kept = true;
         }
         if signed {
-            self.memberships.insert((name, room.into()));
+            self.become_member(&name, room);
         }
         self.seats.get_mut(&id).unwrap().rooms.push(room.into());
+    }
+
+    fn become_member(&mut self, account: &str, room: &str) {
+        self.memberships.insert((account.into(), room.into()));
+        self.invited.remove(&(account.into(), room.into()));
+    }
+
+    fn end_membership(&mut self, account: &str, room: &str) {
+        self.memberships.remove(&(account.into(), room.into()));
+        self.invited.remove(&(account.into(), room.into()));
+    }
+
+    /// An account of that name, whose user is in the room or is a member of it.
+    fn member_away(&self, name: &str, room: &str) -> Result<(), u16> {
+        if self.holders(name).is_empty() && !self.accounts.contains_key(name) {
+            return Err(401);
+        }
+        let is_member = self.accounts.contains_key(name) && self.memberships.contains(&(name.into(), room.into()));
+        if is_member { Ok(()) } else { Err(441) }
     }
 
     /// Takes a connection out of a room. With its last connection the account is no member any more, if that `ends` it.
@@ -298,7 +320,7 @@ impl Model {
         let stays =
             |name: &String| self.holders(name).iter().any(|id| self.seat(*id).rooms.iter().any(|in_it| in_it == room));
         if let Some(account) = account.filter(|name| !stays(name)) {
-            self.memberships.remove(&(account, room.into()));
+            self.end_membership(&account, room);
         }
         let has_members = self.memberships.iter().any(|(_, of)| of == room);
         let chamber = self.rooms.get_mut(room).unwrap();
@@ -318,6 +340,7 @@ impl Model {
                 let last_id = chamber.last_id;
                 if chamber.is_kept {
                     self.memberships.retain(|(_, of)| of != room);
+                    self.invited.retain(|(_, of)| of != room);
                 }
                 self.rooms.remove(room);
                 if has_bans {
@@ -359,7 +382,7 @@ impl Model {
         seat.signed = true;
         let (name, rooms) = (seat.name.clone().unwrap(), seat.rooms.clone());
         for room in rooms {
-            self.memberships.insert((name.clone(), room.clone()));
+            self.become_member(&name, &room);
             let chamber = self.rooms.get_mut(&room).unwrap();
             if chamber.ops.contains(&id) {
                 chamber.accounts.insert(name.clone());
@@ -530,7 +553,7 @@ impl Model {
                 Ok(Vec::new())
             }
             Act::Mode(room, change) => {
-                let chamber = self.readable(id, room)?;
+                let chamber = self.room_to_read(id, room)?;
                 if !chamber.members.contains(&id) {
                     return Err(442);
                 }
@@ -549,7 +572,7 @@ impl Model {
                 Ok(Vec::new())
             }
             Act::Topic(room) => {
-                let chamber = self.readable(id, room)?;
+                let chamber = self.room_to_read(id, room)?;
                 if !chamber.members.contains(&id) {
                     return Err(442);
                 }
@@ -563,18 +586,32 @@ impl Model {
             }
             Act::Invite(name, room) => {
                 let guests = self.holders(name);
-                let guest = *guests.first().ok_or(401u16)?;
+                let guest = guests.first().copied();
+                if guest.is_none() && !self.accounts.contains_key(*name) {
+                    return Err(401);
+                }
                 if !self.rooms.get(*room).is_some_and(|chamber| chamber.members.contains(&id)) {
-                    return Err(self.readable(id, room).err().unwrap_or(442));
+                    return Err(self.room_to_read(id, room).err().unwrap_or(442));
                 }
                 let chamber = &self.rooms[*room];
                 if !chamber.is_open() && !self.rules(id, chamber) {
                     return Err(482);
                 }
-                if chamber.members.contains(&guest) {
+                if guest.is_some_and(|guest| chamber.members.contains(&guest)) {
                     return Err(443);
                 }
                 self.not_muted(id, room)?;
+                let Some(guest) = guest else {
+                    if self.memberships.contains(&(name.to_string(), room.to_string())) {
+                        return Err(443);
+                    }
+                    if self.accounts[*name].1 < Role::Op && self.holds(room, Kind::Ban, usize::MAX, Some(name)) {
+                        return Err(474);
+                    }
+                    self.invited.insert((name.to_string(), room.to_string()));
+                    self.rooms.get_mut(*room).unwrap().is_kept = true;
+                    return Ok(Vec::new());
+                };
                 if self.is_held(guest, Kind::Ban, room) {
                     return Err(474);
                 }
@@ -604,12 +641,16 @@ impl Model {
                 if matches!(*scope, SERVER | "#lobby") {
                     return Err(490);
                 }
-                let target = *self.holders(name).first().ok_or(401u16)?;
+                let here = self.holders(name).first().copied();
+                let Some(target) = here.filter(|id| self.rooms[*scope].members.contains(id)) else {
+                    self.member_away(name, scope)?;
+                    let chamber = self.rooms.get_mut(*scope).unwrap();
+                    chamber.accounts.insert(name.to_string());
+                    chamber.is_kept = true;
+                    return Ok(Vec::new());
+                };
                 let (all, seat) = (self.holders(name), self.seat(target).clone());
                 let chamber = self.rooms.get_mut(*scope).unwrap();
-                if !chamber.members.contains(&target) {
-                    return Err(441);
-                }
                 chamber.ops.extend(all.into_iter().filter(|id| chamber.members.contains(id)));
                 if seat.signed {
                     chamber.accounts.insert(name.to_string());
@@ -637,15 +678,20 @@ impl Model {
             }
             Act::Kick(scope, name) => {
                 self.ruled(id, scope)?;
-                let target = *self.holders(name).first().ok_or(401u16)?;
+                let here = self.holders(name).first().copied();
+                if here.is_none() && (*scope == SERVER || !self.accounts.contains_key(*name)) {
+                    return Err(401);
+                }
                 self.subject(id, name)?;
                 let mut all = self.holders(name);
                 if *scope == SERVER {
                     all.iter().for_each(|id| self.remove(*id));
                     return Ok(all);
                 }
-                if !self.rooms[*scope].members.contains(&target) {
-                    return Err(441);
+                if !here.is_some_and(|id| self.rooms[*scope].members.contains(&id)) {
+                    self.member_away(name, scope)?;
+                    self.end_membership(name, scope);
+                    return Ok(Vec::new());
                 }
                 all.sort_unstable();
                 self.remove_from_room(&all, scope);
@@ -669,7 +715,7 @@ impl Model {
                 chamber.is_kept = true;
                 if *kind == Kind::Ban {
                     chamber.accounts.remove(*name);
-                    self.memberships.remove(&(name.to_string(), scope.to_string()));
+                    self.end_membership(name, scope);
                     let chamber = self.rooms.get_mut(*scope).unwrap();
                     chamber.invited.retain(|id| !holders.contains(id));
                     let members: Vec<usize> = chamber.members.iter().copied().collect();
@@ -755,6 +801,7 @@ impl Model {
         let has_members = |name: &String| memberships.iter().any(|(_, of)| of == name);
         self.rooms
             .retain(|name, room| room.is_kept && (!room.invite_only || !room.accounts.is_empty() || has_members(name)));
+        self.invited.retain(|(_, room)| self.rooms.contains_key(room));
         let rooms: BTreeSet<String> = self.rooms.keys().cloned().collect();
         self.held.retain(|(place, _, _), _| place == SERVER || rooms.contains(place));
         self.held.values_mut().for_each(BTreeSet::clear);

@@ -161,7 +161,11 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     crate::programs::SCHEMA,
     // 14: the rooms of each account, and the lines that mention it.
     crate::members::SCHEMA,
-    // 15: webhooks, and what their receivers do not have yet.
+    // 15: accounts that were invited to a room while they were away.
+    crate::members::INVITED,
+    // 16: links with which users set a new password.
+    crate::resets::SCHEMA,
+    // 17: webhooks, and what their receivers do not have yet.
     crate::webhooks::SCHEMA,
 ];
 

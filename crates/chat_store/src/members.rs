@@ -6,6 +6,7 @@ use chat_server::features::archive::store::Answer;
 use chat_server::features::membership::state::{MENTIONS, Mark, Membership, Mention, Notify};
 use chat_server::model::event::Envelope;
 use chat_server::model::names::Name;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 
 use crate::lines::{BEHIND, COLUMNS, line, name, room_name};
@@ -31,28 +32,33 @@ pub(crate) const SCHEMA: &str = "
     CREATE INDEX mentions_by_account ON mentions (account, mention);
     CREATE INDEX mentions_by_line ON mentions (room, id);";
 
+/// What tells an invitation to an account that was away from a membership.
+pub(crate) const INVITED: &str = "
+    ALTER TABLE membership ADD COLUMN invited_by TEXT;";
+
 /// The most mentions of one account that are kept. The oldest make way.
 const KEPT: i64 = 1_000;
 
 /// Makes a membership what it is now.
 pub(crate) fn write(db: &Connection, membership: &Membership) -> rusqlite::Result<()> {
-    let Membership { account, room, mark } = membership;
-    let (account, room) = (account.as_str(), room.as_str());
-    let Some(Mark { read, notify, muted }) = mark else {
+    let Membership { account, room, mark, invited_by } = membership;
+    let (account, room, by) = (account.as_str(), room.as_str(), invited_by.as_ref().map(Name::as_str));
+    if mark.is_none() && by.is_none() {
         let own = "account = (SELECT account FROM accounts WHERE name = ?1) AND room = ?2";
         for table in ["membership", "mentions"] {
             db.prepare_cached(&format!("DELETE FROM {table} WHERE {own}"))?.execute([account, room])?;
         }
         return Ok(());
-    };
+    }
+    let Mark { read, notify, muted } = mark.unwrap_or_default();
     // Of an account that was removed meanwhile nothing is written.
     let mut add = db.prepare_cached(
-        "INSERT INTO membership (account, room, read, notify, muted)
-         SELECT account, ?2, ?3, ?4, ?5 FROM accounts WHERE name = ?1
-         ON CONFLICT (account, room) DO UPDATE SET read = ?3, notify = ?4, muted = ?5",
+        "INSERT INTO membership (account, room, read, notify, muted, invited_by)
+         SELECT account, ?2, ?3, ?4, ?5, ?6 FROM accounts WHERE name = ?1
+         ON CONFLICT (account, room) DO UPDATE SET read = ?3, notify = ?4, muted = ?5, invited_by = ?6",
     )?;
-    let notify = Notify::ALL.iter().position(|one| one == notify).unwrap_or_default();
-    add.execute(params![account, room, read, notify, muted])?;
+    let notify = Notify::ALL.iter().position(|one| *one == notify).unwrap_or_default();
+    add.execute(params![account, room, read, notify, muted, by])?;
     Ok(())
 }
 
@@ -90,12 +96,16 @@ pub(crate) fn forget_line(db: &Connection, room: i64, id: u64) -> rusqlite::Resu
 /// All memberships, and the newest unread mentions of each.
 pub(crate) fn all(db: &Connection) -> rusqlite::Result<(Vec<Membership>, Vec<Mention>)> {
     let mut find = db.prepare(
-        "SELECT name, room, read, notify, muted FROM membership JOIN accounts USING (account) ORDER BY name, room",
+        "SELECT name, room, read, notify, muted, invited_by FROM membership JOIN accounts USING (account)
+         ORDER BY name, room",
     )?;
     let found = find.query_map([], |row| {
         let notify = Notify::ALL.get(row.get::<_, usize>(3)?).copied().unwrap_or_default();
         let mark = Mark { read: row.get(2)?, notify, muted: row.get(4)? };
-        Ok(Membership { account: name(row, 0)?, room: room_name(row, 1)?, mark: Some(mark) })
+        let is_invited = row.get_ref(5)? != ValueRef::Null;
+        let invited_by = if is_invited { Some(name(row, 5)?) } else { None };
+        let mark = (!is_invited).then_some(mark);
+        Ok(Membership { account: name(row, 0)?, room: room_name(row, 1)?, mark, invited_by })
     })?;
     let memberships = found.collect::<rusqlite::Result<_>>()?;
     let mut find = db.prepare(

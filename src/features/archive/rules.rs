@@ -46,10 +46,12 @@ impl Router<Features> {
         let trusted = time.unwrap_or(now.wall);
         self.forgotten_id = forgotten_id;
         self.greeting = Arc::new(Greeting { stored: true, ..Greeting::clone(&self.greeting) });
+        self.features.members = Members::restored(memberships, mentions);
         let mut seed: Vec<Arc<Envelope>> = Vec::new();
         for stored in rooms {
             if stored.state.name.is_talk() {
                 let talk = Room::restored(stored, self.history.min(TALK_LINES), now, trusted);
+                self.features.restore_member_marks(&talk);
                 self.features.talks.insert(talk.name.clone(), false, talk);
                 continue;
             }
@@ -58,7 +60,6 @@ impl Router<Features> {
             self.rooms.insert(room.name.clone(), room);
         }
         self.features.bans = Bans::restored(bans, now, trusted);
-        self.features.members = Members::restored(memberships, mentions);
         // It is looked at in the first turn.
         self.features.next_lift = Some(now.mono);
         self.registry.lock().policy = Some(policy);

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use crate::chat::router::Turn;
-use crate::chat::router::rooms::IN_NO_ROOM;
 use crate::features::archive::state::Then;
 use crate::features::archive::store::Question;
 use crate::features::membership::state::{Mark, Membership, Notify, ROOMS};
@@ -18,7 +17,9 @@ use crate::model::refusal::Refusal;
 use crate::model::text::Text;
 
 mod arrival;
+mod away;
 mod lines;
+mod talks;
 
 /// How long a read mark may wait before it is written: not each line is a write.
 const WRITE_AFTER: Duration = Duration::from_secs(5);
@@ -92,10 +93,11 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// An account is a member of a room no more. Returns whether it was one.
+    /// An account is a member of a room no more, and not invited. Returns whether it was a member.
     pub(crate) fn end_membership(&mut self, account: Name, room: RoomName) -> bool {
-        let was_member = self.router.features.members.end(&account, &room);
-        if was_member {
+        let members = &mut self.router.features.members;
+        let (was_member, was_invited) = (members.end(&account, &room), members.uninvite(&account, &room));
+        if was_member || was_invited {
             self.record_membership(account, room);
         }
         was_member
@@ -103,9 +105,12 @@ impl Turn<'_, Features> {
 
     /// A membership is not what it was.
     fn record_membership(&mut self, account: Name, room: RoomName) {
-        let mark = self.router.features.members.get(&account, &room).map(|member| member.mark);
+        let members = &self.router.features.members;
+        let mark = members.get(&account, &room).map(|member| member.mark);
+        let invited = members.invitations(&account).iter().find(|(other, _)| *other == room);
+        let invited_by = invited.map(|(_, by)| by.clone());
         if let Some(archive) = &mut self.router.features.archive {
-            archive.memberships.push(Membership { account, room, mark });
+            archive.memberships.push(Membership { account, room, mark, invited_by });
         }
     }
 
@@ -117,7 +122,7 @@ impl Turn<'_, Features> {
         let Ok(account) = self.account_of(id) else { return Ok(()) };
         let members = &self.router.features.members;
         let is_member = room.is_some_and(|room| members.get(&account, room).is_some() || *room == RoomName::lobby());
-        if is_member || members.rooms_of(&account).count() < ROOMS {
+        if is_member || members.count(&account) < ROOMS {
             return Ok(());
         }
         let words = format!(
@@ -147,8 +152,7 @@ impl Turn<'_, Features> {
     fn own_room(&self, account: &Name, room: &RoomName) -> Option<OwnRoom> {
         let member = self.router.features.members.get(account, room)?;
         let Mark { read, notify, muted } = member.mark;
-        let (last, first) =
-            self.router.rooms.get(room).map_or((read, 0), |room| (room.last_id(), room.features.first_id));
+        let (last, first) = self.router.place(room).map_or((read, 0), |room| (room.last_id(), room.features.first_id));
         // What is not kept any more cannot be read.
         let unread = last.saturating_sub(read.max(first.saturating_sub(1)));
         let mentions = if unread == 0 { 0 } else { member.mentions.len() };
@@ -169,7 +173,7 @@ impl Turn<'_, Features> {
         let followers = &self.router.features.members.followers;
         let others = self.clients.all_named(account).filter(|other| Some(*other) != by && followers.contains(other));
         let others: Vec<ClientId> = others.collect();
-        let room = self.router.rooms.get(room).map_or_else(|| room.clone(), |room| room.name.clone());
+        let room = self.router.place(room).map_or_else(|| room.clone(), |room| room.name.clone());
         for other in others {
             self.tell(other, Event::feature(Read { room: room.clone(), id }));
         }
@@ -188,7 +192,9 @@ impl Turn<'_, Features> {
             let is_behind = || members.behind.get(&(id, name.clone())).is_some_and(|last| member.mark.read < *last);
             (member.mark.read < room.last_id() && !is_behind()).then(|| (name.clone(), room.last_id()))
         });
-        for (room, last) in shown.collect::<Vec<_>>() {
+        let mut shown: Vec<_> = shown.collect();
+        shown.extend(self.take_shown_of_talks(id, &account));
+        for (room, last) in shown {
             self.move_mark(Some(id), &account, &room, last);
         }
     }
@@ -196,8 +202,8 @@ impl Turn<'_, Features> {
     /// `READ`.
     fn read_up_to(&mut self, id: ClientId, room: Option<RoomName>, upto: Option<u64>) -> Result<Answer, Refusal> {
         let account = self.account_of(id)?;
-        let room = self.room_or_current(id, room)?;
-        let own = self.own_room(&account, &room).ok_or_else(|| Refusal::not_in_room(&room))?;
+        let room = self.meant(id, room)?;
+        let own = self.own_room(&account, &room).ok_or_else(|| not_a_member(&room))?;
         // A mark past the last line would hide those that come next.
         self.move_mark(Some(id), &account, &room, upto.unwrap_or(own.last).min(own.last));
         let OwnRoom { read, unread, .. } = self.own_room(&account, &room).unwrap_or(own);
@@ -217,9 +223,7 @@ impl Turn<'_, Features> {
     /// `UNREAD`.
     fn unread(&mut self, id: ClientId, all: bool) -> Result<Answer, Refusal> {
         let account = self.account_of(id)?;
-        let mut rooms = self.own_rooms(&account);
-        rooms.retain(|room| all || room.is_news());
-        Ok(Answer::Block(membership::unread(rooms)))
+        Ok(Answer::Block(membership::unread(self.listed_rooms(&account, all))))
     }
 
     /// `MENTIONS`.
@@ -231,8 +235,8 @@ impl Turn<'_, Features> {
     /// `NOTIFY`.
     fn notify(&mut self, id: ClientId, room: Option<RoomName>, change: Option<Change>) -> Result<Answer, Refusal> {
         let account = self.account_of(id)?;
-        let room = self.room_or_current(id, room).map_err(|_| IN_NO_ROOM)?;
-        let not_there = || Refusal::not_in_room(&room);
+        let room = self.meant(id, room)?;
+        let not_there = || not_a_member(&room);
         let member = self.router.features.members.get_mut(&account, &room).ok_or_else(not_there)?;
         match change {
             Some(Change::Notify(notify)) => member.mark.notify = notify,
@@ -293,6 +297,11 @@ impl Turn<'_, Features> {
             archive.memberships.extend(moved);
         }
     }
+}
+
+/// The user has no such room, or no such direct talk.
+fn not_a_member(room: &RoomName) -> Refusal {
+    if room.is_talk() { Refusal::no_such_talk(room) } else { Refusal::not_in_room(room) }
 }
 
 /// `Your rooms: #lobby (3 unread), #rust.`

@@ -54,8 +54,10 @@ pub struct Membership {
     pub account: Name,
     /// The room.
     pub room: RoomName,
-    /// Its mark; `None` in a record: the account has left the room.
+    /// Its mark; `None`: the account is no member.
     pub mark: Option<Mark>,
+    /// Of no member: the user who invited the account while it was away. In a record a membership with neither is over.
+    pub invited_by: Option<Name>,
 }
 
 /// A line that mentions an account.
@@ -83,6 +85,8 @@ pub(crate) struct Member {
 #[derive(Default)]
 pub(crate) struct Members {
     accounts: BTreeMap<Name, BTreeMap<RoomName, Member>>,
+    /// Rooms that an account was invited to while it was away, and by which user, the oldest first.
+    invited: BTreeMap<Name, Vec<(RoomName, Name)>>,
     /// Connections that follow their account (`FOLLOW`).
     pub(crate) followers: BTreeSet<ClientId>,
     /// Connections that have just signed in.
@@ -90,6 +94,8 @@ pub(crate) struct Members {
     /// Rooms that a connection came into while more was unread than it was shown, and the last number then: until all of that is
     /// read, what the user types says nothing of what was read.
     pub(crate) behind: BTreeMap<(ClientId, RoomName), u64>,
+    /// Lines of direct talks that a connection was shown since its user has last typed: the first and the last number.
+    shown: BTreeMap<ClientId, BTreeMap<RoomName, (u64, u64)>>,
     moved: Vec<(Name, RoomName)>,
     pub(crate) next_write: Option<Moment>,
 }
@@ -98,7 +104,11 @@ impl Members {
     /// The memberships as a store kept them, with the mentions that are not read.
     pub(crate) fn restored(memberships: Vec<Membership>, mentions: Vec<Mention>) -> Members {
         let mut members = Members::default();
-        for Membership { account, room, mark } in memberships {
+        for Membership { account, room, mark, invited_by } in memberships {
+            if let Some(by) = invited_by {
+                members.invite(&account, &room, by);
+                continue;
+            }
             let mark = mark.unwrap_or_default();
             let rooms = members.accounts.entry(account).or_default();
             rooms.insert(room, Member { mark, ..Member::default() });
@@ -117,7 +127,12 @@ impl Members {
         self.accounts.get_mut(account)?.get_mut(room)
     }
 
-    /// The rooms of an account, in the order of their names.
+    /// How many rooms an account is a member of. Direct talks do not count.
+    pub(crate) fn count(&self, account: &Name) -> usize {
+        self.rooms_of(account).filter(|(room, _)| !room.is_talk()).count()
+    }
+
+    /// The rooms and direct talks of an account, in the order of their names.
     pub(crate) fn rooms_of(&self, account: &Name) -> impl Iterator<Item = (&RoomName, &Member)> {
         self.accounts.get(account).into_iter().flatten()
     }
@@ -133,8 +148,44 @@ impl Members {
         let is_new = !rooms.contains_key(room);
         if is_new {
             rooms.insert(room.clone(), Member { mark: Mark { read, ..Mark::default() }, ..Member::default() });
+            self.uninvite(account, room);
         }
         is_new
+    }
+
+    /// An account that is away is invited to a room. Returns a room whose invitation makes way for it.
+    pub(crate) fn invite(&mut self, account: &Name, room: &RoomName, by: Name) -> Option<RoomName> {
+        let invited = self.invited.entry(account.clone()).or_default();
+        invited.retain(|(other, _)| other != room);
+        invited.push((room.clone(), by));
+        (invited.len() > ROOMS).then(|| invited.remove(0).0)
+    }
+
+    /// The rooms that an account was invited to while it was away, each with the user who did that.
+    pub(crate) fn invitations(&self, account: &Name) -> &[(RoomName, Name)] {
+        self.invited.get(account).map_or(&[], Vec::as_slice)
+    }
+
+    /// An account is not invited to a room any more. Returns whether it was.
+    pub(crate) fn uninvite(&mut self, account: &Name, room: &RoomName) -> bool {
+        let Some(invited) = self.invited.get_mut(account) else { return false };
+        let before = invited.len();
+        invited.retain(|(other, _)| other != room);
+        let was_invited = invited.len() < before;
+        if invited.is_empty() {
+            self.invited.remove(account);
+        }
+        was_invited
+    }
+
+    /// A connection is shown a line of a direct talk.
+    pub(crate) fn show(&mut self, id: ClientId, talk: &RoomName, number: u64) {
+        self.shown.entry(id).or_default().entry(talk.clone()).or_insert((number, number)).1 = number;
+    }
+
+    /// Takes what a connection was shown of direct talks, each with the first and the last number.
+    pub(crate) fn take_shown(&mut self, id: ClientId) -> BTreeMap<RoomName, (u64, u64)> {
+        self.shown.remove(&id).unwrap_or_default()
     }
 
     /// A membership is to be written with the marks that move, and not at once.
@@ -191,7 +242,7 @@ impl Members {
             let member = self.get_mut(&account, &room).filter(|member| member.is_moved)?;
             member.is_moved = false;
             let mark = Some(member.mark);
-            Some(Membership { account, room, mark })
+            Some(Membership { account, room, mark, invited_by: None })
         });
         taken.collect()
     }
@@ -207,6 +258,16 @@ impl Members {
             rooms.remove(room);
             !rooms.is_empty()
         });
+        self.invited.retain(|_, invited| {
+            invited.retain(|(other, _)| other != room);
+            !invited.is_empty()
+        });
+    }
+
+    /// An account is removed.
+    pub(crate) fn forget_account(&mut self, account: &Name) {
+        self.accounts.remove(account);
+        self.invited.remove(account);
     }
 
     /// A connection is gone.
@@ -214,6 +275,7 @@ impl Members {
         self.followers.remove(&id);
         self.arriving.remove(&id);
         self.behind.retain(|(client, _), _| *client != id);
+        self.shown.remove(&id);
     }
 }
 

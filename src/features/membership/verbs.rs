@@ -19,18 +19,23 @@ pub static UNREAD: Verb =
     .needs(Needs::Store)
     .long();
 
-/// `/read [#room|all] [id]`
-pub static READ: Verb =
-    verb("READ", &["read"], "/read [#room|all] [id]", "mark a room as read, up to a line or to its end", |mut args| {
+/// `/read [#room|@user|all] [id]`
+pub static READ: Verb = verb(
+    "READ",
+    &["read"],
+    "/read [#room|@user|all] [id]",
+    "mark a room as read, up to a line or to its end",
+    |mut args| {
         if args.as_str() == "all" {
             return sealed(membership::Command::ReadAll);
         }
-        let room = args.room()?;
+        let room = args.place()?;
         let id = args.option().map(|option| option.number()).transpose()?;
         args.finish()?;
         sealed(membership::Command::Read { room, id })
-    })
-    .needs(Needs::Store);
+    },
+)
+.needs(Needs::Store);
 
 /// `/mentions [n] [before=number]`
 pub static MENTIONS: Verb =
@@ -38,14 +43,14 @@ pub static MENTIONS: Verb =
         .needs(Needs::Store)
         .long();
 
-/// `/notify [#room] [all|mentions|none|mute|unmute]`
+/// `/notify [#room|@user] [all|mentions|none|mute|unmute]`
 pub static NOTIFY: Verb = verb(
     "NOTIFY",
     &["notify"],
-    "/notify [#room] [all|mentions|none|mute|unmute]",
+    "/notify [#room|@user] [all|mentions|none|mute|unmute]",
     "choose what you are told of a room",
     |mut args| {
-        let room = args.room()?;
+        let room = args.place()?;
         let change = match args.as_str() {
             "" => None,
             "mute" => Some(Change::Muted(true)),

@@ -19,6 +19,7 @@ use crate::model::text::Text;
 
 mod access;
 mod actions;
+mod away;
 
 /// Carries out a command of this feature.
 pub(crate) fn carry_out(
@@ -80,20 +81,21 @@ impl Turn<'_, Features> {
         bans.on(Kind::Ban, self.suspect(id), self.now.mono).map(|held| held.notice(self.now.mono))
     }
 
+    /// The ban that keeps an account out of a room, whose user is not here.
+    pub(crate) fn ban_on_account(&self, account: &Name, room: &Room) -> Option<Box<Notice>> {
+        if self.role_of_name(account) >= Role::Op {
+            return None;
+        }
+        let suspect = Suspect { id: ClientId::NONE, name: Some(account), address: None };
+        room.features.bans.on(Kind::Ban, suspect, self.now.mono).map(|held| held.notice(self.now.mono))
+    }
+
     /// Whether a user is let into a room, as far as bans go.
     pub(crate) fn not_banned_from(&self, id: ClientId, room: &Room) -> Result<(), Refusal> {
         match self.ban_on(id, &room.features.bans) {
             Some(notice) => Err(notice.banned_from(&room.name, None)),
             None => Ok(()),
         }
-    }
-
-    /// Whether a user may read what is said in a room.
-    pub(crate) fn can_read(&self, id: ClientId, room: &Room) -> bool {
-        if room.name.is_talk() {
-            return self.is_in_talk(id, room);
-        }
-        room.may_read(id) && self.ban_on(id, &room.features.bans).is_none()
     }
 
     /// Whether a user may have that name, on the server and in the rooms that the user is in.
@@ -185,7 +187,7 @@ impl Turn<'_, Features> {
                 let name = self.room_or_current(id, named)?;
                 let room = match self.router.rooms.get(&name) {
                     Some(room) if self.may_rule(id, room) => room,
-                    _ => self.readable(id, &name)?,
+                    _ => self.room_to_read(id, &name)?,
                 };
                 (Some(room.name.clone()), &room.features.bans, self.may_rule(id, room))
             }
@@ -208,7 +210,7 @@ impl Turn<'_, Features> {
         };
         match self.router.rooms.get(&name) {
             Some(room) if self.may_rule(id, room) => Ok(Some(room.name.clone())),
-            _ => Err(not_room_op(&self.readable(id, &name)?.name)),
+            _ => Err(not_room_op(&self.room_to_read(id, &name)?.name)),
         }
     }
 

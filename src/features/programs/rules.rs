@@ -63,7 +63,7 @@ impl Turn<'_, Features> {
     fn hook_of(&self, id: ClientId, room: Option<RoomName>) -> Result<Kind, Refusal> {
         self.has_programs()?;
         let name = self.room_or_current(id, room)?;
-        let room = self.readable(id, &name)?;
+        let room = self.room_to_read(id, &name)?;
         if self.may_rule(id, room) { Ok(Kind::Hook(room.name.clone())) } else { Err(not_room_op(&room.name)) }
     }
 
@@ -150,10 +150,12 @@ impl Turn<'_, Features> {
             .filter_map(|room| room.features.rooms.op_accounts.remove(name).then(|| room.name.clone()))
             .collect();
         rooms.iter().for_each(|room| self.record_room(room));
-        self.let_go_of(name, None);
+        self.sign_out_all(name, None, "An operator of this server ended this bot.");
         let members = &self.router.features.members;
         let rooms: Vec<RoomName> = members.rooms_of(name).map(|(room, _)| room.clone()).collect();
-        rooms.into_iter().for_each(|room| drop(self.end_membership(name.clone(), room)));
+        for room in rooms {
+            self.end_membership(name.clone(), room);
+        }
     }
 
     /// What an answer means for the client who asked.

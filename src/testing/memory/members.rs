@@ -13,7 +13,7 @@ impl Memory {
         for member in memberships {
             let is_other = |other: &Membership| other.account != member.account || other.room != member.room;
             self.memberships.retain(is_other);
-            if member.mark.is_none() {
+            if member.mark.is_none() && member.invited_by.is_none() {
                 self.mentions.retain(|mention| mention.account != member.account || mention.room != member.room);
             } else {
                 self.memberships.push(member);

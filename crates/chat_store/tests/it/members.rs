@@ -11,7 +11,11 @@ use crate::kit::{Talk, changed, name, room_name, said, state};
 
 fn member(account: &str, room: &str, read: u64) -> Membership {
     let mark = Mark { read, notify: Notify::Mentions, muted: true };
-    Membership { account: name(account), room: room_name(room), mark: Some(mark) }
+    Membership { account: name(account), room: room_name(room), mark: Some(mark), invited_by: None }
+}
+
+fn invited(account: &str, room: &str, by: &str) -> Membership {
+    Membership { account: name(account), room: room_name(room), mark: None, invited_by: Some(name(by)) }
 }
 
 fn mention(account: &str, room: &str, id: u64) -> Mention {
@@ -88,4 +92,30 @@ fn a_forgotten_room_has_no_members_and_a_removed_account_no_rooms() {
     drop(db);
     let talk = Talk::open(dir.path());
     assert_eq!((talk.contents.memberships.len(), talk.contents.mentions.len()), (1, 0));
+}
+
+#[test]
+fn an_invitation_is_kept_until_it_is_used_or_over() {
+    let dir = tempfile::tempdir().unwrap();
+    accounts(dir.path(), &["ani", "budi"]);
+    let mut talk = Talk::open(dir.path());
+    let memberships = vec![invited("budi", "#a", "ani"), invited("budi", "#b", "ani"), invited("budi", "#c", "guest")];
+    talk.keep(Record {
+        rooms: ["#a", "#b", "#c"].map(state).into(),
+        memberships: memberships.clone(),
+        ..Record::default()
+    });
+    talk.stop();
+    let mut talk = Talk::open(dir.path());
+    assert_eq!(talk.contents.memberships, memberships);
+    let over = Membership { invited_by: None, ..invited("budi", "#b", "ani") };
+    talk.keep(Record { memberships: vec![member("budi", "#a", 3), over], ..Record::default() });
+    talk.stop();
+    let talk = Talk::open(dir.path());
+    assert_eq!(talk.contents.memberships, [member("budi", "#a", 3), invited("budi", "#c", "guest")]);
+    talk.stop();
+    let db = Connection::open(dir.path().join("chat.db")).unwrap();
+    db.execute_batch("DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; ALTER TABLE membership DROP COLUMN invited_by; PRAGMA user_version = 14;").unwrap();
+    drop(db);
+    assert_eq!(Talk::open(dir.path()).contents.memberships.len(), 2);
 }

@@ -37,6 +37,7 @@ impl Turn<'_, Features> {
                 Secret::look_over(secret.reveal())?;
                 (Question::SetPassword { name: name.clone(), secret }, Then::PasswordSet { by, name })
             }
+            AccountOrder::MakeReset(name) => self.making_reset(by, name)?,
             AccountOrder::Remove(name) => (Question::Remove { name: name.clone() }, Then::Removed { by, name }),
             AccountOrder::Invite(terms) => self.inviting(by, terms)?,
             AccountOrder::Invitations { before, limit } => (Question::Invitations { before, limit }, Then::Nothing),
@@ -49,12 +50,13 @@ impl Turn<'_, Features> {
     /// An account is no more. Its connections end, and what it might do in rooms the next user of the name may not.
     pub(super) fn account_removed(&mut self, name: &Name) {
         self.forget_talks_of(name);
+        self.router.features.members.forget_account(name);
         let Ok(accounts) = self.accounts_mut() else { return };
         if accounts.by_name.remove(name).is_some() {
             accounts.looks.remove(name);
         }
         let _rooms = accounts.take_invited(name);
-        self.let_go_of(name, None);
+        self.sign_out_all(name, None, "An operator of this server removed your account.");
         let ruled = self.router.rooms.values_mut();
         let ruled = ruled.filter_map(|room| room.features.rooms.op_accounts.remove(name).then(|| room.name.clone()));
         let mut ruled: Vec<RoomName> = ruled.collect();

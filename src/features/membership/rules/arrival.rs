@@ -22,7 +22,7 @@ impl Turn<'_, Features> {
         };
         self.enter_own_rooms(id);
         self.router.features.members.followers.insert(id);
-        Ok(Answer::Block(membership::unread(self.own_rooms(&account))))
+        Ok(Answer::Block(membership::unread(self.listed_rooms(&account, true))))
     }
 
     /// The room that a client is in first, after it has signed in: the lobby, unless it follows an account that has left that.
@@ -51,11 +51,14 @@ impl Turn<'_, Features> {
         }
         self.router.features.members.arriving.remove(&id);
         let Ok(account) = self.account_of(id) else { return };
+        self.tell_of_invitations(id, &account);
         if self.router.features.members.followers.contains(&id) {
-            let rooms = self.own_rooms(&account);
+            let rooms = self.listed_rooms(&account, true);
             return self.tell(id, Event::Block(membership::unread(rooms)));
         }
+        // Of direct talks their own note tells.
         let mut rooms = self.own_rooms(&account);
+        rooms.retain(|own| !own.room.is_talk());
         let is_in = |room: &RoomName| self.clients.get(id).is_some_and(|client| client.state.rooms.contains(room));
         // Of the room one is in the newest lines are shown, where any are.
         let shown = self.clients.get(id).and_then(|client| client.state.options.history);
@@ -75,7 +78,7 @@ impl Turn<'_, Features> {
         let Some(client) = self.clients.get(id) else { return };
         let (inside, current) = (client.state.rooms.clone(), client.state.current.clone());
         let rooms = self.router.features.members.rooms_of(&account).map(|(room, _)| room.clone());
-        let outside: Vec<RoomName> = rooms.filter(|room| !inside.contains(room)).collect();
+        let outside: Vec<RoomName> = rooms.filter(|room| !room.is_talk() && !inside.contains(room)).collect();
         for room in outside {
             if let Err(refusal) = self.command(id, Command::Enter { room: room.clone(), key: None }) {
                 log::debug!("{id} is not let into a room of its account: {}", refusal.code());

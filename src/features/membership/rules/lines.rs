@@ -45,8 +45,11 @@ impl Turn<'_, Features> {
 
     /// Whether a user may see a line that mentions them: as one who reads in the room, or as a member who could come in.
     pub(crate) fn may_see(&self, id: ClientId, room: &RoomName) -> bool {
-        let Some(there) = self.router.rooms.get(room) else { return false };
-        self.not_banned_from(id, there).is_ok() && (there.may_read(id) || self.is_member(id, room))
+        let Some(there) = self.router.place(room) else { return false };
+        if room.is_talk() {
+            return self.is_in_talk(id, there);
+        }
+        self.not_banned_from(id, there).is_ok() && (there.is_open_to(id) || self.is_member(id, room))
     }
 
     /// A member who speaks has read what was said before. Where that was unread, the followers of the account hear of it.

@@ -33,7 +33,7 @@ impl Turn<'_, Features> {
     }
 
     /// Checks whether an action may have this user as its target. Returns the name as its owner writes it.
-    fn may_target(&self, id: ClientId, name: &Name) -> Result<Name, Refusal> {
+    pub(super) fn may_target(&self, id: ClientId, name: &Name) -> Result<Name, Refusal> {
         if self.name_of(id)? == *name {
             let right = "That is you. /part leaves a room, /quit the server.";
             return Err(Refusal::bad_argument(name, right));
@@ -53,12 +53,9 @@ impl Turn<'_, Features> {
     }
 
     fn op(&mut self, id: ClientId, room: RoomName, name: Name) -> Result<Answer, Refusal> {
-        let target = self.present(&name)?;
+        let Some(target) = self.member_here(&name, &room) else { return self.op_away(id, room, &name) };
         let name = self.name_of(target)?;
         let Some(there) = self.router.rooms.get(&room) else { return Err(Refusal::not_in_room(&room)) };
-        if !there.members.contains(&target) {
-            return Err(not_there(&name, &room));
-        }
         let is_new = !there.features.rooms.ops.contains(&target);
         self.make_op(target, &room);
         let mut action = Moderated::new(Effect::Op, Some(room), Some(name.clone()));
@@ -96,14 +93,14 @@ impl Turn<'_, Features> {
     }
 
     fn kick(&mut self, id: ClientId, room: Option<RoomName>, name: Name, why: Option<Text>) -> Result<Answer, Refusal> {
+        if let Some(room) = &room
+            && self.member_here(&name, room).is_none()
+        {
+            return self.kick_away(id, room, &name, why);
+        }
         let target = self.present(&name)?;
         let name = self.may_target(id, &name)?;
         let all = self.connections(target);
-        if let Some(room) = &room
-            && !self.router.rooms.get(room).is_some_and(|room| room.members.contains(&target))
-        {
-            return Err(not_there(&name, room));
-        }
         let words = self.words_of_leaving(id, "kicked", why.as_ref());
         let mut action = Moderated::new(Effect::Kicked, room.clone(), Some(name.clone()));
         (action.person, action.why) = (Some(self.person(target)), why);
@@ -245,7 +242,7 @@ impl Turn<'_, Features> {
     }
 
     /// Tells an action, and returns the answer to the operator. `target` is a name, or an address, which others are not told.
-    fn tell_and_answer(&mut self, id: ClientId, target: &str, action: Moderated) -> Answer {
+    pub(super) fn tell_and_answer(&mut self, id: ClientId, target: &str, action: Moderated) -> Answer {
         let answer = Answer::Done(done(&action, target).into());
         self.tell_action(id, target, action);
         answer
@@ -253,7 +250,7 @@ impl Turn<'_, Features> {
 
     /// Tells the room of an action, or, where it is on the whole server, those who are in a room with the target; and writes it
     /// into the audit.
-    fn tell_action(&mut self, id: ClientId, target: &str, mut action: Moderated) {
+    pub(super) fn tell_action(&mut self, id: ClientId, target: &str, mut action: Moderated) {
         self.show_speaker(id);
         let actor = self.actor(id);
         self.act(&actor, action.effect.action(), action.room.as_ref(), target, &action.detail());
@@ -293,7 +290,7 @@ impl Turn<'_, Features> {
     }
 }
 
-fn not_there(name: &Name, room: &RoomName) -> Refusal {
+pub(super) fn not_there(name: &Name, room: &RoomName) -> Refusal {
     Refusal::new(Code::UserNotInRoom, format!("{name} is not in {room}. /list {room} shows who is."))
 }
 
