@@ -77,6 +77,7 @@ pub static VERBS: Verbs = Verbs::new(&[
     &programs::verbs::UNHOOK,
     &programs::verbs::BOT,
     &programs::verbs::UNBOT,
+    &programs::verbs::WEBHOOK,
     &operators::verbs::OPER,
     &operators::verbs::ANNOUNCE,
     &operators::verbs::LOCKDOWN,
@@ -240,8 +241,8 @@ impl Hooks for Features {
         turn.whisper_away(from, to, text)
     }
 
-    fn numbers(turn: &mut Turn<'_, Self>, from: ClientId, whisper: &mut Event) {
-        turn.number_whisper(from, whisper);
+    fn numbers(turn: &mut Turn<'_, Self>, from: ClientId, whisper: &mut Event) -> Option<u64> {
+        turn.number_whisper(from, whisper)
     }
 
     fn hears(turn: &Turn<'_, Self>, id: ClientId, from: &Name) -> bool {

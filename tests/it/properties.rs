@@ -20,6 +20,7 @@ use chat_server::features::help::Help;
 use chat_server::features::lab::verbs::Inspect;
 use chat_server::features::lab::{Doing, Inspection, Queue, Thread, Turns};
 use chat_server::features::line_editing::Telnet;
+use chat_server::features::membership::state::Notify;
 use chat_server::features::moderation::action::{Action, Moderate, Scope, ShowBans};
 use chat_server::features::moderation::ban::{Kind, Notice, Target};
 use chat_server::features::moderation::list::{BanRow, bans};
@@ -29,7 +30,7 @@ use chat_server::features::operators::audit::{Act as PowerAct, Entry};
 use chat_server::features::presence::typing::Typing;
 use chat_server::features::rooms::ModeChange;
 use chat_server::features::rooms::told::{Modes, Topic};
-use chat_server::features::{messages, operators, presence, programs, rooms};
+use chat_server::features::{membership, messages, operators, presence, programs, rooms};
 use chat_server::model::body::{Body, MAX_LINES, MAX_MESSAGE};
 use chat_server::model::code::Code;
 use chat_server::model::command::{Choice, Command, HistoryQuery, Line, Presence, View};
@@ -273,7 +274,41 @@ fn words() -> impl Strategy<Value = Text> {
 
 /// A command with its verb and its arguments as a program writes them.
 fn command() -> impl Strategy<Value = (Command, &'static str, String)> {
-    prop_oneof![talk(), moderation(), work()]
+    prop_oneof![talk(), moderation(), work(), members()]
+}
+
+/// What is unread, read and wanted of a room.
+fn members() -> impl Strategy<Value = (Command, &'static str, String)> {
+    let made = |command, verb, args: String| (Command::feature(command), verb, args);
+    let wish = select(vec!["", "all", "mentions", "none", "mute", "unmute"]);
+    prop_oneof![
+        any::<bool>().prop_map(move |on| {
+            let args = if on { "on" } else { "off" };
+            made(membership::Command::Follow(on), "FOLLOW", args.into())
+        }),
+        any::<bool>().prop_map(move |all| {
+            let args = if all { "all" } else { "" };
+            made(membership::Command::Unread { all }, "UNREAD", args.into())
+        }),
+        (room(), option::of(0u64..)).prop_map(move |(room, id)| {
+            let args = format!("{room} {}", id.map_or(String::new(), |id| id.to_string()));
+            made(membership::Command::Read { room: Some(room), id }, "READ", args)
+        }),
+        Just(()).prop_map(move |()| made(membership::Command::ReadAll, "READ", "all".into())),
+        (option::of(0u64..), 1usize..=500).prop_map(move |(before, limit)| {
+            let args = format!("{limit}{}", before.map_or(String::new(), |before| format!(" before={before}")));
+            made(membership::Command::Mentions { before, limit }, "MENTIONS", args)
+        }),
+        (room(), wish).prop_map(move |(room, wish)| {
+            let change = match wish {
+                "" => None,
+                "mute" => Some(membership::Change::Muted(true)),
+                "unmute" => Some(membership::Change::Muted(false)),
+                word => Notify::ALL.into_iter().find(|notify| notify.word() == word).map(membership::Change::Notify),
+            };
+            made(membership::Command::Notify { room: Some(room.clone()), change }, "NOTIFY", format!("{room} {wish}"))
+        }),
+    ]
 }
 
 /// Verbs that [`command`] does not make: what stands behind them is a secret, or comes in lines below. The dialect's tests read them,
@@ -368,6 +403,7 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             (Command::Rooms, "ROOMS"),
             (Command::feature(programs::Command::Bots), "BOT"),
             (Command::feature(programs::Command::Hooks(None)), "HOOK"),
+            (Command::feature(programs::Command::Webhooks(None)), "WEBHOOK"),
             (Command::feature(operators::Command::Reload), "REHASH"),
             (Command::Why, "WHY"),
             (Command::Stats, "STATS"),
@@ -384,6 +420,11 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             Command::feature(programs::Command::Unhook(room.clone(), name.clone())),
             "UNHOOK",
             format!("{} {name}", room_args(&room)).trim_start().into()
+        )),
+        (option::of(room()), any::<u64>()).prop_map(|(room, number)| (
+            Command::feature(programs::Command::Unwebhook(room.clone(), number)),
+            "WEBHOOK",
+            format!("{} end {number}", room_args(&room)).trim_start().into()
         )),
         name().prop_map(|name| (Command::feature(programs::Command::Unbot(name.clone())), "UNBOT", name.to_string())),
         option::of(room()).prop_map(|room| (
@@ -691,7 +732,7 @@ pub(crate) fn done() -> impl Strategy<Value = Done> {
         Just(Done::PasswordChanged),
         (name(), select(Role::ALL.to_vec())).prop_map(|(name, role)| Done::Role { name, role }),
         Just(Done::Operator),
-        (name(), option::of(short_text(1_024))).prop_map(|(to, away)| Done::Whispered { to, away }),
+        (name(), option::of(short_text(1_024))).prop_map(|(to, away)| Done::Whispered { to, id: None, away }),
         name().prop_map(Done::Renamed),
         (room(), option::of((name(), short_text(1_024)))).prop_map(|(room, topic)| Done::Topic { room, topic }),
         (name(), room(), any::<u64>()).prop_map(|(name, room, number)| {
@@ -910,7 +951,8 @@ fn rows_of(block: &Block) -> usize {
     fn made<R: Row>(block: &Block) -> Option<usize> {
         block.rows.open::<R>().map(<[R]>::len)
     }
-    let of_lines = if let Rows::Lines(lines) = &block.rows { Some(lines.iter().map(|line| line.count()).sum()) } else { None };
+    let of_lines =
+        if let Rows::Lines(lines) = &block.rows { Some(lines.iter().map(|line| line.count()).sum()) } else { None };
     let kinds = [
         made::<User>,
         made::<RoomInfo>,

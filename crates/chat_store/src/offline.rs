@@ -17,7 +17,7 @@ use crate::accounts::{self, New};
 use crate::db;
 use crate::errors::{FILE, OpenError, from_sqlite};
 use crate::invitations;
-use crate::keep::{self, audit};
+use crate::keep::{audit, remove_account};
 use crate::lines::name;
 use crate::lock::Lock;
 use crate::passwords::{self, Hasher, Password, Strength};
@@ -162,13 +162,7 @@ impl Offline {
     /// # Errors
     /// What SQLite says.
     pub fn remove(&self, name: &Name) -> Result<bool, OfflineError> {
-        self.write("remove", name.as_str(), "", |db, _| {
-            let is_removed = accounts::remove(db, name)?;
-            if is_removed {
-                keep::forget_talks(db, name)?;
-            }
-            Ok(is_removed)
-        })
+        self.write("remove", name.as_str(), "", |db, _| Ok(remove_account(db, name)?))
     }
 
     /// A code with which people can register.
