@@ -59,7 +59,7 @@ pub struct Router<F: Hooks> {
     /// Rooms with news of this turn.
     pub(crate) spoken: Vec<RoomName>,
     /// How many lines the news of all rooms have together: the number of the next one.
-    pub(crate) said: usize,
+    pub(crate) lines_said: usize,
     pub(crate) taps: Vec<Tap>,
     /// The clients that left in this turn, with their last line: like anything else it goes out when the turn is over.
     pub(crate) leaving: Vec<(Box<Client>, Arc<Envelope>)>,
@@ -73,7 +73,7 @@ pub struct Router<F: Hooks> {
     pub(crate) features: F,
     pub(crate) incidents: u64,
     /// How many numbers were given to clients that could not keep their own.
-    pub(crate) spare_people: u64,
+    pub(crate) synthetic_ids: u64,
     pub(crate) next_tick: Option<Moment>,
     /// When the metrics get the next snapshot of the clients.
     pub(crate) next_look: Option<Moment>,

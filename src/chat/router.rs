@@ -58,7 +58,7 @@ impl<F: Hooks> Router<F> {
             metrics,
             unsent: Vec::new(),
             spoken: Vec::new(),
-            said: 0,
+            lines_said: 0,
             taps: Vec::new(),
             leaving: Vec::new(),
             losses: Vec::new(),
@@ -66,7 +66,7 @@ impl<F: Hooks> Router<F> {
             is_uncommitted: false,
             features: F::new(config),
             incidents: 0,
-            spare_people: 0,
+            synthetic_ids: 0,
             next_tick: None,
             next_look: None,
             open: true,
@@ -120,8 +120,8 @@ impl<F: Hooks> Router<F> {
 
     /// A number for a client that cannot keep its own ([`ClientId::synthetic`]).
     pub(crate) fn spare_person(&mut self) -> ClientId {
-        self.spare_people += 1;
-        ClientId::synthetic(self.spare_people)
+        self.synthetic_ids += 1;
+        ClientId::synthetic(self.synthetic_ids)
     }
 }
 

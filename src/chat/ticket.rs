@@ -8,13 +8,13 @@ pub const MESSAGES: usize = 2;
 /// How many messages of one client may be under way, from its reader through the router to its writer: a flooder can
 /// fill neither the router's queue nor its own.
 #[derive(Clone)]
-pub struct Credits(Arc<Purse>);
+pub struct Credits(Arc<CreditPool>);
 
 /// One credit, which travels with a message and then with its answers. When they are written it is dropped, and so goes
 /// back to the client's reader, which may send the next message.
-pub struct Ticket(Option<Arc<Purse>>);
+pub struct Ticket(Option<Arc<CreditPool>>);
 
-struct Purse {
+struct CreditPool {
     free: Mutex<usize>,
     returned: Condvar,
     /// Called when a ticket is back, for a reader that has no thread of its own to wait on `returned`.
@@ -24,13 +24,17 @@ struct Purse {
 impl Credits {
     /// Credits for that many messages at once.
     pub fn new(messages: usize) -> Credits {
-        Credits(Arc::new(Purse { free: Mutex::new(messages), returned: Condvar::new(), wake: None }))
+        Credits(Arc::new(CreditPool { free: Mutex::new(messages), returned: Condvar::new(), wake: None }))
     }
 
     /// The same, with a function that is called whenever a ticket is back. The thread that drops the ticket calls it,
     /// so it must be quick.
     pub fn waking(messages: usize, wake: impl Fn() + Send + Sync + 'static) -> Credits {
-        Credits(Arc::new(Purse { free: Mutex::new(messages), returned: Condvar::new(), wake: Some(Box::new(wake)) }))
+        Credits(Arc::new(CreditPool {
+            free: Mutex::new(messages),
+            returned: Condvar::new(),
+            wake: Some(Box::new(wake)),
+        }))
     }
 
     /// Takes a ticket, if there is one.
@@ -60,7 +64,7 @@ impl Credits {
     }
 }
 
-impl Purse {
+impl CreditPool {
     /// A number cannot be left half changed, so the value behind a poisoned lock is good.
     fn lock(&self) -> MutexGuard<'_, usize> {
         self.free.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -27,7 +27,7 @@ use hand::Hand;
 use paste::{PASTE_LEFT, PASTE_UNFINISHED, Paste};
 
 /// The refusal of an empty password: the user cancels the question.
-const NEVER_MIND: Refusal = Refusal::fixed(Code::NoText, "Cancelled.");
+const CANCELLED: Refusal = Refusal::fixed(Code::NoText, "Cancelled.");
 
 /// What one line of a client means.
 #[derive(PartialEq, Eq, Debug)]
@@ -245,7 +245,7 @@ impl Decoder for LineDecoder {
         let is_clean = || std::str::from_utf8(line).map_or(Ok(()), Secret::look_over);
         if let Some(asked) = self.prompt.take() {
             return Decoded::Request(match text.trim() {
-                "" | "." => Request { tag: asked.tag, ..Request::of(asked.verb, Err(NEVER_MIND)) },
+                "" | "." => Request { tag: asked.tag, ..Request::of(asked.verb, Err(CANCELLED)) },
                 _ => self.prompted(asked, is_clean().map(|()| Secret::new(text.as_str()))),
             });
         }
@@ -600,7 +600,7 @@ mod tests {
         assert_eq!(requests(&["PASSWD:old  new words "]), [passwd("old", " new words ")]);
         let prompted = requests(&["REGISTER:", " two words ", "LOGIN:ani", " . ", "PASSWD:", " old ", " new "]);
         assert_eq!(prompted[1], register(" two words "));
-        assert_eq!(prompted[3], Err(NEVER_MIND));
+        assert_eq!(prompted[3], Err(CANCELLED));
         assert_eq!(prompted[6], passwd(" old ", " new "));
         // By habit, and without knowing it by heart.
         for line in ["REGISTER: two words", "/register  two words"] {

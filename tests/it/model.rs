@@ -200,7 +200,7 @@ impl Model {
         self.rooms.get(room).is_some_and(|chamber| chamber.is_open() || chamber.members.contains(&who))
     }
 
-    fn readable(&self, who: usize, room: &str) -> Outcome {
+    fn room_to_read(&self, who: usize, room: &str) -> Outcome {
         match self.rooms.get(room) {
             None => refusal("403 no-such-room"),
             Some(chamber) if chamber.on('i') && !chamber.members.contains(&who) && !chamber.invited.contains(&who) => {
@@ -335,7 +335,7 @@ impl Model {
             }
             Act::Topic(room, text) => {
                 let room = self.current(who, *room)?;
-                self.readable(who, &room)?;
+                self.room_to_read(who, &room)?;
                 let by = self.name(who);
                 let chamber = self.rooms.get_mut(&room).unwrap();
                 if let Some(text) = text {
@@ -363,7 +363,7 @@ impl Model {
                 let Some(guest) = self.named(name) else { return refusal("401 no-such-user") };
                 let by = self.name(who);
                 if !self.rooms.get(&room).is_some_and(|chamber| chamber.members.contains(&who)) {
-                    return self.readable(who, &room).and_then(|()| refusal("442 not-in-room"));
+                    return self.room_to_read(who, &room).and_then(|()| refusal("442 not-in-room"));
                 }
                 let Some(chamber) = self.rooms.get_mut(&room) else { return refusal("403 no-such-room") };
                 if !chamber.is_open() && !chamber.ops.contains(&who) {
@@ -381,7 +381,7 @@ impl Model {
             }
             Act::Mode(room, change) => {
                 let room = self.current(who, *room)?;
-                self.readable(who, &room)?;
+                self.room_to_read(who, &room)?;
                 let chamber = self.rooms.get_mut(&room).unwrap();
                 if let Some(change) = change {
                     if !chamber.members.contains(&who) {
@@ -408,7 +408,7 @@ impl Model {
             }
             Act::History(room, limit) => {
                 let room = self.current(who, *room)?;
-                self.readable(who, &room)?;
+                self.room_to_read(who, &room)?;
                 self.show_history(who, &room, *limit, true);
             }
             Act::Away(away) => {
@@ -437,7 +437,7 @@ impl Model {
                 let listed: Vec<usize> = match room {
                     None => self.people.keys().copied().collect(),
                     Some(room) => {
-                        self.readable(who, &low(room))?;
+                        self.room_to_read(who, &low(room))?;
                         self.rooms[&low(room)].members.iter().copied().collect()
                     }
                 };
@@ -493,7 +493,7 @@ impl Model {
 
     fn say(&mut self, who: usize, room: Option<&str>, words: &[String], act: bool, verb: &str, tag: &str) -> Outcome {
         let room = self.current(who, room)?;
-        self.readable(who, &room)?;
+        self.room_to_read(who, &room)?;
         let from = self.name(who);
         let chamber = self.rooms.get_mut(&room).unwrap();
         if chamber.on('m') && !chamber.ops.contains(&who) {

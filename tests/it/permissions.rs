@@ -182,7 +182,7 @@ impl Model {
         room.ops.contains(&id) || self.role(id) >= Role::Op
     }
 
-    fn readable(&self, id: usize, room: &str) -> Result<&Chamber, u16> {
+    fn room_to_read(&self, id: usize, room: &str) -> Result<&Chamber, u16> {
         let chamber = self.rooms.get(room).ok_or(403u16)?;
         if self.is_held(id, Kind::Ban, room) {
             return Err(474);
@@ -203,7 +203,7 @@ impl Model {
     }
 
     fn speakable(&self, id: usize, room: &str) -> Result<&Chamber, u16> {
-        let chamber = self.readable(id, room)?;
+        let chamber = self.room_to_read(id, room)?;
         self.not_muted(id, room)?;
         if chamber.moderated && !self.rules(id, chamber) { Err(404) } else { Ok(chamber) }
     }
@@ -244,7 +244,7 @@ impl Model {
         }
         match self.rooms.get(scope) {
             Some(chamber) if self.rules(id, chamber) => Ok(()),
-            _ => Err(self.readable(id, scope).err().unwrap_or(482)),
+            _ => Err(self.room_to_read(id, scope).err().unwrap_or(482)),
         }
     }
 
@@ -553,7 +553,7 @@ impl Model {
                 Ok(Vec::new())
             }
             Act::Mode(room, change) => {
-                let chamber = self.readable(id, room)?;
+                let chamber = self.room_to_read(id, room)?;
                 if !chamber.members.contains(&id) {
                     return Err(442);
                 }
@@ -572,7 +572,7 @@ impl Model {
                 Ok(Vec::new())
             }
             Act::Topic(room) => {
-                let chamber = self.readable(id, room)?;
+                let chamber = self.room_to_read(id, room)?;
                 if !chamber.members.contains(&id) {
                     return Err(442);
                 }
@@ -591,7 +591,7 @@ impl Model {
                     return Err(401);
                 }
                 if !self.rooms.get(*room).is_some_and(|chamber| chamber.members.contains(&id)) {
-                    return Err(self.readable(id, room).err().unwrap_or(442));
+                    return Err(self.room_to_read(id, room).err().unwrap_or(442));
                 }
                 let chamber = &self.rooms[*room];
                 if !chamber.is_open() && !self.rules(id, chamber) {

@@ -17,7 +17,7 @@ impl<F: Hooks> Turn<'_, F> {
         let mut users: Vec<User> = match &room {
             None => self.clients.iter().filter_map(|client| self.user(id, client)).collect(),
             Some(name) => {
-                let room = self.readable(id, name)?;
+                let room = self.room_to_read(id, name)?;
                 room.members.iter().filter_map(|member| self.user(id, self.clients.get(*member)?)).collect()
             }
         };

@@ -127,7 +127,7 @@ impl<F: Hooks> Turn<'_, F> {
 
     /// The room of that name, if the client may speak in it.
     pub(crate) fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room<F::Room>, Refusal> {
-        let room = self.readable(id, name)?;
+        let room = self.room_to_read(id, name)?;
         F::may_speak(self, id, room)?;
         Ok(room)
     }
@@ -245,12 +245,12 @@ impl<F: Hooks> Turn<'_, F> {
 
     fn history(&self, id: ClientId, query: HistoryQuery) -> Result<Answer<F>, Refusal> {
         let name = self.room_or_current(id, query.room.clone())?;
-        let room = self.readable(id, &name)?;
+        let room = self.room_to_read(id, &name)?;
         Ok(F::history(self, room, &query))
     }
 
     /// The room of that name, if the client may read in it.
-    pub(crate) fn readable(&self, id: ClientId, name: &RoomName) -> Result<&Room<F::Room>, Refusal> {
+    pub(crate) fn room_to_read(&self, id: ClientId, name: &RoomName) -> Result<&Room<F::Room>, Refusal> {
         let room = self.router.rooms.get(name).ok_or_else(|| Refusal::no_such_room(name))?;
         F::may_read(self, id, room)?;
         Ok(room)

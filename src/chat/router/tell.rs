@@ -70,8 +70,8 @@ impl<F: Hooks> Turn<'_, F> {
         if room.news.is_empty() {
             self.router.spoken.push(room.name.clone());
         }
-        room.news.push(self.router.said, envelope);
-        self.router.said += 1;
+        room.news.push(self.router.lines_said, envelope);
+        self.router.lines_said += 1;
         for id in left_out {
             let _unheard = room.news.take_rest(id);
         }
@@ -142,7 +142,7 @@ impl<F: Hooks> Turn<'_, F> {
             self.router.metrics.deliveries.fetch_add(told, Relaxed);
             room.news.clear();
         }
-        self.router.said = 0;
+        self.router.lines_said = 0;
     }
 }
 

@@ -81,7 +81,7 @@ impl Turn<'_, Features> {
     fn list_files(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, Refusal> {
         let files = self.files()?;
         let name = self.room_or_current(id, room)?;
-        let room = self.readable(id, &name)?;
+        let room = self.room_to_read(id, &name)?;
         let (name, lines) = (room.name.clone(), files.of_room(&room.name));
         let head = match lines.len() {
             0 => format!("There are no files in {name}. /send puts one there."),

@@ -98,14 +98,6 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Whether a user may read what is said in a room.
-    pub(crate) fn can_read(&self, id: ClientId, room: &Room) -> bool {
-        if room.name.is_talk() {
-            return self.is_in_talk(id, room);
-        }
-        room.may_read(id) && self.ban_on(id, &room.features.bans).is_none()
-    }
-
     /// Whether a user may have that name, on the server and in the rooms that the user is in.
     pub(crate) fn not_banned_as(&self, id: ClientId, name: &Name) -> Result<(), Refusal> {
         if self.role(id) >= Role::Op {
@@ -195,7 +187,7 @@ impl Turn<'_, Features> {
                 let name = self.room_or_current(id, named)?;
                 let room = match self.router.rooms.get(&name) {
                     Some(room) if self.may_rule(id, room) => room,
-                    _ => self.readable(id, &name)?,
+                    _ => self.room_to_read(id, &name)?,
                 };
                 (Some(room.name.clone()), &room.features.bans, self.may_rule(id, room))
             }
@@ -218,7 +210,7 @@ impl Turn<'_, Features> {
         };
         match self.router.rooms.get(&name) {
             Some(room) if self.may_rule(id, room) => Ok(Some(room.name.clone())),
-            _ => Err(not_room_op(&self.readable(id, &name)?.name)),
+            _ => Err(not_room_op(&self.room_to_read(id, &name)?.name)),
         }
     }
 

@@ -58,7 +58,7 @@ impl Turn<'_, Features> {
     fn hook_of(&self, id: ClientId, room: Option<RoomName>) -> Result<Kind, Refusal> {
         self.has_programs()?;
         let name = self.room_or_current(id, room)?;
-        let room = self.readable(id, &name)?;
+        let room = self.room_to_read(id, &name)?;
         if self.may_rule(id, room) { Ok(Kind::Hook(room.name.clone())) } else { Err(not_room_op(&room.name)) }
     }
 
@@ -144,7 +144,7 @@ impl Turn<'_, Features> {
             .filter_map(|room| room.features.rooms.op_accounts.remove(name).then(|| room.name.clone()))
             .collect();
         rooms.iter().for_each(|room| self.record_room(room));
-        self.let_go_of(name, None);
+        self.sign_out_all(name, None);
     }
 
     /// What an answer means for the client who asked.

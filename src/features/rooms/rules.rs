@@ -1,5 +1,6 @@
 //! What the commands of rooms do (`TOPIC`, `INVITE`, `MODE`), who is an operator of a room, and who may enter, read and speak in it.
 
+use crate::chat::hooks::Hooks;
 use crate::chat::message::Client;
 use crate::chat::router::Turn;
 use crate::chat::router::rooms::already_there;
@@ -43,7 +44,7 @@ impl Turn<'_, Features> {
     ) -> Result<Answer, Refusal> {
         let by = self.name_of(id)?;
         let name = self.room_or_current(id, room)?;
-        let room = self.readable(id, &name)?;
+        let room = self.room_to_read(id, &name)?;
         let name = room.name.clone();
         let Some(text) = text else {
             return Ok(Answer::Done(Done::Topic { room: name, topic: room.features.rooms.topic.clone() }));
@@ -82,7 +83,7 @@ impl Turn<'_, Features> {
         }
         let room = match self.router.rooms.get(&name) {
             Some(room) if room.members.contains(&id) => room,
-            _ => return Err(Refusal::not_in_room(&self.readable(id, &name)?.name)),
+            _ => return Err(Refusal::not_in_room(&self.room_to_read(id, &name)?.name)),
         };
         let name = room.name.clone();
         if !room.is_open() && !self.may_rule(id, room) {
@@ -127,7 +128,7 @@ impl Turn<'_, Features> {
     ) -> Result<Answer, Refusal> {
         let by = self.name_of(id)?;
         let name = self.room_or_current(id, room)?;
-        let room = self.readable(id, &name)?;
+        let room = self.room_to_read(id, &name)?;
         let name = room.name.clone();
         let Some(change) = change else {
             return Ok(Answer::Done(Done::Modes { room: name, modes: room.features.rooms.modes() }));
@@ -280,8 +281,13 @@ impl Turn<'_, Features> {
             let is_in = id.is_some_and(|id| self.is_in_talk(id, room));
             return if is_in { Ok(()) } else { Err(Refusal::no_such_talk(&room.name)) };
         }
-        let may_read = id.map_or(room.is_open(), |id| room.may_read(id));
+        let may_read = id.map_or(room.is_open(), |id| room.is_open_to(id));
         if may_read { Ok(()) } else { Err(self.refusal_outside(id, room)) }
+    }
+
+    /// Whether a user may read what is said in a room.
+    pub(crate) fn can_read(&self, id: ClientId, room: &Room) -> bool {
+        Features::may_read(self, id, room).is_ok()
     }
 
     /// The refusal for a user outside of a closed room, of whatever command and by whatever door: a room by invitation stands in no
@@ -360,8 +366,8 @@ impl Room {
         !self.name.is_talk() && self.features.rooms.is_open()
     }
 
-    /// Whether a user may read what is said here, as far as the room's settings say.
-    pub(crate) fn may_read(&self, id: ClientId) -> bool {
+    /// Whether the room's settings let a user read: it is open to all, or the user is a member.
+    pub(crate) fn is_open_to(&self, id: ClientId) -> bool {
         self.is_open() || self.members.contains(&id)
     }
 }

@@ -61,7 +61,7 @@ impl Turn<'_, Features> {
     /// As for a room. Of a talk that the client is not in nothing is told.
     pub(crate) fn may_read_at(&self, id: ClientId, name: &RoomName) -> Result<&Room, Refusal> {
         if !name.is_talk() {
-            return self.readable(id, name);
+            return self.room_to_read(id, name);
         }
         let talk = self.router.features.talks.get(name).filter(|talk| self.is_in_talk(id, talk));
         talk.ok_or_else(|| Refusal::no_such_talk(name))

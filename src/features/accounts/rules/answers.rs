@@ -29,7 +29,7 @@ impl Turn<'_, Features> {
             }
             (Then::PasswordSet { by, name }, store::Answer::Done) => {
                 self.act(by, "password", None, name.as_str(), "");
-                self.let_go_of(name, None);
+                self.sign_out_all(name, None);
             }
             (Then::Removed { by, name }, store::Answer::Done) => {
                 self.act(by, "remove", None, name.as_str(), "");
@@ -55,9 +55,9 @@ impl Turn<'_, Features> {
             (Then::InvitationEnded { by, number }, store::Answer::Done) => {
                 self.act(by, "end-invitation", None, &number.to_string(), "");
             }
-            (Then::SignedOut { name, by }, store::Answer::Done) => self.let_go_of(name, *by),
+            (Then::SignedOut { name, by }, store::Answer::Done) => self.sign_out_all(name, *by),
             // Other connections that came in by the old one have to show the new one.
-            (Then::PasswordChanged { name, by, .. }, store::Answer::Account { .. }) => self.let_go_of(name, *by),
+            (Then::PasswordChanged { name, by, .. }, store::Answer::Account { .. }) => self.sign_out_all(name, *by),
             _ => {}
         }
     }
@@ -73,7 +73,7 @@ impl Turn<'_, Features> {
     }
 
     /// All connections of an account are disconnected, but for one.
-    pub(crate) fn let_go_of(&mut self, name: &Name, but: Option<ClientId>) {
+    pub(crate) fn sign_out_all(&mut self, name: &Name, but: Option<ClientId>) {
         let all: Vec<ClientId> = self.clients.all_named(name).filter(|id| Some(*id) != but).collect();
         for id in all {
             if self.is_signed_in(id) {

@@ -28,7 +28,7 @@ impl Turn<'_, Features> {
     }
 
     /// A door's question, if it may be asked.
-    pub(crate) fn of_door(
+    pub(crate) fn asked_at_door(
         &mut self,
         question: Question,
         is_private: bool,

@@ -55,7 +55,7 @@ impl Turn<'_, Features> {
             accounts.looks.remove(name);
         }
         let _rooms = accounts.take_invited(name);
-        self.let_go_of(name, None);
+        self.sign_out_all(name, None);
         let ruled = self.router.rooms.values_mut();
         let ruled = ruled.filter_map(|room| room.features.rooms.op_accounts.remove(name).then(|| room.name.clone()));
         let mut ruled: Vec<RoomName> = ruled.collect();

@@ -137,7 +137,7 @@ impl Turn<'_, Features> {
 
     /// Asks the store for a door that has a question of its own.
     pub(crate) fn ask_for_door(&mut self, question: Question, is_private: bool, reply: Reply) {
-        match self.of_door(question, is_private) {
+        match self.asked_at_door(question, is_private) {
             Ok((question, then)) => {
                 // There is a store, or it would have been refused.
                 let _number = self.put(question, Asker::Door(reply), then);

@@ -49,7 +49,7 @@ impl Turn<'_, Features> {
         if room.is_talk() {
             return self.is_in_talk(id, there);
         }
-        self.not_banned_from(id, there).is_ok() && (there.may_read(id) || self.is_member(id, room))
+        self.not_banned_from(id, there).is_ok() && (there.is_open_to(id) || self.is_member(id, room))
     }
 
     /// A member who speaks has read what was said before. Where that was unread, the followers of the account hear of it.
