@@ -68,8 +68,10 @@ pub static VERBS: Verbs = Verbs::new(&[
     &accounts::verbs::LOGIN,
     &accounts::verbs::LOGOUT,
     &accounts::verbs::PASSWD,
+    &accounts::verbs::RESET,
     &accounts::verbs::ROLE,
     &accounts::verbs::INVITECODE,
+    &accounts::verbs::RESETCODE,
     &programs::verbs::HOOK,
     &programs::verbs::UNHOOK,
     &programs::verbs::BOT,
@@ -177,9 +179,7 @@ impl Hooks for Features {
     }
 
     fn message(turn: &mut Turn<'_, Self>, message: FeatureMessage) {
-        if let Some(call) = message.open() {
-            turn.take_call(call);
-        }
+        message.open().into_iter().for_each(|call| turn.take_call(call));
     }
 
     fn may_connect(turn: &Turn<'_, Self>, id: ClientId) -> Result<(), Leave> {
@@ -239,8 +239,8 @@ impl Hooks for Features {
         turn.whisper_away(from, to, text)
     }
 
-    fn numbers(turn: &mut Turn<'_, Self>, from: ClientId, whisper: &mut Event) {
-        turn.number_whisper(from, whisper);
+    fn numbers(turn: &mut Turn<'_, Self>, from: ClientId, whisper: &mut Event) -> Option<u64> {
+        turn.number_whisper(from, whisper)
     }
 
     fn hears(turn: &Turn<'_, Self>, id: ClientId, from: &Name) -> bool {

@@ -39,6 +39,15 @@ pub enum Command {
         /// The one from now on.
         new: Secret,
     },
+    /// Make a code with which this account gets a new password.
+    ResetCode(Name),
+    /// Set a new password with such a code, and come in.
+    Reset {
+        /// The code.
+        code: Secret,
+        /// The password from now on.
+        secret: Secret,
+    },
     /// Show what an account may do, or, with a role, set it.
     Role {
         /// The name of the account.
@@ -68,6 +77,8 @@ pub enum Password {
     Register,
     /// The one until now, to change it.
     Old,
+    /// The one from now on, with this code of a reset link.
+    Reset(Secret),
     /// The one from now on.
     New {
         /// The one until now, or why the line with it could not be read: the second line is taken in either case, for it is a
@@ -104,7 +115,7 @@ impl Asked for Command {
             Password::Login(name) => format!("Your password for {name}").into(),
             Password::Register => "A password for your name, of 8 letters or more".into(),
             Password::Old => "Your password until now".into(),
-            Password::New { .. } => "Your password from now on, of 8 letters or more".into(),
+            Password::New { .. } | Password::Reset(_) => "Your password from now on, of 8 letters or more".into(),
         })
     }
 
@@ -113,6 +124,7 @@ impl Asked for Command {
         Ok(FeatureCommand::new(match password {
             Password::Login(name) => Command::Login(Proof::Password(name.clone(), typed?)),
             Password::Register => Command::Register(typed?),
+            Password::Reset(code) => Command::Reset { code: code.clone(), secret: typed? },
             Password::Old => Command::Ask(Password::New { old: typed }),
             Password::New { old } => {
                 let new = typed?;
@@ -138,6 +150,7 @@ mod tests {
             Command::Ask(Password::Register),
             Command::Ask(Password::Old),
             Command::Ask(Password::New { old: typed("hunter2") }),
+            Command::Ask(Password::Reset(Secret::new("hunter2-code"))),
         ];
         for asks in asks {
             let sealed = FeatureCommand::new(asks);

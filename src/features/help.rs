@@ -129,6 +129,7 @@ pub static SUBJECTS: &[Subject] = &[
             &accounts::verbs::LOGIN,
             &accounts::verbs::LOGOUT,
             &accounts::verbs::PASSWD,
+            &accounts::verbs::RESET,
             &accounts::verbs::ROLE,
             &membership::verbs::FOLLOW,
             &operators::verbs::OPER,
@@ -172,6 +173,7 @@ pub static SUBJECTS: &[Subject] = &[
             &[
                 &operators::verbs::FORGET,
                 &accounts::verbs::INVITECODE,
+                &accounts::verbs::RESETCODE,
                 &programs::verbs::BOT,
                 &programs::verbs::UNBOT,
                 &operators::verbs::ANNOUNCE,

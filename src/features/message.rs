@@ -80,6 +80,15 @@ pub enum Call {
         /// Where the answer goes: the room as it is then.
         reply: Box<dyn FnOnce(Result<OwnRoom, Refusal>) + Send>,
     },
+    /// A door wants to know which direct talks a user has, in order.
+    Talks {
+        /// The user who asks.
+        who: Caller,
+        /// Where the answer goes.
+        reply: Box<dyn FnOnce(Result<Vec<OwnTalk>, Refusal>) + Send>,
+    },
+    /// A session has ended, and its user has not got what was said in a talk.
+    NotRead(Box<NotRead>),
     /// A door wants to know what a user may do, to offer that and nothing else.
     Rights {
         /// The user's connection.
@@ -155,6 +164,30 @@ pub struct Caller {
     pub client: Option<ClientId>,
     /// The address of the call.
     pub address: IpAddr,
+}
+
+/// A direct talk as its members see it in a list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwnTalk {
+    /// Its name.
+    pub name: RoomName,
+    /// The last number that it has given.
+    pub last_id: u64,
+}
+
+/// Something that was said in a talk to a user whose door had no connection to write it to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NotRead {
+    /// The user who did not get it.
+    pub name: Name,
+    /// The talk.
+    pub talk: RoomName,
+    /// The first number that did not come.
+    pub first: u64,
+    /// The connection of its author.
+    pub by: ClientId,
+    /// The beginning of what was said, of which the author is reminded; `None` for a change.
+    pub text: Option<Text>,
 }
 
 /// What a [`Caller`] wants to read.

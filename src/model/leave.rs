@@ -56,8 +56,8 @@ pub enum Leave {
     Endless,
     /// The client sent too much, too often, or too much before it had a name.
     Flood,
-    /// Their account was signed out everywhere, or its password is another.
-    SignedOut,
+    /// The account signed them out: why, and what to do, in a sentence for them.
+    SignedOut(&'static str),
     /// Only members may be here, and they are signed in no more, or never were.
     MembersOnly,
     /// An operator sent them away, perhaps with words.
@@ -121,7 +121,7 @@ impl Leave {
             Leave::Banned(_) => Code::Banned,
             Leave::Kicked(_) => Code::Kicked,
             Leave::MembersOnly => Code::MembersOnly,
-            Leave::SignedOut => Code::SignedOut,
+            Leave::SignedOut(_) => Code::SignedOut,
             Leave::Crashed => Code::InternalError,
             Leave::Shutdown => Code::ShuttingDown,
             Leave::Full | Leave::AddressFull => Code::ServerFull,
@@ -150,7 +150,7 @@ impl Leave {
             Leave::Foreign(Foreign::Ssh) => "spoke SSH",
             Leave::Foreign(Foreign::Irc) => "spoke IRC",
             Leave::Foreign(Foreign::Socks) => "spoke SOCKS",
-            Leave::SignedOut | Leave::MembersOnly => "signed out",
+            Leave::SignedOut(_) | Leave::MembersOnly => "signed out",
             Leave::Crashed => "our fault",
             Leave::Shutdown => "server is stopping",
             Leave::Full => "server is full",

@@ -290,6 +290,8 @@ impl Memory {
             }
             Question::AddAccount { name, secret, role } => self.accounts.add_by_order(name, secret, role),
             Question::SetPassword { name, secret } => self.accounts.set_password(name, secret),
+            Question::MakeReset { name } => self.accounts.make_reset(name),
+            Question::Reset { code, secret, token, from } => self.accounts.reset(&code, secret, token, from),
             Question::Remove { name } => self.accounts.remove(name),
             Question::Invite { by, terms } => Ok(self.accounts.invite(by, terms)),
             Question::Invitations { before, limit } => Ok(self.accounts.invitations(before, limit)),

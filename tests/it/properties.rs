@@ -48,6 +48,7 @@ use chat_server::model::roles::Role;
 use chat_server::model::row::Row;
 use chat_server::model::rows::{RoomInfo, Stat, User};
 use chat_server::model::run::Run;
+use chat_server::model::secrets::Secret;
 use chat_server::model::spam::{Spam, TooFast};
 use chat_server::model::text::{MAX_TEXT, Text, is_harmful};
 use chat_server::model::verb::Verb;
@@ -446,6 +447,15 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
         any::<u64>().prop_map(|number| {
             (Command::feature(accounts::Command::EndInvitation(number)), "INVITECODE", format!("end {number}"))
         }),
+        name().prop_map(|name| {
+            let args = name.to_string();
+            (Command::feature(accounts::Command::ResetCode(name)), "RESETCODE", args)
+        }),
+        ("[a-z0-9-]{1,24}", "[a-zA-Z!]{1,9}( [a-z!]{1,9})?").prop_map(|(code, secret)| {
+            let args = format!("{code} {secret}");
+            let (code, secret) = (Secret::new(code), Secret::new(secret));
+            (Command::feature(accounts::Command::Reset { code, secret }), "RESET", args)
+        }),
         (name(), select(vec!["", "member", "op", "admin"])).prop_map(|(name, role)| {
             let args = format!("{name} {role}");
             (Command::feature(accounts::Command::Role { name, role: Role::named(role) }), "ROLE", args)
@@ -677,7 +687,7 @@ pub(crate) fn done() -> impl Strategy<Value = Done> {
         Just(Done::PasswordChanged),
         (name(), select(Role::ALL.to_vec())).prop_map(|(name, role)| Done::Role { name, role }),
         Just(Done::Operator),
-        (name(), option::of(short_text(1_024))).prop_map(|(to, away)| Done::Whispered { to, away }),
+        (name(), option::of(short_text(1_024))).prop_map(|(to, away)| Done::Whispered { to, id: None, away }),
         name().prop_map(Done::Renamed),
         (room(), option::of((name(), short_text(1_024)))).prop_map(|(room, topic)| Done::Topic { room, topic }),
         (name(), room(), any::<u64>()).prop_map(|(name, room, number)| {

@@ -276,6 +276,7 @@ pub(crate) fn change_password(
     let account = db.query_row(change, params![name.as_str(), hashed, renewed], |row| row.get(0)).optional()?;
     let Some(account) = account else { return Ok(None) };
     db.execute("DELETE FROM tokens WHERE account = ?1", [account])?;
+    end_reset(db, account)?;
     let answer = who(db, account, visit)?;
     with_token(db, answer, account, visit, now).map(Some)
 }
@@ -283,8 +284,14 @@ pub(crate) fn change_password(
 /// Gives an account another password, whatever it had. False if there is none of that name.
 pub(crate) fn set_password(db: &Connection, name: &Name, hashed: &str) -> rusqlite::Result<bool> {
     sign_out(db, name, None)?;
-    let set = "UPDATE accounts SET hash = ?2 WHERE name = ?1";
-    db.execute(set, params![name.as_str(), hashed]).map(|count| count > 0)
+    let set = "UPDATE accounts SET hash = ?2 WHERE name = ?1 RETURNING account";
+    let account = db.query_row(set, params![name.as_str(), hashed], |row| row.get(0)).optional()?;
+    account.map_or(Ok(false), |account| end_reset(db, account).map(|()| true))
+}
+
+/// Ends the open reset link of an account: there is another one, or another password.
+pub(crate) fn end_reset(db: &Connection, account: i64) -> rusqlite::Result<()> {
+    db.execute("UPDATE resets SET state = 2 WHERE account = ?1 AND state = 0", [account]).map(drop)
 }
 
 /// Takes one token of an account away, or all.
@@ -314,6 +321,11 @@ pub(crate) fn remove(db: &Connection, name: &Name) -> rusqlite::Result<bool> {
         let left: Vec<&str> = ops.split_whitespace().filter(|op| !op.eq_ignore_ascii_case(name.as_str())).collect();
         db.execute("UPDATE rooms SET ops = ?2 WHERE room = ?1", params![room, left.join(" ")])?;
     }
+    remove_row(db, name)
+}
+
+/// The same without its rights in rooms.
+pub(crate) fn remove_row(db: &Connection, name: &Name) -> rusqlite::Result<bool> {
     db.execute("DELETE FROM accounts WHERE name = ?1", [name.as_str()]).map(|count| count > 0)
 }
 

@@ -163,6 +163,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     crate::members::SCHEMA,
     // 15: accounts that were invited to a room while they were away.
     crate::members::INVITED,
+    // 16: links with which users set a new password.
+    crate::resets::SCHEMA,
 ];
 
 /// Opens the database for writing, with everything that has to be set, and makes it one of this version. The caller

@@ -36,7 +36,7 @@ pub(crate) const SCHEMA: &str = "
 /// The most invitations. Those that are good no more make way first, and never the new one, wherever the clock is.
 const INVITATIONS: i64 = 1_000;
 /// Of codes: no letter that looks like another.
-const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+pub(crate) const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
 /// Makes a code with which people can register.
 pub(crate) fn invite(db: &Connection, by: &str, terms: &Terms, now: i64) -> rusqlite::Result<Answer> {
@@ -151,7 +151,7 @@ fn names(rooms: &str) -> Vec<RoomName> {
 }
 
 /// A code as people type it.
-fn plain(code: &str) -> String {
+pub(crate) fn plain(code: &str) -> String {
     code.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect()
 }
 

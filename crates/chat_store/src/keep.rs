@@ -9,6 +9,7 @@ use chat_server::model::names::{Name, RoomName};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::accounts;
 use crate::backlog::Entry;
 use crate::bans;
 use crate::index;
@@ -339,8 +340,18 @@ impl Keeper {
     }
 }
 
+/// Takes an account away, with what it may do in rooms, and with its direct talks: a router that runs forgets them with its next turn,
+/// before which the server may be killed.
+pub(crate) fn remove_account(db: &Connection, name: &Name) -> rusqlite::Result<bool> {
+    let is_there = accounts::remove(db, name)?;
+    if is_there {
+        forget_talks(db, name)?;
+    }
+    Ok(is_there)
+}
+
 /// Forgets all direct talks of an account.
-pub(crate) fn forget_talks(db: &Connection, account: &Name) -> rusqlite::Result<()> {
+fn forget_talks(db: &Connection, account: &Name) -> rusqlite::Result<()> {
     let mut find = db.prepare("SELECT name, last_id FROM rooms WHERE folded LIKE '@%'")?;
     let talks = find.query_map([], |row| Ok((room_name(row, 0)?, row.get(1)?)))?.collect::<Result<Vec<_>, _>>()?;
     let mut keeper = Keeper::new(db)?;

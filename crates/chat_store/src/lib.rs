@@ -89,6 +89,7 @@ mod programs;
 mod purge;
 mod questions;
 mod reader;
+mod resets;
 mod bans;
 mod searches;
 mod secrets;

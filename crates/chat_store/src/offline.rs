@@ -17,10 +17,11 @@ use crate::accounts::{self, New};
 use crate::db;
 use crate::errors::{FILE, OpenError, from_sqlite};
 use crate::invitations;
-use crate::keep::{self, audit};
+use crate::keep::{audit, remove_account};
 use crate::lines::name;
 use crate::lock::Lock;
 use crate::passwords::{self, Hasher, Password, Strength};
+use crate::resets;
 use crate::tools::{self, ToolError};
 
 /// Who did it, in the audit.
@@ -37,7 +38,7 @@ pub struct Listed {
     pub seen: Option<DateTime<Utc>>,
 }
 
-/// An invitation that was just made.
+/// An invitation, or a reset link, that was just made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewInvitation {
     /// Its number.
@@ -161,13 +162,7 @@ impl Offline {
     /// # Errors
     /// What SQLite says.
     pub fn remove(&self, name: &Name) -> Result<bool, OfflineError> {
-        self.write("remove", name.as_str(), "", |db, _| {
-            let is_removed = accounts::remove(db, name)?;
-            if is_removed {
-                keep::forget_talks(db, name)?;
-            }
-            Ok(is_removed)
-        })
+        self.write("remove", name.as_str(), "", |db, _| Ok(remove_account(db, name)?))
     }
 
     /// A code with which people can register.
@@ -188,6 +183,23 @@ impl Offline {
                 return Ok(Some((number.to_string(), terms.detail(until))));
             }
             Ok(None)
+        })?;
+        made.ok_or_else(|| OfflineError::Failed("no code was made".into()))
+    }
+
+    /// A code with which the owner of an account sets a new password, once and within a day.
+    ///
+    /// # Errors
+    /// What SQLite says, or that there is no such account.
+    pub fn reset(&self, name: &Name) -> Result<NewInvitation, OfflineError> {
+        let mut made = None;
+        self.write_named("reset", |db, now| match resets::make(db, name, now)? {
+            Answer::Code { number, code, until } => {
+                made = Some(NewInvitation { number, code, until });
+                Ok(Some((name.to_string(), format!("until {} UTC", until.format("%Y-%m-%d %H:%M")))))
+            }
+            Answer::Refused(why) => Err(why.into()),
+            _ => Ok(None),
         })?;
         made.ok_or_else(|| OfflineError::Failed("no code was made".into()))
     }

@@ -14,8 +14,10 @@ use crate::accounts::{self, Known, New, Visit};
 use crate::desk::Desk;
 use crate::hashing::{Caller, Hashing};
 use crate::invitations;
+use crate::keep;
 use crate::passwords::{self, Hasher, Password, Verdict};
 use crate::programs;
+use crate::resets;
 
 /// The desk for questions about accounts.
 #[derive(Clone)]
@@ -98,14 +100,31 @@ impl Accounts {
                 let is_there = accounts::set_password(db, name, hashed)?;
                 Ok(if is_there { Answer::Done } else { Answer::Refused(Refused::NoSuchName(name.clone())) })
             }),
+            Question::MakeReset { name } => self.desk.write(number, move |db| resets::make(db, &name, now).map(Some)),
+            Question::Reset { code, secret, token, from } => {
+                self.reset(number, (code, secret), Visit { token, from }, now)
+            }
             Question::Remove { name } => {
                 let known = self.known.clone();
                 self.desk.write(number, move |db| {
                     known.forget(&name);
-                    let is_there = accounts::remove(db, &name)?;
+                    let is_there = keep::remove_account(db, &name)?;
                     Ok(Some(if is_there { Answer::Done } else { Answer::Refused(Refused::NoSuchName(name)) }))
                 })
             }
+            Question::Invite { .. } | Question::Invitations { .. } | Question::EndInvitation { .. } => {
+                self.invitations(number, question, now)
+            }
+            Question::Program(ask) => self.programs(number, ask, now),
+            // The store itself answers these.
+            Question::Page { .. } | Question::Search { .. } | Question::Mentions { .. } | Question::Audit { .. } => {
+                Err(Busy)
+            }
+        }
+    }
+
+    fn invitations(&self, number: u64, question: Question, now: i64) -> Result<(), Busy> {
+        match question {
             Question::Invite { by, terms } => {
                 self.desk.write(number, move |db| invitations::invite(db, &by, &terms, now).map(Some))
             }
@@ -115,11 +134,7 @@ impl Accounts {
             Question::EndInvitation { number: which } => {
                 self.desk.write(number, move |db| invitations::end(db, which).map(Some))
             }
-            Question::Program(ask) => self.programs(number, ask, now),
-            // The store itself answers these.
-            Question::Page { .. } | Question::Search { .. } | Question::Mentions { .. } | Question::Audit { .. } => {
-                Err(Busy)
-            }
+            _ => Err(Busy),
         }
     }
 
@@ -156,6 +171,29 @@ impl Accounts {
             let job = move |db: &Connection| {
                 let answer = accounts::register(db, &registration.wanted(), &hashed, registration.visit, now)?;
                 known.add(&answer, registration.visit.from);
+                Ok(Some(answer))
+            };
+            if desk.write(number, job).is_err() {
+                desk.fail(number);
+            }
+        })
+    }
+
+    fn reset(&self, number: u64, (code, secret): (Secret, Secret), visit: Visit, now: i64) -> Result<(), Busy> {
+        let (desk, known) = (self.desk.clone(), self.known.clone());
+        self.hashing.submit(number, Caller::Stranger, move |hasher, db| {
+            // Before and after, as for a registration.
+            let hashed = match resets::check(db, &code, now).and_then(|name| fit(&secret, &name)) {
+                Ok(password) => hasher.hash(&password),
+                Err(error) => return desk.answer(number, Answer::Refused(error)),
+            };
+            let hashed = match hashed {
+                Ok(hashed) => hashed,
+                Err(error) => return desk.fail_with(number, &error),
+            };
+            let job = move |db: &Connection| {
+                let answer = resets::set_password(db, &code, &hashed, visit, now)?;
+                known.add(&answer, visit.from);
                 Ok(Some(answer))
             };
             if desk.write(number, job).is_err() {

@@ -98,6 +98,8 @@ fn lines(db: &mut Connection, question: &Question, deadline: Instant) -> rusqlit
         | Question::Grant { .. }
         | Question::AddAccount { .. }
         | Question::SetPassword { .. }
+        | Question::MakeReset { .. }
+        | Question::Reset { .. }
         | Question::Remove { .. }
         | Question::Invite { .. }
         | Question::Program(_)

@@ -48,6 +48,12 @@ pub(crate) fn commands() -> [Command; 2] {
                 .arg(role().required(true).help("what it may do from now on")),
         )
         .subcommand(Command::new("password").about("Give an account another password").arg(name()))
+        .subcommand(
+            Command::new("reset")
+                .about("Make a link with which a user sets a new password, once and within a day")
+                .arg(name())
+                .arg(invite::url().help("the address of the page; that of the settings if not said")),
+        )
         .subcommand(Command::new("remove").about("Take an account away; its name is free again").arg(name()));
     [account, invite::command()]
 }
@@ -63,14 +69,15 @@ pub(crate) fn run(subcommand: &str, matches: &ArgMatches, settings: &Settings) -
     match subcommand {
         "account" => {
             let (what, matches) = matches.subcommand()?;
-            Some(dir().and_then(|dir| account(what, matches, dir, data)))
+            Some(dir().and_then(|dir| account(what, matches, dir, settings)))
         }
         "invite" => Some(dir().and_then(|dir| invite(dir, matches, settings))),
         _ => None,
     }
 }
 
-fn account(what: &str, matches: &ArgMatches, dir: &Path, data: &Data) -> Result<String, String> {
+fn account(what: &str, matches: &ArgMatches, dir: &Path, settings: &Settings) -> Result<String, String> {
+    let data = &settings.data;
     if what == "list" {
         return list(dir);
     }
@@ -96,6 +103,10 @@ fn account(what: &str, matches: &ArgMatches, dir: &Path, data: &Data) -> Result<
             let accounts = Accounts::with(name, dir, data)?;
             accounts.set_password(name, &password(name)?)?;
             Ok(format!("{name} has another password, and is signed out everywhere\n"))
+        }
+        "reset" => {
+            let made = Accounts::with(name, dir, data)?.reset(name)?;
+            Ok(invite::told_of_reset(name, (&made.code, made.until), matches, settings))
         }
         _ => {
             Accounts::with(name, dir, data)?.remove(name)?;
@@ -202,6 +213,13 @@ impl Accounts {
         match self {
             Accounts::Offline(offline) => offline.remove(name).map(drop).map_err(|error| refused(&error)),
             Accounts::Running(caller, _) => caller.remove(name),
+        }
+    }
+
+    fn reset(&self, name: &Name) -> Result<NewInvitation, String> {
+        match self {
+            Accounts::Offline(offline) => offline.reset(name).map_err(|error| refused(&error)),
+            Accounts::Running(caller, _) => caller.reset(name),
         }
     }
 

@@ -197,6 +197,7 @@ fn order(call: &str) -> Result<AccountOrder, String> {
         "add" => AccountOrder::Add { role: role()?, name, secret: Secret::new(secret) },
         "role" => AccountOrder::Grant { role: role()?, name },
         "password" => AccountOrder::SetPassword { name, secret: Secret::new(secret) },
+        "reset" => AccountOrder::MakeReset(name),
         "remove" => AccountOrder::Remove(name),
         _ => return Err(UNKNOWN.into()),
     })
@@ -253,14 +254,12 @@ impl Caller {
     pub(crate) fn invite(&self, terms: &Terms) -> Result<NewInvitation, String> {
         let rooms: String = terms.rooms().iter().map(|room| format!(" {room}")).collect();
         let told = self.call(&format!("invite {} {}{rooms}", terms.uses(), terms.lasts().as_secs()), None)?;
-        let mut words = told.split(' ');
-        let mut number = || words.next().and_then(|word| word.parse::<i64>().ok());
-        let made = number().zip(number().and_then(DateTime::from_timestamp_millis));
-        let made = made.zip(words.next().and_then(|code| Text::new(code).ok()));
-        let made = made.map(|((number, until), code)| NewInvitation { number: number.cast_unsigned(), code, until });
-        made.ok_or_else(|| {
-            "the server's answer cannot be read\n  try: the chatd of the same version as the server".into()
-        })
+        code_of(&told)
+    }
+
+    /// Makes a code with which the owner of an account sets a new password.
+    pub(crate) fn reset(&self, name: &Name) -> Result<NewInvitation, String> {
+        code_of(&self.call(&format!("reset {name}"), None)?)
     }
 
     fn call(&self, words: &str, secret: Option<&Secret>) -> Result<String, String> {
@@ -285,4 +284,14 @@ impl Caller {
         stream.shutdown(std::net::Shutdown::Write)?;
         read(&mut stream, CALL + ANSWER, LONGEST)
     }
+}
+
+/// A code as [`carried_out`] tells it.
+fn code_of(told: &str) -> Result<NewInvitation, String> {
+    let mut words = told.split(' ');
+    let mut number = || words.next().and_then(|word| word.parse::<i64>().ok());
+    let made = number().zip(number().and_then(DateTime::from_timestamp_millis));
+    let made = made.zip(words.next().and_then(|code| Text::new(code).ok()));
+    let made = made.map(|((number, until), code)| NewInvitation { number: number.cast_unsigned(), code, until });
+    made.ok_or_else(|| "the server's answer cannot be read\n  try: the chatd of the same version as the server".into())
 }

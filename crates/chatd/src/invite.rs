@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chat_server::features::accounts::invitations::Terms;
 use chat_server::model::args::duration;
-use chat_server::model::names::RoomName;
+use chat_server::model::names::{Name, RoomName};
 use chat_server::model::text::Text;
 use chrono::{DateTime, Utc};
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -42,15 +42,17 @@ pub(crate) fn command() -> Command {
                 .help("a room they come into, beside the lobby, as \"#tea\"; may be given again"),
         )
         .arg(
-            Arg::new("url")
-                .long("url")
-                .value_name("ADDRESS")
+            url()
                 .num_args(0..=1)
                 .default_missing_value("")
-                .value_parser(address)
                 .help("print a link to the page as well; its address is that of the settings if not said"),
         )
         .arg(Arg::new("qr").long("qr").action(ArgAction::SetTrue).help("draw the link for the camera of a phone"))
+}
+
+/// The address of the page.
+pub(crate) fn url() -> Arg {
+    Arg::new("url").long("url").value_name("ADDRESS").value_parser(address)
 }
 
 /// What the invitation is to be good for.
@@ -76,10 +78,7 @@ pub(crate) fn told(
     let mut text = format!("{code}\n");
     let draws = matches.get_flag("qr");
     let page = matches.get_one::<String>("url").map(String::as_str);
-    let link = (draws || page.is_some()).then(|| {
-        let page = page.filter(|page| !page.is_empty()).map_or_else(|| page_of(settings), str::to_string);
-        format!("{page}/#join={code}")
-    });
+    let link = (draws || page.is_some()).then(|| format!("{}/#join={code}", page_at(page, settings)));
     if let Some(link) = &link {
         let _infallible = writeln!(text, "{link}");
     }
@@ -91,6 +90,24 @@ pub(crate) fn told(
         text.push_str(&drawn(&link, io::stdout().is_terminal())?);
     }
     Ok(text)
+}
+
+/// What is said of a new reset link: the code, the link, and what it is good for.
+pub(crate) fn told_of_reset(
+    name: &Name,
+    (code, until): (&Text, DateTime<Utc>),
+    matches: &ArgMatches,
+    settings: &Settings,
+) -> String {
+    let page = page_at(matches.get_one::<String>("url").map(String::as_str), settings);
+    let until = until.format("%Y-%m-%d %H:%M");
+    format!(
+        "{code}\n{page}/#reset={code}\nWith it {name} sets a new password, once, until {until} UTC: RESET:{code} <new password>\n"
+    )
+}
+
+fn page_at(page: Option<&str>, settings: &Settings) -> String {
+    page.filter(|page| !page.is_empty()).map_or_else(|| page_of(settings), str::to_string)
 }
 
 /// The address of the page, as far as the settings tell: the first of its names, or this machine.

@@ -254,7 +254,7 @@ impl Row for Invitation {
 }
 
 /// To the minute, without a colon, which no field can hold.
-fn time(at: DateTime<Utc>) -> String {
+pub(super) fn time(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H%MZ").to_string()
 }
 

@@ -31,6 +31,8 @@ pub enum AccountOrder {
         /// Its password from now on.
         secret: Secret,
     },
+    /// Make a code with which the owner of this account sets a new password.
+    MakeReset(Name),
     /// Take an account away, with what it may do in rooms. What was said by it stays; its name is free again.
     Remove(Name),
     /// Make a code with which people can register.

@@ -19,6 +19,7 @@ mod checks;
 mod commands;
 mod invitations;
 mod orders;
+mod resets;
 mod signing;
 
 const MEMBERS_ONLY: Refusal = Refusal::fixed(
@@ -56,6 +57,8 @@ pub(crate) fn carry_out(
         Command::Logout { everywhere } => turn.logout(id, everywhere),
         Command::ChangePassword { old, new } => turn.change_password(id, old, new),
         Command::Role { name, role } => turn.grant(id, name, role),
+        Command::ResetCode(name) => turn.reset_code(id, name),
+        Command::Reset { code, secret } => turn.reset(id, code, secret),
         Command::InviteCode(terms) => turn.invite_code(id, terms),
         Command::Invitations { before, limit } => turn.invitations(id, before, limit),
         Command::EndInvitation(number) => turn.end_invitation(id, number),

@@ -39,7 +39,8 @@ pub(crate) struct Accounts {
 pub(crate) struct Trial {
     /// The number of the question to the store.
     number: u64,
-    name: Name,
+    /// The name that is tried; `None` where only a code is.
+    name: Option<Name>,
     from: Option<IpAddr>,
     what: What,
 }
@@ -48,8 +49,8 @@ pub(crate) struct Trial {
 enum What {
     /// A name is registered, without an invitation.
     Registering,
-    /// A name is registered, with a code, which may be a guess.
-    Invited,
+    /// A code is tried, of an invitation or of a reset link, which may be a guess.
+    Code,
     /// A password is tried; if it is wrong it counts for its name.
     Guess,
     /// The same, while the name is guarded: only a password from an address of its owner is checked.
@@ -83,6 +84,10 @@ pub enum Then {
     Added { by: Actor },
     /// An account was given another password by order.
     PasswordSet { by: Actor, name: Name },
+    /// A code for a new password was made.
+    ResetMade { by: Actor, name: Name },
+    /// A user set a new password with such a code.
+    Reset { by: Option<ClientId> },
     /// An account was removed.
     Removed { by: Actor, name: Name },
     /// An invitation code was made.
@@ -149,7 +154,8 @@ impl Accounts {
         let (name, from) = match question {
             Question::Register { name, from, .. }
             | Question::SignIn { proof: Proof::Password(name, _), from, .. }
-            | Question::ChangePassword { name, from, .. } => (name.clone(), *from),
+            | Question::ChangePassword { name, from, .. } => (Some(name.clone()), *from),
+            Question::Reset { from, .. } => (None, *from),
             _ => return Admission::Now,
         };
         // A peer with one address of a network in IPv6 has all of them.
@@ -168,18 +174,19 @@ impl Accounts {
                     None => What::Registering,
                 }
             }
-            Question::Register { .. } => match wait_here {
+            Question::Register { .. } | Question::Reset { .. } => match wait_here {
                 Some(retry) => return guesses(retry),
-                None => What::Invited,
+                None => What::Code,
             },
             Question::SignIn { guarded, .. } | Question::ChangePassword { guarded, .. } => {
+                let Some(name) = &name else { return Admission::Now };
                 if let Some(retry) = near.and_then(|near| self.wrong_there.wait(&(name.clone(), near), now)) {
                     return guesses(retry);
                 }
                 // The passwords that the store is checking may all be wrong.
-                let ahead = self.at_work(|trial| trial.name == name && trial.what == What::Guess);
-                let is_full = ahead >= self.wrong_for.left(&name) as usize;
-                let wait_for = self.wrong_for.wait(&name, now).or(is_full.then_some(1));
+                let ahead = self.at_work(|trial| trial.name.as_ref() == Some(name) && trial.what == What::Guess);
+                let is_full = ahead >= self.wrong_for.left(name) as usize;
+                let wait_for = self.wrong_for.wait(name, now).or(is_full.then_some(1));
                 *guarded = wait_here.max(wait_for);
                 if wait_for.is_some() { What::Guarded } else { What::Guess }
             }
@@ -197,14 +204,19 @@ impl Accounts {
         let near = trial.near();
         match answer {
             Answer::Refused(Refused::WrongPassword) => {
-                wrong(trial.from, format_args!("password for {}", trial.name));
+                let Some(name) = trial.name else { return };
+                wrong(trial.from, format_args!("password for {name}"));
                 if let Some(near) = near {
                     self.wrong_from.wrong(near, now);
-                    self.wrong_there.wrong((trial.name.clone(), near), now);
+                    self.wrong_there.wrong((name.clone(), near), now);
                 }
                 if trial.what == What::Guess {
-                    self.wrong_for.wrong(trial.name, now);
+                    self.wrong_for.wrong(name, now);
                 }
+            }
+            Answer::Refused(Refused::Reset(_)) => {
+                wrong(trial.from, format_args!("reset link"));
+                near.into_iter().for_each(|near| self.wrong_from.wrong(near, now));
             }
             // A code that is used, too old or ended counts as a guess, too: knowing that it existed helps no guesser.
             Answer::Refused(

@@ -75,6 +75,42 @@ pub static PASSWD: Verb = verb("PASSWD", &["passwd"], "/passwd [<old> <new>]", "
 .needs(Needs::Store)
 .secret();
 
+/// `/reset <code> [new password]`
+pub static RESET: Verb = verb(
+    "RESET",
+    &["reset"],
+    "/reset <code> [new password]",
+    "set a new password with the code that an operator gave you",
+    |mut args| {
+        let code = Secret::new(args.word_before_secret().as_str());
+        if code.reveal().is_empty() {
+            return Err(args.missing());
+        }
+        Ok(Command::feature(match args.all().as_str() {
+            secret if secret.trim().is_empty() => accounts::Command::Ask(Password::Reset(code)),
+            secret => accounts::Command::Reset { code, secret: Secret::new(secret) },
+        }))
+    },
+)
+.early()
+.needs(Needs::Store)
+.secret()
+.long();
+
+/// `/resetcode <name>`
+pub static RESETCODE: Verb = verb(
+    "RESETCODE",
+    &["resetcode"],
+    "/resetcode <name>",
+    "make a code with which a user sets a new password, once and within a day",
+    |mut args| {
+        let name = user(&args.word()?)?;
+        args.finish()?;
+        Ok(Command::feature(accounts::Command::ResetCode(name)))
+    },
+)
+.needs(Needs::Store);
+
 /// `/role <name> [member|op|admin]`
 pub static ROLE: Verb =
     verb("ROLE", &["role"], "/role <name> [member|op|admin]", "show or set what an account may do", |mut args| {

@@ -276,6 +276,22 @@ pub enum Question {
         /// Its password from now on.
         secret: Secret,
     },
+    /// Make a code with which an account gets a new password, once and within a day. The one before is good no more.
+    MakeReset {
+        /// The account's name.
+        name: Name,
+    },
+    /// Give the account of such a code another password. All its tokens die.
+    Reset {
+        /// The code.
+        code: Secret,
+        /// The password from now on.
+        secret: Secret,
+        /// Whether a token is wanted.
+        token: bool,
+        /// The address that it is asked from.
+        from: Option<IpAddr>,
+    },
     /// Take an account away, with what it may do in rooms.
     Remove {
         /// Its name.
@@ -350,7 +366,7 @@ pub enum Answer {
         /// The number from which the next page is asked for; `None` if there is no more.
         more: Option<u64>,
     },
-    /// To `Register`, `SignIn` and `ChangePassword`: it is them.
+    /// To `Register`, `SignIn`, `ChangePassword` and `Reset`: it is them.
     Account {
         /// The account.
         account: Account,
@@ -363,9 +379,9 @@ pub enum Answer {
     },
     /// To `Grant`: what it is now.
     Granted(Account),
-    /// The answer to `Invite`.
+    /// The answer to `Invite` and `MakeReset`.
     Code {
-        /// The invitation's number.
+        /// The number of the invitation, or of the reset link.
         number: u64,
         /// Its code.
         code: Text,

@@ -144,7 +144,7 @@ impl Turn<'_, Features> {
             .filter_map(|room| room.features.rooms.op_accounts.remove(name).then(|| room.name.clone()))
             .collect();
         rooms.iter().for_each(|room| self.record_room(room));
-        self.sign_out_all(name, None);
+        self.sign_out_all(name, None, "An operator of this server ended this bot.");
     }
 
     /// What an answer means for the client who asked.

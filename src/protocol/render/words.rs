@@ -97,9 +97,7 @@ pub(super) fn last_words(why: &Leave, name: Option<&str>) -> String {
             Some(name) => format!("Bye, {name}."),
             None => "Bye.".into(),
         },
-        Leave::SignedOut => {
-            "You were signed out from another connection. LOGIN:<name> <password> signs in again.".into()
-        }
+        Leave::SignedOut(why) => (*why).into(),
         Leave::MembersOnly => "Only members may be here. LOGIN:<name> <password> comes in again.".into(),
         Leave::Idle => "You were quiet for too long. Come back any time.".into(),
         Leave::SignOn => "No name came in time. Connect again and begin with JOIN:<your-name>.".into(),

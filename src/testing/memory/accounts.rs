@@ -20,6 +20,8 @@ pub(super) struct Accounts {
     owners: BTreeMap<Name, Owner>,
     /// Each with its code, which is `code-` and its number.
     codes: Vec<(Text, Invitation)>,
+    /// Of whom each code of a reset link is, which is `reset-` and its number, and what became of it.
+    resets: Vec<(Name, State)>,
     tokens_made: u64,
 }
 
@@ -126,6 +128,7 @@ impl Accounts {
         }
         owner.password = new;
         owner.tokens.clear();
+        self.end_resets(name);
         Ok(self.proven(name, token, None))
     }
 
@@ -179,12 +182,52 @@ impl Accounts {
     }
 
     pub(super) fn set_password(&mut self, name: Name, secret: Secret) -> Result<Answer, Refused> {
-        let owner = self.owners.get_mut(&name).ok_or(Refused::NoSuchName(name))?;
+        let Some(owner) = self.owners.get_mut(&name) else { return Err(Refused::NoSuchName(name)) };
         (owner.password, owner.tokens) = (secret, Vec::new());
+        self.end_resets(&name);
         Ok(Answer::Done)
     }
 
+    /// No clock is here, so a code is never too old.
+    pub(super) fn make_reset(&mut self, name: Name) -> Result<Answer, Refused> {
+        let name = self.owners.get(&name).ok_or(Refused::NoSuchName(name))?.account.name.clone();
+        self.end_resets(&name);
+        self.resets.push((name, State::Open));
+        let number = self.resets.len() as u64;
+        Ok(Answer::Code { number, code: Text::own(format!("reset-{number}")), until: DateTime::<Utc>::MAX_UTC })
+    }
+
+    pub(super) fn reset(
+        &mut self,
+        code: &Secret,
+        secret: Secret,
+        token: bool,
+        from: Option<IpAddr>,
+    ) -> Result<Answer, Refused> {
+        let number = code.reveal().strip_prefix("reset-").and_then(|number| number.parse::<usize>().ok());
+        let reset = number.and_then(|number| self.resets.get_mut(number.checked_sub(1)?));
+        let (name, state) = reset.ok_or(Refused::Reset(None))?;
+        let owner = self.owners.get_mut(name).ok_or(Refused::Reset(None))?;
+        if *state != State::Open {
+            return Err(Refused::Reset(Some(*state)));
+        }
+        if secret.reveal().len() < 8 {
+            return Err(weak());
+        }
+        *state = State::Used;
+        (owner.password, owner.tokens) = (secret, Vec::new());
+        let name = name.clone();
+        Ok(self.proven(&name, token, from))
+    }
+
+    fn end_resets(&mut self, name: &Name) {
+        let open = self.resets.iter_mut().filter(|(other, state)| other == name && *state == State::Open);
+        open.for_each(|(_, state)| *state = State::Ended);
+    }
+
     pub(super) fn remove(&mut self, name: Name) -> Result<Answer, Refused> {
+        // Another user may get the name, whom the codes are not for.
+        self.resets.iter_mut().filter(|(other, _)| *other == name).for_each(|(_, state)| *state = State::Ended);
         self.owners.remove(&name).map(|_| Answer::Done).ok_or(Refused::NoSuchName(name))
     }
 

@@ -70,6 +70,7 @@ fn the_database_of_another_program_is_refused() {
 /// What makes a file of today one of version 10, before an invitation was for several people: one that is good, and one that was used,
 /// by the codes k7qf-9d2m-x4tr and abcd-efgh-ijkm.
 const BACK_TO_10: &str = "
+    DROP TABLE resets;
     DROP TABLE membership;
     DROP TABLE mentions;
     DROP TABLE programs;
@@ -176,8 +177,10 @@ fn a_file_from_before_there_were_programs_gets_their_table() {
     talk.say([said("#a", 1, "ani", "a line")]);
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    db.execute_batch("DROP TABLE membership; DROP TABLE mentions; DROP TABLE programs; PRAGMA user_version = 12;")
-        .unwrap();
+    db.execute_batch(
+        "DROP TABLE resets; DROP TABLE membership; DROP TABLE mentions; DROP TABLE programs; PRAGMA user_version = 12;",
+    )
+    .unwrap();
     drop(db);
     let talk = Talk::open(dir.path());
     assert_eq!(talk.contents.rooms[0].last_id, 1);
@@ -255,7 +258,8 @@ fn a_file_from_before_there_were_members_gets_their_tables() {
     talk.say([said("#a", 1, "ani", "a line")]);
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    db.execute_batch("DROP TABLE membership; DROP TABLE mentions; PRAGMA user_version = 13;").unwrap();
+    db.execute_batch("DROP TABLE resets; DROP TABLE membership; DROP TABLE mentions; PRAGMA user_version = 13;")
+        .unwrap();
     drop(db);
     let talk = Talk::open(dir.path());
     assert_eq!((talk.contents.rooms[0].last_id, talk.contents.memberships.len()), (1, 0));

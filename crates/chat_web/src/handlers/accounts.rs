@@ -73,6 +73,17 @@ pub(crate) struct NewPassword {
     new: String,
 }
 
+/// A new password, with the code of a reset link.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct Reset {
+    /// The code: what stands behind `#reset=` in the link.
+    #[schema(example = "k7qf-9d2m-x4tr-ab3k-z8pw", min_length = 1, max_length = 64)]
+    code: String,
+    /// The password from now on: 8 letters or more.
+    #[schema(example = "a short sentence", min_length = 1, max_length = 1024)]
+    password: String,
+}
+
 /// From where to sign out.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -219,6 +230,32 @@ pub(crate) async fn change_password(
     )
     .await?;
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, account_cookie(cookies, &token))]).into_response())
+}
+
+/// Set a new password by a reset link
+///
+/// With the code of it, once. Every browser and connection of the account is signed out, and this one is in.
+#[utoipa::path(post, path = "/account/reset", operation_id = "reset_password", tag = "accounts", request_body = Reset, responses(
+    (status = 200, description = "It is changed, and you are in", body = SignedIn, headers(("Set-Cookie" = String))),
+    (status = 400, description = "The body is no JSON", body = Problem),
+    (status = 401, description = "The code is mistyped, used, too old or ended; the detail says which", body = Problem),
+    (status = 403, description = "Others could read the password", body = Problem),
+    (status = 413, description = "The body is too large", body = Problem),
+    (status = 415, description = "The body is to be JSON", body = Problem),
+    (status = 422, description = "That cannot be a password", body = Problem),
+    (status = 429, description = "Too many guesses", body = Problem),
+    (status = 501, description = "The server keeps no accounts", body = Problem),
+    (status = 503, description = "The server is full, stopping, or has too much to do", body = Problem)))]
+pub(crate) async fn reset(
+    State(state): Shared,
+    peer: Peer,
+    cookies: Cookies,
+    JsonBody(wanted): JsonBody<Reset>,
+) -> Result<Response, AppError> {
+    let permit = permit(&state, peer)?;
+    let (code, secret, from) = (Secret::new(wanted.code), Secret::new(wanted.password), Some(peer.address.ip()));
+    let (role, token) = proven(&state, Question::Reset { code, secret, token: true, from }, peer.is_private()).await?;
+    start_session(&state, (peer, cookies, permit), role, &token, StatusCode::OK).await
 }
 
 /// Asks the store whether a user is who it says, and for a token.

@@ -1,4 +1,4 @@
-//! Invitations, as administrators make, see and end them.
+//! Invitations, as administrators make, see and end them; and what they do about accounts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use chat_server::features::accounts::orders::AccountOrder;
 use chat_server::features::archive::store::Answer;
 use chat_server::features::message::Order;
 use chat_server::model::code::Code;
+use chat_server::model::names::Name;
 use chat_server::model::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -148,6 +149,57 @@ pub(crate) async fn make(
         }
         _ => Err(AppError::Internal),
     }
+}
+
+/// A code with which a user sets a new password. It is shown here and never again.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ResetLink {
+    /// Whose password it sets.
+    #[schema(example = "ana")]
+    name: String,
+    /// What is sent to `POST /api/account/reset`, or typed behind `RESET:`.
+    #[schema(example = "k7qf-9d2m-x4tr-ab3k-z8pw")]
+    code: String,
+    /// Where the page asks for the password: put it behind the address of the page.
+    #[schema(example = "/#reset=k7qf-9d2m-x4tr-ab3k-z8pw")]
+    path: String,
+    /// Until when it is good, RFC 3339 in UTC with milliseconds.
+    #[schema(example = "2026-12-01T18:00:00.000Z")]
+    until: String,
+}
+
+/// Make a reset link
+///
+/// Its user sets a new password with it, once and within a day. The one before is good no more.
+#[utoipa::path(post, path = "/admin/accounts/{name}/reset", operation_id = "make_reset_link", tag = "operators",
+    security(("operator" = []), ("session" = []), ("cookie" = [])),
+    params(("name" = String, Path, description = "The account")), responses(
+    (status = 201, description = "Here is its code", body = ResetLink),
+    (status = 401, description = "Neither a session nor an operator key was sent", body = Problem),
+    (status = 403, description = "Not with this session or key, or others could read the key", body = Problem),
+    (status = 404, description = "There is no such account", body = Problem),
+    (status = 429, description = "Too many wrong keys", body = Problem),
+    (status = 501, description = "The server keeps no accounts", body = Problem),
+    (status = 503, description = "The store has too much to do, or the server is stopping", body = Problem)))]
+pub(crate) async fn make_reset(
+    operator: Operator,
+    State(state): State<Arc<AppState>>,
+    PathParam(name): PathParam<String>,
+) -> Result<Response, AppError> {
+    let name = account(&name)?;
+    match operator.order(&state, Order::Accounts(AccountOrder::MakeReset(name.clone()))).await? {
+        Answer::Code { code, until, .. } => {
+            let (path, name) = (format!("/#reset={code}"), name.to_string());
+            let made = ResetLink { name, code: code.to_string(), path, until: timestamp(until) };
+            Ok((StatusCode::CREATED, no_store(), Json(made)).into_response())
+        }
+        _ => Err(AppError::Internal),
+    }
+}
+
+/// The name of an account in a path. What cannot be a name is that of none.
+fn account(name: &str) -> Result<Name, AppError> {
+    Name::parse(name).map_err(|_| AppError::Chat(Refusal::no_such_user(name)))
 }
 
 fn no_room(error: AppError) -> AppError {

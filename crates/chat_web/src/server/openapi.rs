@@ -64,11 +64,13 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(events::events))
         .routes(routes!(messages::get_message))
         .routes(routes!(about::list_rooms))
+        .routes(routes!(about::list_talks))
         .routes(routes!(pages::room_messages))
         .routes(routes!(search::search))
         .routes(routes!(accounts::register))
         .routes(routes!(accounts::sign_in, accounts::sign_out))
         .routes(routes!(accounts::change_password))
+        .routes(routes!(accounts::reset))
         .routes(routes!(search::export))
         .routes(routes!(files::upload))
         .routes(routes!(about::offer))
@@ -82,6 +84,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(admin::audit))
         .routes(routes!(invitations::list, invitations::make))
         .routes(routes!(invitations::end))
+        .routes(routes!(invitations::make_reset))
 }
 
 /// What any call can be refused with, before it is looked at ([`gate`]).

@@ -514,9 +514,10 @@ function flush() {
 
 async function begin() {
   wanted = hashRoom();
-  // An invitation: its code leaves the address.
-  const code = /^join=(.+)/.exec(wanted)?.[1], invited = code && { way: 'register', code };
+  // An invitation, or a reset link: its code leaves the address.
+  const [, what, code] = /^(join|reset)=(.+)/.exec(wanted) ?? [], invited = what === 'join' && { way: 'register', code };
   if (code) history.replaceState(null, '', '/');
+  if (code && !invited) return (await import('./view/reset.js')).reset(code);
   // Who was never here has no session to ask for.
   if (!prefs.name) return known(await signIn('', invited));
   try {
@@ -527,7 +528,7 @@ async function begin() {
   } catch (error) {
     if (error.status === 401) {
       const back = prefs.account ? await api.comeBack().catch(() => null) : null;
-      known(back ?? await signIn(prefs.name, invited ?? (prefs.account ? { why: t('signedOut'), way: 'member' } : {})));
+      known(back ?? await signIn(prefs.name, invited || (prefs.account ? { why: t('signedOut'), way: 'member' } : {})));
     }
     // The server is not there: the page stands ready with what it knows, and tries again.
     else known({ name: prefs.name });
@@ -605,18 +606,19 @@ async function dress() {
 }
 
 drawers(() => app.set('people', !prefs.people));
-$('#mentions').addEventListener('click', (e) => { const anchor = e.currentTarget; lately((parts) => parts.mentionList(app, anchor)); });
-$('#orderbtn').addEventListener('click', () => app.roomOrder(app.room()));
-$('#searchbtn').addEventListener('click', () => app.search());
-$('#find').addEventListener('click', () => { closeDrawers(); app.switch(); });
-$('#addroom').addEventListener('click', () => { closeDrawers(); app.switch('#'); });
-$('#me').addEventListener('click', () => { closeDrawers(); app.settings(); });
-$('#keysbtn').addEventListener('click', () => { closeDrawers(); app.sheet(); });
-$('#messages').addEventListener('click', (e) => {
+const click = (id, act) => $(id).addEventListener('click', act);
+click('#mentions', (e) => { const anchor = e.currentTarget; lately((parts) => parts.mentionList(app, anchor)); });
+click('#orderbtn', () => app.roomOrder(app.room()));
+click('#searchbtn', () => app.search());
+click('#find', () => { closeDrawers(); app.switch(); });
+click('#addroom', () => { closeDrawers(); app.switch('#'); });
+click('#me', () => { closeDrawers(); app.settings(); });
+click('#keysbtn', () => { closeDrawers(); app.sheet(); });
+click('#messages', (e) => {
   const to = e.target.closest('a[data-room]')?.dataset.room;
   if (to) { e.preventDefault(); app.join(to); }
 });
-addEventListener('hashchange', () => { const to = hashRoom(); if (/^join=/.test(to)) location.reload(); if (isRoom(to) && to !== state.current && state.me) app.join(to); });
+addEventListener('hashchange', () => { const to = hashRoom(); if (/=/.test(to)) location.reload(); if (isRoom(to) && to !== state.current && state.me) app.join(to); });
 addEventListener('online', () => feed({ type: 'online' }));
 addEventListener('offline', banner);
 addEventListener('focus', () => app.watched());
@@ -633,7 +635,7 @@ const hover = (on) => { clearTimeout(hovering); $('#app').classList.toggle('drop
 addEventListener('dragover', (e) => { e.preventDefault(); if (e.dataTransfer?.types.includes('Files')) hover(true); });
 // What is dropped beside the field would lead the browser away from the page.
 addEventListener('drop', (e) => { hover(false); if (composer.takes(e.dataTransfer) || !e.target.matches?.('input, textarea')) e.preventDefault(); });
-$('#attach').addEventListener('click', () => $('#file').click());
+click('#attach', () => $('#file').click());
 $('#file').addEventListener('change', (e) => { app.sendFiles(e.target.files); e.target.value = ''; });
 
 setInterval(() => { if (!document.hidden) look(false); take({ type: 'tick' }); if (box.items.some((item) => outbox.isLate(item, performance.now()))) timeline.plan(); }, 1000);

@@ -252,6 +252,32 @@ test('the account of an admin opens the dashboard, which makes, shows and ends i
   assert.deepEqual(boss.errors, []);
 });
 
+test('a reset link asks for a new password, once, and one is in', async () => {
+  const dir = directory();
+  execFileSync(BIN, ['account', '--data', dir, 'add', 'dewi'], { input: `${PASSWORD}\n` });
+  const server = await serve(dir);
+  const [code, link] = execFileSync(BIN, ['account', '--data', dir, 'reset', 'dewi', '--url', server.url]).toString().split('\n');
+  assert.equal(link, `${server.url}/#reset=${code}`);
+  const page = await visitor(['401', '422']);
+  await page.goto(link);
+  await page.waitForSelector('#signin .account input');
+  assert.equal(page.url(), `${server.url}/`, 'the code leaves the address');
+  const set = async (password) => {
+    await page.fill('#signin .account input', password);
+    await page.keyboard.press('Enter');
+  };
+  await set('short');
+  await page.waitForSelector('#signin .words:not(:empty)');
+  await set('another password');
+  await isLive(page);
+  const again = await visitor(['401']);
+  await again.goto(link);
+  await again.fill('#signin .account input', 'a third password');
+  await again.keyboard.press('Enter');
+  await again.waitForFunction(() => document.querySelector('#signin .words').textContent.includes('used already'));
+  assert.deepEqual([...page.errors, ...again.errors], []);
+});
+
 test('the link of an invitation leads to a form with its code, which leaves the address, and into its rooms', async () => {
   const dir = directory();
   execFileSync(BIN, ['account', '--data', dir, 'add', 'dewi', '--role', 'op'], { input: `${PASSWORD}\n` });

@@ -44,6 +44,7 @@ fn calls(stage: &Stage) -> Vec<Call> {
         get("/api/admin/invitations"),
         post("/api/admin/invitations", &json!({})),
         call("DELETE", "/api/admin/invitations/1"),
+        call("POST", "/api/admin/accounts/citra/reset"),
     ]
 }
 
@@ -85,7 +86,7 @@ fn an_admin_s_session_opens_each_call_and_no_other_session_does() {
     let audit = stage.call(get("/api/admin/audit").bearer(&root)).json();
     let acts = audit["acts"].as_array().expect("a list").iter();
     let acts: Vec<String> = acts.map(|act| format!("{} {}", act["by"], act["what"]).replace('"', "")).collect();
-    assert_eq!(acts, ["root announce", "root kick", "root forget", "root invite", "root end-invitation"]);
+    assert_eq!(acts, ["root announce", "root kick", "root forget", "root invite", "root end-invitation", "root reset"]);
 }
 
 /// Whoever takes the role takes the page as well, at once.
@@ -185,6 +186,50 @@ fn an_invitation_is_made_used_listed_and_ended() {
     let refused = stage.call(post("/api/accounts", &body));
     assert_eq!(refused.problem(), "needs-invitation");
     assert!(refused.json()["detail"].as_str().is_some_and(|why| why.contains("An operator ended")));
+}
+
+#[test]
+fn a_reset_link_sets_a_password_once_and_signs_the_others_out() {
+    let stage = stage();
+    let root = token(&signed_in(&stage, "root"));
+    let made = |name: &str| {
+        let call = call("POST", &format!("/api/admin/accounts/{name}/reset")).bearer(&root);
+        let reply = stage.call(call.clone());
+        crate::openapi::declared(&call, &reply);
+        reply
+    };
+    for nobody in ["dewi", "no%20name"] {
+        assert_eq!(made(nobody).problem(), "no-such-user", "{nobody}");
+    }
+    let first = made("CITRA").json();
+    let link = made("citra");
+    assert_eq!((link.status, link.header("cache-control")), (201, Some("no-store")));
+    let link = link.json();
+    let code = link["code"].as_str().expect("a code");
+    assert_eq!((&link["name"], &link["path"]), (&json!("citra"), &json!(format!("/#reset={code}"))));
+    let old = signed_in(&stage, "citra");
+    let reset = |code: &Value, password: &str| {
+        let call = post("/api/account/reset", &json!({ "code": code, "password": password }));
+        let reply = stage.call(call.clone());
+        crate::openapi::declared(&call, &reply);
+        reply
+    };
+    let refused = |reply: Reply, why: &str| {
+        let problem = reply.json();
+        assert_eq!((reply.status, reply.problem().as_str()), (401, "bad-password"), "{problem}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(why)), "{problem}");
+    };
+    refused(reset(&first["code"], "battery-staple"), "good no more");
+    refused(reset(&json!("reset-99"), "battery-staple"), "no reset link");
+    assert_eq!(reset(&link["code"], "short").status, 422);
+    let done = reset(&link["code"], "battery-staple");
+    assert_eq!((done.status, &done.json()["name"]), (200, &json!("citra")));
+    assert_eq!(stage.call(get("/api/me").header("cookie", &cookies(&done))).json()["user"]["name"], "citra");
+    assert_eq!(stage.call(get("/api/me").bearer(&token(&old))).problem(), "not-signed-on", "the old session is over");
+    refused(reset(&link["code"], "battery-staple"), "used already");
+    assert_eq!(signed_in(&stage, "citra").problem(), "bad-password");
+    let body = json!({ "name": "citra", "password": "battery-staple" });
+    assert_eq!(stage.call(post("/api/session", &body)).status, 200);
 }
 
 /// For the table of all problems.

@@ -128,6 +128,7 @@ fn the_page_stays_small() {
         "js/view/mentions.js",
         "js/view/order.js",
         "js/view/picker.js",
+        "js/view/reset.js",
         "js/view/search.js",
         "js/view/secret.js",
         "js/view/settings.js",

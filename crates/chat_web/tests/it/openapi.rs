@@ -143,6 +143,7 @@ fn every_route_is_in_it_and_answers() {
         "DELETE /api/me/rooms/{room}",
         "POST /api/hooks/{token}",
         "GET /api/rooms",
+        "GET /api/talks",
         "POST /api/files",
         "GET /api/rooms/{room}/export",
         "GET /api/rooms/{room}/messages",
@@ -151,6 +152,7 @@ fn every_route_is_in_it_and_answers() {
         "POST /api/session",
         "DELETE /api/session",
         "PUT /api/account/password",
+        "POST /api/account/reset",
         "GET /api/server",
         "GET /api/healthz",
         "GET /api/readyz",
@@ -163,6 +165,7 @@ fn every_route_is_in_it_and_answers() {
         "GET /api/admin/invitations",
         "POST /api/admin/invitations",
         "DELETE /api/admin/invitations/{number}",
+        "POST /api/admin/accounts/{name}/reset",
     ];
     let wanted: BTreeSet<String> = wanted.into_iter().map(String::from).collect();
     assert_eq!(seen, wanted);

@@ -2,7 +2,7 @@
 
 use crate::chat::router::Turn;
 use crate::features::accounts::RoleChanged;
-use crate::features::accounts::invitations::Invitation;
+use crate::features::accounts::invitations::{Invitation, time};
 use crate::features::accounts::state::Then;
 use crate::features::archive::store;
 use crate::features::archive::store::{Account, Refused};
@@ -11,6 +11,11 @@ use crate::model::event::{Done, Event, Leave, Words};
 use crate::model::names::{ClientId, Name};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
+
+/// Why connections of an account end.
+const ELSEWHERE: &str = "You were signed out from another connection. LOGIN:<name> <password> signs in again.";
+const NEW_PASSWORD: &str =
+    "Your password was changed, so you were signed out. LOGIN:<name> <password> signs in with the new one.";
 
 impl Turn<'_, Features> {
     /// What an answer changes for all, also when the client that asked is gone.
@@ -29,7 +34,7 @@ impl Turn<'_, Features> {
             }
             (Then::PasswordSet { by, name }, store::Answer::Done) => {
                 self.act(by, "password", None, name.as_str(), "");
-                self.sign_out_all(name, None);
+                self.sign_out_all(name, None, NEW_PASSWORD);
             }
             (Then::Removed { by, name }, store::Answer::Done) => {
                 self.act(by, "remove", None, name.as_str(), "");
@@ -55,9 +60,19 @@ impl Turn<'_, Features> {
             (Then::InvitationEnded { by, number }, store::Answer::Done) => {
                 self.act(by, "end-invitation", None, &number.to_string(), "");
             }
-            (Then::SignedOut { name, by }, store::Answer::Done) => self.sign_out_all(name, *by),
+            (Then::SignedOut { name, by }, store::Answer::Done) => self.sign_out_all(name, *by, ELSEWHERE),
+            (Then::ResetMade { by, name }, store::Answer::Code { until, .. }) => {
+                let until = format!("until {} UTC", until.format("%Y-%m-%d %H:%M"));
+                self.act(by, "reset", None, name.as_str(), &until);
+            }
+            (Then::Reset { by }, store::Answer::Account { account, .. }) => {
+                log::info!("{} has a new password by a reset link", account.name);
+                self.sign_out_all(&account.name, *by, NEW_PASSWORD);
+            }
             // Other connections that came in by the old one have to show the new one.
-            (Then::PasswordChanged { name, by, .. }, store::Answer::Account { .. }) => self.sign_out_all(name, *by),
+            (Then::PasswordChanged { name, by, .. }, store::Answer::Account { .. }) => {
+                self.sign_out_all(name, *by, NEW_PASSWORD);
+            }
             _ => {}
         }
     }
@@ -72,12 +87,12 @@ impl Turn<'_, Features> {
         self.rename_those_like(&account.name);
     }
 
-    /// All connections of an account are disconnected, but for one.
-    pub(crate) fn sign_out_all(&mut self, name: &Name, but: Option<ClientId>) {
+    /// All connections of an account are disconnected, but for one, and told why.
+    pub(crate) fn sign_out_all(&mut self, name: &Name, but: Option<ClientId>, why: &'static str) {
         let all: Vec<ClientId> = self.clients.all_named(name).filter(|id| Some(*id) != but).collect();
         for id in all {
             if self.is_signed_in(id) {
-                self.remove(id, Leave::SignedOut);
+                self.remove(id, Leave::SignedOut(why));
             }
         }
     }
@@ -95,7 +110,7 @@ impl Turn<'_, Features> {
                 }
                 self.sign_in(id, &account)
             }
-            (Then::SignedIn, store::Answer::Account { account, .. }) => self.sign_in(id, &account),
+            (Then::SignedIn | Then::Reset { .. }, store::Answer::Account { account, .. }) => self.sign_in(id, &account),
             (Then::PasswordChanged { .. }, store::Answer::Account { .. }) => Ok(Answer::Done(Done::PasswordChanged)),
             (Then::SignedOut { .. }, store::Answer::Done) => self.signed_out(id),
             (Then::Granted { .. }, store::Answer::Granted(account)) => {
@@ -103,6 +118,11 @@ impl Turn<'_, Features> {
             }
             (Then::Invited { terms, .. }, store::Answer::Code { number, code, until }) => {
                 Ok(Answer::Done(terms.told(number, &code, until).into()))
+            }
+            (Then::ResetMade { name, .. }, store::Answer::Code { code, until, .. }) => {
+                let words = format!("With this {name} sets a new password, once: RESET:{code} <new password>");
+                let words = Words::new(words).with("code", &*code).with("name", &name).with("until", time(until));
+                Ok(Answer::Done(words.into()))
             }
             (Then::InvitationEnded { number, .. }, store::Answer::Done) => {
                 let words = format!("The invitation {number} is good no more.");

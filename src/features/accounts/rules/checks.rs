@@ -75,6 +75,7 @@ impl Turn<'_, Features> {
                 *needs_invite = policy.private;
                 Then::Registered
             }
+            Question::Reset { .. } => Then::Reset { by: client },
             Question::ChangePassword { name, .. } => Then::PasswordChanged { name: name.clone(), by: client },
             Question::SignOut { name, token: None } => Then::SignedOut { name: name.clone(), by: None },
             Question::Grant { .. } => Then::Granted { by: Actor::page(from) },
@@ -88,7 +89,10 @@ impl Turn<'_, Features> {
             Question::Invite { .. } | Question::Invitations { .. } | Question::EndInvitation { .. } => {
                 return Err(Refusal::not_allowed(Role::Op));
             }
-            Question::AddAccount { .. } | Question::SetPassword { .. } | Question::Remove { .. } => {
+            Question::AddAccount { .. }
+            | Question::SetPassword { .. }
+            | Question::MakeReset { .. }
+            | Question::Remove { .. } => {
                 return Err(Refusal::not_allowed(Role::Admin));
             }
             Question::SignOut { token: Some(_), .. } | Question::Audit { .. } => Then::Nothing,
@@ -137,6 +141,7 @@ impl Question {
             Question::Register { secret, .. } | Question::SignIn { proof: Proof::Password(_, secret), .. } => {
                 [Some(secret), None]
             }
+            Question::Reset { secret, .. } => [Some(secret), None],
             Question::ChangePassword { old, new, .. } => [Some(old), Some(new)],
             _ => [None, None],
         }
@@ -145,9 +150,10 @@ impl Question {
     /// From where it comes, where that counts.
     fn from(&self) -> Option<IpAddr> {
         match self {
-            Question::Register { from, .. } | Question::SignIn { from, .. } | Question::ChangePassword { from, .. } => {
-                *from
-            }
+            Question::Register { from, .. }
+            | Question::SignIn { from, .. }
+            | Question::Reset { from, .. }
+            | Question::ChangePassword { from, .. } => *from,
             _ => None,
         }
     }

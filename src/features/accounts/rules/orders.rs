@@ -37,6 +37,7 @@ impl Turn<'_, Features> {
                 Secret::look_over(secret.reveal())?;
                 (Question::SetPassword { name: name.clone(), secret }, Then::PasswordSet { by, name })
             }
+            AccountOrder::MakeReset(name) => self.making_reset(by, name)?,
             AccountOrder::Remove(name) => (Question::Remove { name: name.clone() }, Then::Removed { by, name }),
             AccountOrder::Invite(terms) => self.inviting(by, terms)?,
             AccountOrder::Invitations { before, limit } => (Question::Invitations { before, limit }, Then::Nothing),
@@ -55,7 +56,7 @@ impl Turn<'_, Features> {
             accounts.looks.remove(name);
         }
         let _rooms = accounts.take_invited(name);
-        self.sign_out_all(name, None);
+        self.sign_out_all(name, None, "An operator of this server removed your account.");
         let ruled = self.router.rooms.values_mut();
         let ruled = ruled.filter_map(|room| room.features.rooms.op_accounts.remove(name).then(|| room.name.clone()));
         let mut ruled: Vec<RoomName> = ruled.collect();

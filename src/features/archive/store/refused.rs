@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::features::accounts::invitations::State;
 use crate::model::code::Code;
 use crate::model::names::Name;
 use crate::model::refusal::Refusal;
@@ -32,6 +33,8 @@ pub enum Refused {
     OldInvitation,
     /// An operator ended the invitation.
     EndedInvitation,
+    /// The code of a reset link is not good: what became of it, or `None` if there is none with that code.
+    Reset(Option<State>),
     /// Passwords are guessed ([`Question::SignIn`](super::Question::SignIn)), for so many seconds yet.
     Guarded(u64),
     /// The search index is made anew, and so many lines are not in it yet.
@@ -83,6 +86,23 @@ impl From<Refused> for Refusal {
             }
             Refused::EndedInvitation => {
                 return invitation("An operator ended that invitation. Ask the user who invited you for another.");
+            }
+            Refused::Reset(state) => {
+                let words = match state {
+                    None | Some(State::Open) => {
+                        "There is no reset link with that code. Look whether it is typed as it was given to you."
+                    }
+                    Some(State::Used) => {
+                        "That reset link was used already. Sign in with the password that was set by it, or ask an operator for another link."
+                    }
+                    Some(State::TooOld) => {
+                        "That reset link is too old: it is good for a day. Ask an operator for another."
+                    }
+                    Some(State::Ended) => {
+                        "That reset link is good no more: there is a newer one, or the password was changed. Ask an operator for another."
+                    }
+                };
+                return Refusal::fixed(Code::BadPassword, words);
             }
             Refused::Guarded(retry) => return TooFast { retry, why: Spam::Guesses }.into(),
             Refused::Indexing(left) => {
