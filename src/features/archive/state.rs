@@ -31,8 +31,6 @@ pub(crate) struct Archive {
     /// Memberships that are not what they were, and lines that mention an account.
     pub(crate) memberships: Vec<Membership>,
     pub(crate) mentions: Vec<Mention>,
-    /// Clients whose requests wait: what they were shown before is read.
-    pub(crate) heard: Vec<ClientId>,
     /// The server is about to end.
     pub(crate) is_ending: bool,
     /// The turn that is being kept, and since when. Until it is, no client hears of it.
@@ -110,7 +108,6 @@ impl Archive {
             bans: None,
             memberships: Vec::new(),
             mentions: Vec::new(),
-            heard: Vec::new(),
             is_ending: false,
             pending: None,
             trouble: None,

@@ -190,7 +190,8 @@ impl Turn<'_, Features> {
         let shown = rooms.filter_map(|name| {
             let (room, member) = (self.router.rooms.get(name)?, members.get(&account, name)?);
             let is_behind = || members.behind.get(&(id, name.clone())).is_some_and(|last| member.mark.read < *last);
-            (member.mark.read < room.last_id() && !is_behind()).then(|| (name.clone(), room.last_id()))
+            let last = members.handed_out(name, room.last_id());
+            (member.mark.read < last && !is_behind()).then(|| (name.clone(), last))
         });
         let mut shown: Vec<_> = shown.collect();
         shown.extend(self.take_shown_of_talks(id, &account));

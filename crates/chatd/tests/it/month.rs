@@ -214,7 +214,7 @@ impl Present {
 
     /// Whether the person sees the room, or the direct talk, at this door.
     fn reaches(&self, room: &str) -> bool {
-        if room.starts_with('@') { self.line.is_some() } else { self.rooms.contains(room) }
+        room.starts_with('@') || self.rooms.contains(room)
     }
 
     /// Reads what is unread in a room, and says so.
@@ -399,8 +399,7 @@ impl Team {
             let room = match self.dice.below(5) {
                 choice @ 0..=2 if person.rooms.contains(ROOMS[choice]) => ROOMS[choice].to_string(),
                 0..=2 => "#lobby".to_string(),
-                _ if person.reaches(&with) => with,
-                _ => "#lobby".to_string(),
+                _ => with,
             };
             let words = format!("day {day} line {number} of {}", name(person.who));
             let id = person.say(&self.server, &mut self.memories[person.who], &room, &words);
