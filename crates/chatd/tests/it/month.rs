@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::kit::{Chatd, DEADLINE, connect, says};
 
-const DAYS: u64 = 5;
+const DAYS: u64 = 3;
 const PEOPLE: usize = 20;
 const PASSWORD: &str = "correct-horse";
 const ROOMS: [&str; 3] = ["#lobby", "#team", "#plan"];
@@ -43,13 +43,18 @@ type Line = (u64, String);
 #[derive(Default)]
 struct Memory {
     read: BTreeMap<String, Vec<Line>>,
-    /// Rooms whose mark may stand behind what was read: the server was killed while the person was there.
-    unsure: bool,
+    /// Rooms whose mark may stand behind what was read: the connection was lost.
+    unsure: BTreeSet<String>,
 }
 
 impl Memory {
     fn upto(&self, room: &str) -> u64 {
         self.read.get(room).and_then(|lines| lines.last()).map_or(0, |(id, _)| *id)
+    }
+
+    /// The server may not know what was read last.
+    fn is_unsure(&mut self) {
+        self.unsure = self.read.keys().cloned().collect();
     }
 
     #[track_caller]
@@ -301,7 +306,7 @@ impl Present {
 
     /// Loses the connection: what the server has sent by then is not read.
     fn is_cut(self, memory: &mut Memory) {
-        memory.unsure = true;
+        memory.is_unsure();
         if let Some(mut line) = self.line {
             line.get_mut().shutdown(Shutdown::Write).expect("it is open");
             let _seen = std::io::copy(&mut line, &mut std::io::sink()).expect("the server closes it");
@@ -364,10 +369,10 @@ impl Team {
         let rooms = person.arrive(&self.server, memory);
         for own in &rooms {
             let upto = memory.upto(&own.room);
-            let is_right = if memory.unsure { own.read <= upto } else { own.read == upto };
+            let is_unsure = memory.unsure.contains(&own.room);
+            let is_right = if is_unsure { own.read <= upto } else { own.read == upto };
             assert!(is_right, "{} has read {} up to {upto}, and the server says {}", name(who), own.room, own.read);
         }
-        memory.unsure = false;
         for room in ["#team", "#plan"] {
             if matches!(person.door, Door::Hand) && self.dice.percent(70) {
                 person.says(&format!("JOIN:{room}"));
@@ -378,6 +383,7 @@ impl Team {
         for own in &rooms {
             if person.reaches(&own.room) && own.read < own.last {
                 person.read(&self.server, memory, own);
+                memory.unsure.remove(&own.room);
             }
         }
         person
@@ -425,7 +431,7 @@ impl Team {
         }
         if is_killed {
             self.server.child.kill().expect("it runs");
-            stay.iter().for_each(|person| self.memories[person.who].unsure = true);
+            stay.iter().for_each(|person| self.memories[person.who].is_unsure());
         }
     }
 
