@@ -29,3 +29,4 @@ mod tls;
 mod transcripts;
 #[cfg(target_os = "linux")]
 mod unix;
+mod webhooks;
