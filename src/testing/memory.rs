@@ -256,10 +256,26 @@ impl Memory {
                 room.change(change);
             }
         }
+        record.wiped.iter().for_each(|account| self.wipe(account));
         self.write_members(record.memberships, record.mentions);
         self.acts.extend(record.acts);
         if let Some(bans) = record.bans {
             self.bans = bans.into();
+        }
+    }
+
+    /// What an account said in rooms goes.
+    fn wipe(&mut self, account: &Name) {
+        for room in self.rooms.values_mut().filter(|room| !room.state.name.is_talk()) {
+            let of_account = room.lines.values().filter_map(|line| match &line.event {
+                Event::Said(line) if line.signed && line.from == *account => Some(line.clone()),
+                _ => None,
+            });
+            for Speech { room: name, id, by, from, .. } in of_account.collect::<Vec<_>>() {
+                let author = from.clone();
+                let (target, what) = (id, What::Deleted);
+                room.change(&Change { room: name, id, by, from, target, author, signed: true, what });
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use crate::accounts::{self, New};
 use crate::db;
 use crate::errors::{FILE, OpenError, from_sqlite};
 use crate::invitations;
-use crate::keep::{self, audit};
+use crate::keep::{self, Keeper, audit};
 use crate::lines::name;
 use crate::lock::Lock;
 use crate::passwords::{self, Hasher, Password, Strength};
@@ -157,15 +157,18 @@ impl Offline {
     }
 
     /// Takes an account away, with what it may do in rooms and with its direct talks, which the next user of that name would else
-    /// read. What was said by it in rooms stays; its name is free again. False if there is none of that name.
+    /// read; and, if that is wanted, with what it said in rooms. Its name is free again. False if there is none of that name.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn remove(&self, name: &Name) -> Result<bool, OfflineError> {
-        self.write("remove", name.as_str(), "", |db, _| {
+    pub fn remove(&self, name: &Name, messages: bool) -> Result<bool, OfflineError> {
+        self.write("remove", name.as_str(), if messages { "with messages" } else { "" }, |db, _| {
             let is_removed = accounts::remove(db, name)?;
             if is_removed {
                 keep::forget_talks(db, name)?;
+                if messages {
+                    Keeper::new(db)?.wipe(db, name)?;
+                }
             }
             Ok(is_removed)
         })

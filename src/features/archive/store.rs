@@ -83,6 +83,8 @@ pub struct Record {
     pub memberships: Vec<Membership>,
     /// Lines of this record or an earlier one that mention an account.
     pub mentions: Vec<Mention>,
+    /// Accounts whose words go: what they said in rooms is deleted, as if each line had been, also where it is older than memory.
+    pub wiped: Vec<Name>,
 }
 
 impl Record {
@@ -95,6 +97,7 @@ impl Record {
             && self.bans.is_none()
             && self.memberships.is_empty()
             && self.mentions.is_empty()
+            && self.wiped.is_empty()
     }
 }
 

@@ -33,7 +33,7 @@ fn a_talk_is_found_by_its_name_alone_and_goes_with_an_account_of_it() {
     assert!(export(dir.path(), Some(&room_name("@ani+budi")), None, &mut Vec::new()).is_err());
 
     let offline = Offline::open(dir.path(), Strength::default()).unwrap();
-    assert!(offline.remove(&name("BUDI")).unwrap());
+    assert!(offline.remove(&name("BUDI"), false).unwrap());
     drop(offline);
     let store = Talk::open(dir.path());
     let mut rooms: Vec<&str> = store.contents.rooms.iter().map(|room| room.state.name.as_str()).collect();
