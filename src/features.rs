@@ -76,6 +76,7 @@ pub static VERBS: Verbs = Verbs::new(&[
     &programs::verbs::UNHOOK,
     &programs::verbs::BOT,
     &programs::verbs::UNBOT,
+    &programs::verbs::WEBHOOK,
     &operators::verbs::OPER,
     &operators::verbs::ANNOUNCE,
     &operators::verbs::LOCKDOWN,
@@ -239,8 +240,8 @@ impl Hooks for Features {
         turn.whisper_away(from, to, text)
     }
 
-    fn numbers(turn: &mut Turn<'_, Self>, from: ClientId, whisper: &mut Event) {
-        turn.number_whisper(from, whisper);
+    fn numbers(turn: &mut Turn<'_, Self>, from: ClientId, whisper: &mut Event) -> Option<u64> {
+        turn.number_whisper(from, whisper)
     }
 
     fn hears(turn: &Turn<'_, Self>, id: ClientId, from: &Name) -> bool {

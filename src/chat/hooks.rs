@@ -251,8 +251,10 @@ pub trait Hooks: Sized {
         Err(Refusal::no_such_user(shown))
     }
 
-    /// A whisper is about to be heard: it gets its number.
-    fn numbers(_: &mut Turn<'_, Self>, _from: ClientId, _whisper: &mut Event) {}
+    /// A whisper is about to be heard: it gets its number, if it has one.
+    fn numbers(_: &mut Turn<'_, Self>, _from: ClientId, _whisper: &mut Event) -> Option<u64> {
+        None
+    }
 
     /// Whether a client hears what a user of that name says.
     fn hears(_: &Turn<'_, Self>, _: ClientId, _from: &Name) -> bool {

@@ -8,6 +8,7 @@ use crate::features::accounts::orders::AccountOrder;
 use crate::features::archive::store::{Answer, Question, Report};
 use crate::features::files::{FileError, To};
 use crate::features::programs::Post;
+use crate::features::programs::webhooks::{Ask, Courier};
 use crate::model::file::Token;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -61,6 +62,15 @@ pub enum Call {
         /// Where the answer goes.
         reply: Reply,
     },
+    /// A door wants to know which direct talks a user has, in order.
+    Talks {
+        /// The user who asks.
+        who: Caller,
+        /// Where the answer goes.
+        reply: Box<dyn FnOnce(Result<Vec<OwnTalk>, Refusal>) + Send>,
+    },
+    /// A session has ended, and its user has not got what was said in a talk.
+    NotRead(Box<NotRead>),
     /// A door wants to know what a user may do, to offer that and nothing else.
     Rights {
         /// The user's connection.
@@ -95,6 +105,8 @@ pub enum Call {
         /// Where the answer goes.
         reply: Reply,
     },
+    /// The sender of webhooks asks something.
+    Webhooks(WebhookCall),
     /// The store has something to say.
     Store(Report),
     /// The settings were read again for an operator, by this number: what has changed, or why nothing has.
@@ -129,6 +141,29 @@ impl From<Call> for Message {
     }
 }
 
+/// What the sender of webhooks asks of the router.
+pub enum WebhookCall {
+    /// It is there, and is told what changes from now on. The second is whether it also calls addresses inside, and by `http://`.
+    Attach(Courier, bool),
+    /// Asks the store [`Ask::Load`], [`Ask::Settled`] or [`Ask::Failed`].
+    Ask(Ask, Reply),
+    /// What was said in the room of a webhook.
+    Page {
+        /// The room.
+        room: RoomName,
+        /// Only behind this number.
+        after: u64,
+        /// Only before this one.
+        before: u64,
+        /// The most lines.
+        limit: usize,
+        /// Where the answer goes.
+        reply: Reply,
+    },
+    /// The receiver of this webhook wants nothing more: it has answered with 410.
+    Gone(u64),
+}
+
 /// A user who reads by calls: with or without a connection, perhaps from another address than that.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
@@ -136,6 +171,30 @@ pub struct Caller {
     pub client: Option<ClientId>,
     /// The address of the call.
     pub address: IpAddr,
+}
+
+/// A direct talk as its members see it in a list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwnTalk {
+    /// Its name.
+    pub name: RoomName,
+    /// The last number that it has given.
+    pub last_id: u64,
+}
+
+/// Something that was said in a talk to a user whose door had no connection to write it to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NotRead {
+    /// The user who did not get it.
+    pub name: Name,
+    /// The talk.
+    pub talk: RoomName,
+    /// The first number that did not come.
+    pub first: u64,
+    /// The connection of its author.
+    pub by: ClientId,
+    /// The beginning of what was said, of which the author is reminded; `None` for a change.
+    pub text: Option<Text>,
 }
 
 /// What a [`Caller`] wants to read.
@@ -188,6 +247,8 @@ pub enum Order {
     },
     /// End a room, with all that was said in it.
     Forget(RoomName),
+    /// Show all webhooks, and the dead letters.
+    Webhooks,
     /// Show the audit: what operators did with their rights.
     Audit {
         /// Only acts with a smaller number.

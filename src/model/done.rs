@@ -113,6 +113,8 @@ pub enum Done {
     Whispered {
         /// The recipient.
         to: Name,
+        /// Its number in the direct talk of both, if it has one.
+        id: Option<u64>,
         /// Their away message, if they are away.
         away: Option<Text>,
     },

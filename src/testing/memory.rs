@@ -308,7 +308,7 @@ impl Memory {
             Question::SetPassword { name, secret } => self.accounts.set_password(name, secret),
             Question::MakeReset { name } => self.accounts.make_reset(name),
             Question::Reset { code, secret, token, from } => self.accounts.reset(&code, secret, token, from),
-            Question::Remove { name } => self.accounts.remove(name),
+            Question::Remove { name, .. } => self.accounts.remove(name),
             Question::Invite { by, terms } => Ok(self.accounts.invite(by, terms)),
             Question::Invitations { before, limit } => Ok(self.accounts.invitations(before, limit)),
             Question::EndInvitation { number } => self.accounts.end_invitation(number),

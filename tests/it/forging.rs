@@ -232,7 +232,7 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         ("no topic here", done(Done::Topic { room: lobby(), topic: None })),
         ("modes", done(Done::Modes { room: rust(), modes: own("+k") })),
         ("noted", done(Done::Said { room: lobby(), id: 12, kept: true })),
-        ("whispered", done(Done::Whispered { to: budi(), away: Some(text()) })),
+        ("whispered", done(Done::Whispered { to: budi(), id: None, away: Some(text()) })),
         ("called", done(Done::Renamed(ani()))),
         ("list", Event::Block(Block::list(Some(lobby()), vec![user]))),
         ("rooms", Event::Block(Block::rooms(vec![info]))),

@@ -368,6 +368,7 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             (Command::Rooms, "ROOMS"),
             (Command::feature(programs::Command::Bots), "BOT"),
             (Command::feature(programs::Command::Hooks(None)), "HOOK"),
+            (Command::feature(programs::Command::Webhooks(None)), "WEBHOOK"),
             (Command::feature(operators::Command::Reload), "REHASH"),
             (Command::Why, "WHY"),
             (Command::Stats, "STATS"),
@@ -384,6 +385,11 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             Command::feature(programs::Command::Unhook(room.clone(), name.clone())),
             "UNHOOK",
             format!("{} {name}", room_args(&room)).trim_start().into()
+        )),
+        (option::of(room()), any::<u64>()).prop_map(|(room, number)| (
+            Command::feature(programs::Command::Unwebhook(room.clone(), number)),
+            "WEBHOOK",
+            format!("{} end {number}", room_args(&room)).trim_start().into()
         )),
         name().prop_map(|name| (Command::feature(programs::Command::Unbot(name.clone())), "UNBOT", name.to_string())),
         option::of(room()).prop_map(|room| (
@@ -687,7 +693,7 @@ pub(crate) fn done() -> impl Strategy<Value = Done> {
         Just(Done::PasswordChanged),
         (name(), select(Role::ALL.to_vec())).prop_map(|(name, role)| Done::Role { name, role }),
         Just(Done::Operator),
-        (name(), option::of(short_text(1_024))).prop_map(|(to, away)| Done::Whispered { to, away }),
+        (name(), option::of(short_text(1_024))).prop_map(|(to, away)| Done::Whispered { to, id: None, away }),
         name().prop_map(Done::Renamed),
         (room(), option::of((name(), short_text(1_024)))).prop_map(|(room, topic)| Done::Topic { room, topic }),
         (name(), room(), any::<u64>()).prop_map(|(name, room, number)| {

@@ -164,7 +164,8 @@ impl House {
         let rights = Box::new(move |answer| *other.lock().unwrap() = format!("{answer:?}"));
         let call = match which {
             0 => Call::MayRead { who, what: Access::Everything, reply: rights },
-            1 => Call::MayRead { who, what: Access::FileByToken(Some(talk)), reply: rights },
+            // By a token, a file of a talk is asked for only by who has shown one that leads there.
+            1 => Call::MayRead { who, what: Access::File(Some(talk)), reply: rights },
             2 => question(Question::Page { room: talk, before: u64::MAX, after: None, limit: 50, export: false }),
             _ => {
                 let words = Text::new("leaf").unwrap();

@@ -9,6 +9,7 @@ use chat_server::model::names::{Name, RoomName};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::accounts;
 use crate::backlog::Entry;
 use crate::bans;
 use crate::index;
@@ -110,6 +111,7 @@ impl Keeper {
         for (room, last_id) in &record.forgotten {
             self.forget(db, room, *last_id)?;
             crate::programs::forget_room(db, room)?;
+            crate::webhooks::forget_room(db, room)?;
         }
         for state in &record.rooms {
             self.write_room(db, state)?;
@@ -281,6 +283,8 @@ impl Keeper {
         )?;
         let found = find.query_map([account.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let found: Vec<(i64, u64)> = found.collect::<rusqlite::Result<_>>()?;
+        // Its words may be gone already, and stand in the journal still.
+        self.has_wiped = true;
         found.into_iter().try_for_each(|(room, id)| self.delete(db, room, id))
     }
 
@@ -354,8 +358,21 @@ impl Keeper {
     }
 }
 
+/// Takes an account away, with what it may do in rooms, with its direct talks, and perhaps with what it said in rooms: a router that runs forgets them with its next turn,
+/// before which the server may be killed.
+pub(crate) fn remove_account(db: &Connection, name: &Name, messages: bool) -> rusqlite::Result<bool> {
+    let is_there = accounts::remove(db, name)?;
+    if is_there {
+        forget_talks(db, name)?;
+        if messages {
+            Keeper::new(db)?.wipe(db, name)?;
+        }
+    }
+    Ok(is_there)
+}
+
 /// Forgets all direct talks of an account.
-pub(crate) fn forget_talks(db: &Connection, account: &Name) -> rusqlite::Result<()> {
+fn forget_talks(db: &Connection, account: &Name) -> rusqlite::Result<()> {
     let mut find = db.prepare("SELECT name, last_id FROM rooms WHERE folded LIKE '@%'")?;
     let talks = find.query_map([], |row| Ok((room_name(row, 0)?, row.get(1)?)))?.collect::<Result<Vec<_>, _>>()?;
     let mut keeper = Keeper::new(db)?;

@@ -17,7 +17,7 @@ use crate::accounts::{self, New};
 use crate::db;
 use crate::errors::{FILE, OpenError, from_sqlite};
 use crate::invitations;
-use crate::keep::{self, Keeper, audit};
+use crate::keep::{audit, remove_account};
 use crate::lines::name;
 use crate::lock::Lock;
 use crate::passwords::{self, Hasher, Password, Strength};
@@ -162,16 +162,8 @@ impl Offline {
     /// # Errors
     /// What SQLite says.
     pub fn remove(&self, name: &Name, messages: bool) -> Result<bool, OfflineError> {
-        self.write("remove", name.as_str(), if messages { "with messages" } else { "" }, |db, _| {
-            let is_removed = accounts::remove(db, name)?;
-            if is_removed {
-                keep::forget_talks(db, name)?;
-                if messages {
-                    Keeper::new(db)?.wipe(db, name)?;
-                }
-            }
-            Ok(is_removed)
-        })
+        let detail = if messages { "with messages" } else { "" };
+        self.write("remove", name.as_str(), detail, |db, _| Ok(remove_account(db, name, messages)?))
     }
 
     /// A code with which people can register.

@@ -2,7 +2,7 @@
 //! is decided is decided by the writer, one after the other.
 
 use chat_server::features::archive::store::{Answer, Busy, Proof, Question, Refused};
-use chat_server::features::programs::Ask;
+use chat_server::features::programs::{Ask, webhooks};
 use chat_server::model::names::Name;
 use chat_server::model::roles::Role;
 use chat_server::model::secrets::Secret;
@@ -14,6 +14,7 @@ use crate::accounts::{self, Known, New, Visit};
 use crate::desk::Desk;
 use crate::hashing::{Caller, Hashing};
 use crate::invitations;
+use crate::keep;
 use crate::passwords::{self, Hasher, Password, Verdict};
 use crate::programs;
 use crate::resets;
@@ -103,11 +104,11 @@ impl Accounts {
             Question::Reset { code, secret, token, from } => {
                 self.reset(number, (code, secret), Visit { token, from }, now)
             }
-            Question::Remove { name } => {
+            Question::Remove { name, messages } => {
                 let known = self.known.clone();
                 self.desk.write(number, move |db| {
                     known.forget(&name);
-                    let is_there = accounts::remove(db, &name)?;
+                    let is_there = keep::remove_account(db, &name, messages)?;
                     Ok(Some(if is_there { Answer::Done } else { Answer::Refused(Refused::NoSuchName(name)) }))
                 })
             }
@@ -146,6 +147,10 @@ impl Accounts {
             // On a full disk programs are still who they are.
             Ask::Find(token) => self.desk.note(number, move |db| programs::find_hook(db, &token, now).map(Some)),
             Ask::List(kind) => self.desk.note(number, move |db| programs::list(db, &kind).map(Some)),
+            Ask::Webhooks(ask @ (webhooks::Ask::List(_) | webhooks::Ask::Load)) => {
+                self.desk.note(number, move |db| crate::webhooks::answer(db, ask, now).map(Some))
+            }
+            Ask::Webhooks(ask) => self.desk.write(number, move |db| crate::webhooks::answer(db, ask, now).map(Some)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The task of a session: it turns what sockets and calls ask for into requests to the router, and answers and events into frames.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -100,6 +100,7 @@ pub(crate) async fn open(
         resumes: HashMap::new(),
         read: HashMap::new(),
         whispers: Whispers::default(),
+        not_read: BTreeMap::new(),
         seen: HashMap::new(),
         rights: Rights { role: Role::Member, rooms: Vec::new() },
         current: None,
@@ -143,6 +144,8 @@ struct Task {
     /// How far the user has read, by room.
     read: HashMap<String, u64>,
     whispers: Whispers,
+    /// Of each talk the first and the last number that no socket got and that had to make way.
+    not_read: BTreeMap<RoomName, (u64, u64)>,
     /// The last numbers that went to the sockets; the tap may be a moment behind them.
     seen: HashMap<String, u64>,
     /// What the user may do, as the router said last.

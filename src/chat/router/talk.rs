@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::chat::hooks::{Answer, Hooks, Turn};
-use crate::chat::message::Message;
 use crate::chat::room::Room;
 use crate::metrics::Metrics;
 use crate::model::body::Body;
@@ -167,20 +166,20 @@ impl<F: Hooks> Turn<'_, F> {
         }
         let Some(to) = to else { return F::whisper_away(self, id, shown, text) };
         let (name, away) = self.may_whisper(id, to, shown)?;
-        self.take(Message::DirectMessage { from: id, to, content: text });
-        Ok(Answer::Done(Done::Whispered { to: name, away }))
+        let number = self.direct_message(id, to, text)?;
+        Ok(Answer::Done(Done::Whispered { to: name, id: number, away }))
     }
 
     /// Carries out a [`Message::DirectMessage`].
-    pub(crate) fn direct_message(&mut self, from: ClientId, to: ClientId, content: Text) -> Result<(), Refusal> {
+    pub(crate) fn direct_message(&mut self, from: ClientId, to: ClientId, text: Text) -> Result<Option<u64>, Refusal> {
         let (name, _) = self.may_whisper(from, to, "")?;
         let (by, own) = (self.person(from), self.name_of(from)?);
-        let mut whisper = Event::Whispered { by, from: own, to: name.clone(), id: None, file: None, text: content };
-        F::numbers(self, from, &mut whisper);
+        let mut whisper = Event::Whispered { by, from: own, to: name.clone(), id: None, file: None, text };
+        let number = F::numbers(self, from, &mut whisper);
         let envelope = Envelope::new(self.now.wall, whisper);
         self.hand_whisper(from, &name, &envelope, false);
         Metrics::count(&self.router.metrics.messages);
-        Ok(())
+        Ok(number)
     }
 
     /// Whether `from` may whisper to `to`. Returns the recipient's name and away message.

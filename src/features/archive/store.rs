@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::features::accounts::invitations::{Invitation, Terms};
 use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
+use crate::features::programs::webhooks::{Letter, Webhook};
 use crate::features::programs::{Ask, Program};
 use crate::model::code::Code;
 use crate::model::event::Envelope;
@@ -299,6 +300,8 @@ pub enum Question {
     Remove {
         /// Its name.
         name: Name,
+        /// Whether what it said in rooms goes as well: at once, for the server may be killed before the next record.
+        messages: bool,
     },
     /// Make a code with which people can register.
     Invite {
@@ -409,6 +412,8 @@ pub enum Answer {
     Programs(Vec<Program>),
     /// To [`Ask::Make`], with its token.
     Program(Box<Program>, Secret),
+    /// To [`Ask::Webhooks`]: those that were asked for, were made or ended, and letters.
+    Webhooks(Vec<Webhook>, Vec<Letter>),
     /// Done, and nothing to add.
     Done,
     /// It cannot be.

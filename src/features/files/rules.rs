@@ -20,7 +20,7 @@ use crate::model::text::Text;
 struct Shared {
     placed: Placed,
     line: Arc<Envelope>,
-    /// Of a whisper: the two people.
+    /// Of a whisper that stands in no talk which is kept: the two people.
     readers: Option<[ClientId; 2]>,
 }
 
@@ -63,7 +63,13 @@ impl Turn<'_, Features> {
         self.files()?;
         let from = self.name_of(id)?;
         let to = match to {
-            Recipient::Room(room) => To::Room(self.speakable(id, &room)?.name.clone()),
+            Recipient::Room(room) => {
+                let name = self.meant(id, Some(room))?;
+                if name.is_talk() {
+                    self.open_talk(&name)?;
+                }
+                To::Room(self.may_speak_at(id, &name)?.name.clone())
+            }
             Recipient::Person(name) => {
                 self.not_muted(id, None)?;
                 let found = self.clients.named(&name).ok_or_else(|| Refusal::no_such_user(&name))?;
@@ -80,8 +86,8 @@ impl Turn<'_, Features> {
     /// What a room has to fetch.
     fn list_files(&self, id: ClientId, room: Option<RoomName>) -> Result<Answer, Refusal> {
         let files = self.files()?;
-        let name = self.room_or_current(id, room)?;
-        let room = self.room_to_read(id, &name)?;
+        let name = self.meant(id, room)?;
+        let room = self.may_read_at(id, &name)?;
         let (name, lines) = (room.name.clone(), files.of_room(&room.name));
         let head = match lines.len() {
             0 => format!("There are no files in {name}. /send puts one there."),
@@ -117,26 +123,17 @@ impl Turn<'_, Features> {
     fn say_file(&mut self, offer: &Offer, room: &RoomName, file: SharedFile) -> Result<Shared, Refusal> {
         let id = offer.by;
         let from = self.name_of(id)?;
-        let name = self.speakable(id, room)?.name.clone();
-        self.show_speaker(id);
+        let name = self.may_speak_at(id, room)?.name.clone();
         let (signed, by) = (self.is_signed_in(id), self.person(id));
-        let (said, line) = self.log(None, &name, |number| {
-            let (room, text) = (name.clone(), offer.name.clone());
-            let (re, version, cid) = (None, Version::First, None);
-            Event::Said(Speech {
-                room,
-                id: number,
-                by,
-                from,
-                act: false,
-                re,
-                version,
-                signed,
-                cid,
-                file: Some(file),
-                text: text.into(),
-            })
-        });
+        let (room, text, file) = (name.clone(), offer.name.clone().into(), Some(file));
+        let (re, version, cid, act) = (None, Version::First, None, false);
+        let event = |id| Event::Said(Speech { room, id, by, from, act, re, version, signed, cid, file, text });
+        let (said, line) = if name.is_talk() {
+            self.log_in_talk(None, &name, event).map_or((0, None), |(said, line)| (said, Some(line)))
+        } else {
+            self.show_speaker(id);
+            self.log(None, &name, event)
+        };
         let line = line.ok_or_else(|| Refusal::no_such_room(&name))?;
         Metrics::count(&self.router.metrics.messages);
         Ok(Shared { placed: Placed::Room(name, said), line, readers: None })
@@ -149,11 +146,16 @@ impl Turn<'_, Features> {
         let readers = [by, self.person(to)];
         let text = offer.name.clone();
         let mut line = Event::Whispered { by, from, to: name.clone(), id: None, file: Some(file), text };
-        self.number_whisper(offer.by, &mut line);
-        let line = Envelope::new(self.now.wall, line);
-        self.hand_whisper(offer.by, &name, &line, true);
+        let number = self.number_whisper(offer.by, &mut line);
+        let whisper = Envelope::new(self.now.wall, line);
+        self.hand_whisper(offer.by, &name, &whisper, true);
         Metrics::count(&self.router.metrics.messages);
-        Ok(Shared { placed: Placed::Person(name), line, readers: Some(readers) })
+        // It is a line of the talk: listed there, renamed and deleted with it. A talk with a guest ends with the guest, and its two
+        // users can fetch the file all the same.
+        let in_talk = number.and_then(|number| self.line_of_talk(offer.by, &name, number));
+        let is_kept = in_talk.as_ref().is_some_and(|(_, is_kept)| *is_kept);
+        let line = in_talk.map_or(whisper, |(line, _)| line);
+        Ok(Shared { placed: Placed::Person(name), line, readers: (!is_kept).then_some(readers) })
     }
 
     /// Tells the user who offered a file why it does not come.

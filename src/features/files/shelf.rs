@@ -34,7 +34,7 @@ pub(super) struct Kept {
     pub(super) bytes: u64,
     /// Until when; `None` for as long as its line. An instant, for a clock that is wrong for a moment must not remove it.
     pub(super) until: Option<Moment>,
-    /// Of a whispered one: the two people, by their numbers.
+    /// Of one that was whispered, where no talk that is kept has it: the two people, by their numbers.
     pub(super) readers: Option<[ClientId; 2]>,
 }
 

@@ -176,7 +176,8 @@ impl Files {
         Some(offer)
     }
 
-    /// A file that was claimed is here from now on, under this line. `readers` are the two people of a whisper.
+    /// A file that was claimed is here from now on, under this line. `readers` are the two people of a whisper, where no talk that is
+    /// kept has it.
     pub(crate) fn keep(
         &self,
         token: Token,
@@ -214,6 +215,36 @@ impl Files {
     /// The files that an account passed on in rooms are gone.
     pub(crate) fn remove_of(&self, account: &Name) {
         self.remove_all(|_, line| matches!(&line.event, Event::Said(line) if line.signed && line.from == *account));
+    }
+
+    /// A talk with a guest has ended. What was whispered there can be fetched by its two people still, and is in no list; its other
+    /// files go.
+    pub(crate) fn end_talk(&self, name: &RoomName) {
+        self.change_in_talk(name, |speech, is_whispered| {
+            let Speech { by, from, file, text, .. } = speech.clone();
+            let to = name.members().find(|member| *member != from).unwrap_or_else(|| from.clone());
+            // The name of a file is one line.
+            let text = text.single().filter(|_| is_whispered)?.clone();
+            Some(Event::Whispered { by, from, to, id: None, file, text })
+        });
+        self.forget(name, None);
+    }
+
+    /// A talk with a guest has another name.
+    pub(crate) fn rename_talk(&self, old: &RoomName, new: &RoomName) {
+        self.change_in_talk(old, |speech, _| Some(Event::Said(Speech { room: new.clone(), ..speech.clone() })));
+    }
+
+    /// Gives files of a talk another line. `line` is told whether a file was whispered.
+    fn change_in_talk(&self, name: &RoomName, line: impl Fn(&Speech, bool) -> Option<Event>) {
+        for kept in self.lock().kept.values_mut() {
+            if let Event::Said(speech) = &kept.line.event
+                && speech.room == *name
+                && let Some(event) = line(speech, kept.readers.is_some())
+            {
+                kept.line = Envelope::new(kept.line.at, event);
+            }
+        }
     }
 
     fn remove_all(&self, is_meant: impl Fn(&Token, &Envelope) -> bool) {

@@ -75,7 +75,9 @@ impl Files {
                 Event::Whispered { text, .. } => text,
                 _ => return None,
             };
-            may.then(|| (kept.bytes, name.clone(), kept.line.room().cloned()))
+            // Of a whispered one the readers are known, and no room has to be asked.
+            let room = kept.line.room().filter(|_| kept.readers.is_none());
+            may.then(|| (kept.bytes, name.clone(), room.cloned()))
         })?;
         let (bytes, name, room) = fetched;
         let file = self.disk.read(token).map_err(|error| FileError::of_disk(&error))?;
@@ -122,7 +124,7 @@ pub struct Fetched {
     pub bytes: u64,
     /// How it is called, for people.
     pub name: Text,
-    /// In which room it is, if it was not whispered.
+    /// In which room, or in which talk that is kept.
     pub room: Option<RoomName>,
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::features::limits::{Allowance, Guesses};
 use crate::features::message::Reply;
+use crate::features::programs::webhooks::{Courier, Notice};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
 
@@ -21,12 +22,21 @@ pub(crate) struct Programs {
     pub(super) people: BTreeMap<Name, ClientId>,
     /// Posts that were said in this turn: their senders are told when it is kept.
     pub(super) said: Vec<Reply>,
+    /// The sender of webhooks, if there is one, and whether it calls addresses inside.
+    pub(super) courier: Option<(Courier, bool)>,
 }
 
 impl Programs {
     pub(crate) fn new() -> Programs {
         let pace = Allowance::new(POSTS.0, POSTS.1);
-        Programs { pace, wrong: Guesses::new(10), people: BTreeMap::new(), said: Vec::new() }
+        Programs { pace, wrong: Guesses::new(10), people: BTreeMap::new(), said: Vec::new(), courier: None }
+    }
+
+    /// Tells the sender of webhooks what has changed.
+    pub(super) fn tell_courier(&self, notice: Notice) {
+        if let Some((courier, _)) = &self.courier {
+            courier(notice);
+        }
     }
 
     /// Once a second.

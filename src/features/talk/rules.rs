@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::chat::history::History;
 use crate::chat::message::Client;
 use crate::chat::router::{Router, Turn};
+use crate::features::message::Caller;
 use crate::features::state::{Features, Room, RoomState};
 use crate::features::talk::limits::{MAX_UNKEPT, TALK_BYTES, TALK_LINES};
 use crate::model::code::Code;
@@ -14,6 +15,7 @@ use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 
+mod away;
 mod saying;
 
 impl Router<Features> {
@@ -52,6 +54,14 @@ impl Turn<'_, Features> {
         match room {
             Some(talk) if talk.is_talk() => talk.with(self.name_of(id)?),
             room => self.room_or_current(id, room),
+        }
+    }
+
+    /// The same for a call: by one without a session the name is meant as it is.
+    pub(crate) fn meant_by(&self, who: Caller, room: &RoomName) -> Result<RoomName, Refusal> {
+        match who.client {
+            Some(id) if room.is_talk() => self.meant(id, Some(room.clone())),
+            _ => Ok(room.clone()),
         }
     }
 
@@ -97,7 +107,7 @@ impl Turn<'_, Features> {
     ///
     /// # Errors
     /// One of them has no account and is not here, or there would be fewer than two.
-    pub(super) fn open_talk(&mut self, name: &RoomName) -> Result<(), Refusal> {
+    pub(crate) fn open_talk(&mut self, name: &RoomName) -> Result<(), Refusal> {
         if name.members().count() < 2 {
             return RoomName::talk([]).map(drop);
         }
@@ -108,7 +118,7 @@ impl Turn<'_, Features> {
         }
         // A later guest of the same name is another user.
         if self.router.features.talks.get(name).is_some_and(|talk| !self.is_whole(talk)) {
-            self.router.features.talks.remove(name);
+            self.end_talk(name);
         }
         if let Some(talk) = self.router.features.talks.get_mut(name) {
             // They may have registered since.
@@ -135,7 +145,7 @@ impl Turn<'_, Features> {
         let is_over = |talk: &&Room| !talk.features.is_kept && !self.is_whole(talk);
         let over = talks.with_guests().filter_map(|name| talks.get(name)).filter(is_over);
         for name in over.map(|talk| talk.name.clone()).collect::<Vec<_>>() {
-            self.router.features.talks.remove(&name);
+            self.end_talk(&name);
         }
         if self.router.features.talks.count_unkept(|talk| talk.features.is_kept) < MAX_UNKEPT {
             Ok(())
@@ -147,7 +157,7 @@ impl Turn<'_, Features> {
     /// An account is removed: the next user of its name does not find its talks.
     pub(crate) fn forget_talks_of(&mut self, account: &Name) {
         for name in self.talks_of(account, |_| true) {
-            let Some(talk) = self.router.features.talks.remove(&name) else { continue };
+            let Some(talk) = self.end_talk(&name) else { continue };
             self.record_forgotten(&name, talk.last_id());
         }
     }
@@ -157,8 +167,15 @@ impl Turn<'_, Features> {
         let (Some(name), person) = (&client.name, client.person()) else { return };
         let is_of = |talk: &Room| talk.features.guests.iter().any(|(_, guest)| *guest == person);
         for name in self.talks_of(name, is_of) {
-            self.router.features.talks.remove(&name);
+            self.end_talk(&name);
         }
+    }
+
+    fn end_talk(&mut self, name: &RoomName) -> Option<Room> {
+        if let Some(files) = &self.router.features.files {
+            files.end_talk(name);
+        }
+        self.router.features.talks.remove(name)
     }
 
     /// The names of those talks of a member.
@@ -172,15 +189,19 @@ impl Turn<'_, Features> {
         let Event::Renamed { old, new, .. } = &renamed.event else { return };
         let person = self.person(id);
         let is_of = |talk: &Room| talk.features.guests.iter().any(|(name, guest)| name == old && *guest == person);
-        let names = self.talks_of(old, is_of);
-        let talks = &mut self.router.features.talks;
-        for name in names {
-            let Some(mut talk) = talks.remove(&name) else { continue };
+        for name in self.talks_of(old, is_of) {
             let others = name.members().filter(|member| member != old);
-            let Ok(renamed) = RoomName::talk(others.chain([new.clone()])) else { continue };
-            if talks.get(&renamed).is_some() {
+            let renamed = RoomName::talk(others.chain([new.clone()])).ok();
+            let renamed = renamed.filter(|renamed| self.router.features.talks.get(renamed).is_none());
+            let Some(renamed) = renamed else {
+                self.end_talk(&name);
                 continue;
+            };
+            if let Some(files) = &self.router.features.files {
+                files.rename_talk(&name, &renamed);
             }
+            let talks = &mut self.router.features.talks;
+            let Some(mut talk) = talks.remove(&name) else { continue };
             for (guest, _) in talk.features.guests.iter_mut().filter(|(guest, _)| guest == old) {
                 *guest = new.clone();
             }

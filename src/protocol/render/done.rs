@@ -39,7 +39,7 @@ impl Lines {
             Done::Topic { room, topic: Some((by, text)) } => {
                 self.tell(format_args!("The topic of {room}, by {by}: {text}"));
             }
-            Done::Whispered { to, away: None } => self.tell(format_args!("whispered to {to}")),
+            Done::Whispered { to, away: None, .. } => self.tell(format_args!("whispered to {to}")),
             Done::Options(choices) => {
                 let all: Vec<String> = choices.iter().map(|c| option_of(*c)).map(|(k, v)| format!("{k}={v}")).collect();
                 self.say(all.join(" "));
@@ -125,7 +125,7 @@ fn words(done: &Done, zone: Zone) -> Option<Cow<'_, str>> {
             );
         }
         Done::Role { name, role } => format!("{name} is {} here.", with_article(*role)),
-        Done::Whispered { to, away: Some(why) } => format!("{to} is away: {why}"),
+        Done::Whispered { to, away: Some(why), .. } => format!("{to} is away: {why}"),
         Done::Renamed(name) => format!("You are {name} now."),
         Done::Topic { room, topic: None } => format!("{room} has no topic."),
         Done::Away(Some(why)) => format!("You are away: {why}"),

@@ -1,6 +1,6 @@
 //! Direct talks are kept like rooms, and found by their own name alone.
 
-use chat_server::features::archive::store::{Record, RoomState};
+use chat_server::features::archive::store::{Answer, Question, Record, RoomState};
 use chat_server::model::roles::Role;
 use chat_server::model::secrets::Secret;
 use chat_store::{FILE, Offline, Strength, export};
@@ -54,7 +54,7 @@ fn a_store_of_version_11_opens_and_who_waits_is_kept() {
     store.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
     db.execute_batch(
-        "ALTER TABLE rooms DROP COLUMN waiting; DROP TABLE resets; DROP TABLE programs; DROP TABLE membership; DROP TABLE mentions;
+        "ALTER TABLE rooms DROP COLUMN waiting; DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE programs; DROP TABLE membership; DROP TABLE mentions;
          PRAGMA user_version = 11;",
     )
     .unwrap();
@@ -67,5 +67,39 @@ fn a_store_of_version_11_opens_and_who_waits_is_kept() {
     store.stop();
     let store = Talk::open(dir.path());
     assert!(store.contents.rooms.iter().any(|room| room.state == talk));
+    store.stop();
+}
+
+/// The router tells the store in a turn of its own that talks are forgotten. A server that is killed before that must not leave them to
+/// the next user of the name.
+#[test]
+fn talks_of_an_account_that_is_removed_go_with_it_also_before_the_router_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Talk::open(dir.path());
+    for account in ["ani", "budi"] {
+        let (name, secret) = (name(account), Secret::new("correct-horse"));
+        let added = store.answer(Question::AddAccount { name, secret, role: Role::Member });
+        assert!(matches!(added, Answer::Account { .. }), "{added:?}");
+    }
+    let rooms = vec![state("@ani+budi"), state("#lobby")];
+    let lines = vec![said("@ani+budi", 1, "ani", "psst"), said("#lobby", 1, "ani", "x")];
+    store.keep(Record { rooms, lines, ..Record::default() });
+    assert!(matches!(store.answer(Question::Remove { name: name("budi") }), Answer::Done));
+    let talks = |store: &Talk| {
+        let rooms = store.contents.rooms.iter().map(|room| room.state.name.to_string());
+        rooms.filter(|name| name.starts_with('@')).collect::<Vec<_>>()
+    };
+    store.stop();
+    let mut store = Talk::open(dir.path());
+    assert_eq!(talks(&store), Vec::<String>::new());
+    // What the router says afterwards does no harm, and a talk of the same name is another one.
+    let forgotten = vec![(room_name("@ani+budi"), 1)];
+    store.keep(Record { forgotten, ..Record::default() });
+    let lines = vec![said("@ani+budi", 1, "ani", "again")];
+    store.keep(Record { rooms: vec![state("@ani+budi")], lines, ..Record::default() });
+    assert_eq!(words(&store.page("@ani+budi")), ["again"]);
+    store.stop();
+    let store = Talk::open(dir.path());
+    assert_eq!(talks(&store), ["@ani+budi"]);
     store.stop();
 }

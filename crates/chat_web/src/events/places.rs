@@ -22,7 +22,7 @@ pub(super) struct Id {
     instance: Uuid,
     /// The last number, by the room's name in small letters.
     rooms: BTreeMap<String, u64>,
-    /// The time of the last whisper, and how many of that time have come.
+    /// The time of what came last to the user alone, a whisper or a line of a talk, and how many of that time have come.
     whisper: Option<(String, usize)>,
 }
 
@@ -33,7 +33,8 @@ impl Id {
         let mut id = Id { instance: parts.next()?.parse().ok()?, rooms: BTreeMap::new(), whisper: None };
         for part in parts {
             let (name, number) = part.rsplit_once('=')?;
-            match name.strip_prefix('@') {
+            // No name of a user begins with a digit, as a time does.
+            match name.strip_prefix('@').filter(|at| at.starts_with(|c: char| c.is_ascii_digit())) {
                 Some(at) => id.whisper = Some((at.into(), number.parse().ok()?)),
                 None => {
                     id.rooms.insert(name.to_ascii_lowercase(), number.parse().ok()?);
@@ -60,6 +61,8 @@ enum Seen {
     Message {
         room: String,
         seq: u64,
+        #[serde(default)]
+        at: String,
     },
     Gap {
         room: String,
@@ -152,7 +155,9 @@ impl Places {
                 rooms.into_iter().for_each(|room| self.begin(room));
                 self.marked()
             }
-            Seen::Message { room, seq } => self.numbered(&room, seq, is_page),
+            // What is said in a talk comes as whispers do: no stream knows before which talks there are.
+            Seen::Message { room, at, .. } if room.starts_with('@') => self.whispered(at),
+            Seen::Message { room, seq, .. } => self.numbered(&room, seq, is_page),
             Seen::Gap { room, to } if is_page => self.numbered(&room, to, true),
             Seen::Gap { room, .. } => self.missed(&room),
             Seen::RoomEntered { room: Entered { id, last_seq } } => {

@@ -5,18 +5,20 @@ use std::net::IpAddr;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
-use axum::response::Html;
+use axum::response::{Html, IntoResponse, Response};
 use chat_server::config::hosts::Authority;
 use chat_server::features::files::Files;
-use chat_server::features::message::Access;
+use chat_server::features::message::{Access, Caller};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::caller::{Shared, Viewer};
-use super::extract::PathParam;
+use super::caller::{Shared, SignedOn, Viewer};
+use super::extract::{PathParam, no_store};
 use crate::error::problems::PROBLEMS;
 use crate::error::{AppError, Problem};
-use crate::models::objects::Room;
+use crate::http::peer::Peer;
+use crate::models::names::bare;
+use crate::models::objects::{Room, Talk};
 use crate::state::AppState;
 
 /// The rooms one may know of
@@ -30,6 +32,26 @@ use crate::state::AppState;
 pub(crate) async fn list_rooms(State(state): Shared, viewer: Viewer) -> Result<Json<Vec<Room>>, AppError> {
     let hidden = state.may_read(viewer.caller(), Access::Everything).await?;
     Ok(Json(state.open_rooms(&hidden)))
+}
+
+/// Your direct talks
+///
+/// A talk is read, searched and exported as a room is, by its name in the place of the room's.
+#[utoipa::path(get, path = "/talks", tag = "rooms", security(("session" = []), ("cookie" = [])), responses(
+    (status = 200, description = "By name", body = Vec<Talk>),
+    (status = 401, description = "No user is signed on", body = Problem),
+    (status = 403, description = "You are kept out", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
+    (status = 503, description = "The server is stopping", body = Problem)))]
+pub(crate) async fn list_talks(
+    State(state): Shared,
+    SignedOn(session): SignedOn,
+    peer: Peer,
+) -> Result<Response, AppError> {
+    let who = Caller { client: Some(session.client), address: peer.address.ip() };
+    let talks = state.talks(who).await?.into_iter();
+    let talks: Vec<Talk> = talks.map(|talk| Talk { id: bare(&talk.name), last_seq: talk.last_id }).collect();
+    Ok((no_store(), Json(talks)).into_response())
 }
 
 /// That it is there.

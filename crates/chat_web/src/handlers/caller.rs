@@ -8,13 +8,14 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use chat_server::features::message::{Access, Caller};
 use chat_server::features::programs::BOT_TOKEN;
-use chat_server::model::names::ClientId;
+use chat_server::model::names::{ClientId, RoomName};
 use chat_server::model::secrets::Secret;
 use chat_server::net::connections::{Permit, TurnedAway};
 
 use crate::error::AppError;
 use crate::http::cookies::{self, Cookies};
 use crate::http::peer::Peer;
+use crate::models::names::{meant, room_name};
 use crate::session::Session;
 use crate::state::AppState;
 use crate::task::{self, Entry, NoSession};
@@ -130,6 +131,15 @@ impl Viewer {
     /// The caller as the router knows it.
     pub(crate) fn caller(&self) -> Caller {
         Caller { client: self.session.as_ref().map(|session| session.client), address: self.address }
+    }
+
+    /// The room, or the direct talk, that the caller names.
+    ///
+    /// # Errors
+    /// There can be none of that name.
+    pub(crate) fn meant(&self, room: &str) -> Result<RoomName, AppError> {
+        let room = room_name(room).map_err(|_| AppError::RoomNotFound)?;
+        Ok(meant(room, self.session.as_ref().and_then(|session| session.name())))
     }
 
     /// The connection by which others know the caller, if it is signed on.

@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use chat_server::features::message::Access;
+use chat_server::features::archive::store::Question;
+use chat_server::features::message::{Access, Caller};
 use chat_server::model::command::Line;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -16,6 +17,7 @@ use crate::error::{AppError, Problem};
 use crate::models::input::{is_cid, message_text};
 use crate::models::names::room_name;
 use crate::models::objects::Message;
+use crate::models::render::messages;
 use crate::session::ask::{Ask, Outcome};
 
 /// Something to say.
@@ -24,8 +26,8 @@ pub(crate) struct NewMessage {
     /// Not empty; up to 200 lines, each of at most 2,048 bytes and of 16,384 bytes in all if nothing else is set.
     #[schema(example = "hello", min_length = 1, pattern = r"[\S\x1c-\x1f]")]
     text: String,
-    /// The room, with or without its `#`; `lobby` if nothing is said.
-    #[schema(example = "lobby", min_length = 1, max_length = 32, pattern = "^#?[A-Za-z0-9_-]+$")]
+    /// The room, with or without its `#`; `lobby` if nothing is said. Or a direct talk, `@budi`.
+    #[schema(example = "lobby", min_length = 1, max_length = 265, pattern = "^(#?[A-Za-z0-9_-]+|@[A-Za-z0-9_+-]+)$")]
     room: Option<String>,
     /// By which a repeat is known.
     #[schema(example = "cid-0123456789abcdef", min_length = 16, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
@@ -95,19 +97,35 @@ pub(crate) async fn create_message(
         }
     })?;
     match told? {
-        Outcome::Said { message, duplicate } => {
-            let location = format!("/api/messages/{}", message.id);
-            let message = Message { cid: own, ..*message };
-            let mut response = (StatusCode::CREATED, [(header::LOCATION, location)], Json(message)).into_response();
-            if duplicate {
-                response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
-            }
-            Ok(response)
+        Outcome::Said { message, duplicate } => Ok(created(Message { cid: own, ..*message }, duplicate)),
+        Outcome::InTalk(talk, seq) => {
+            let who = Caller { client: Some(session.client), address: session.address };
+            let (before, after) = (seq + 1, Some(seq.saturating_sub(1)));
+            let question = Question::Page { room: talk, before, after, limit: 1, export: false };
+            let (lines, _) = state.read(who, question).await?;
+            let message = messages(state.ids, &lines).pop().ok_or(AppError::MessageNotFound)?;
+            Ok(created(Message { cid: own, ..message }, true))
         }
         Outcome::Conflict => Err(AppError::KeyReused),
         Outcome::Forgotten => Err(AppError::MessageNotFound),
         Outcome::Offered(_) | Outcome::Done => Err(AppError::Internal),
     }
+}
+
+/// What was said, with the address where it is found: in a direct talk that is its page.
+fn created(message: Message, is_replayed: bool) -> Response {
+    let location = match message.room.starts_with('@') {
+        true => {
+            let (talk, after) = (message.room.replace('+', "%2B"), message.seq.saturating_sub(1));
+            format!("/api/rooms/{talk}/messages?after={after}&limit=1")
+        }
+        false => format!("/api/messages/{}", message.id),
+    };
+    let mut response = (StatusCode::CREATED, [(header::LOCATION, location)], Json(message)).into_response();
+    if is_replayed {
+        response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+    }
+    response
 }
 
 /// One message

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use chat_server::features::archive::store::Question;
 use chat_server::features::message::{Access, Caller};
 use chat_server::model::names::RoomName;
 use serde::{Deserialize, Serialize};
@@ -14,14 +15,17 @@ use super::caller::{Shared, Viewer};
 use super::extract::{PathParam, QueryParams, number};
 use crate::error::{AppError, Problem};
 use crate::http::negotiation;
-use crate::models::names::without_sign;
+use crate::models::names::{bare, room_key};
 use crate::models::objects::Message;
+use crate::models::render::messages;
 use crate::state::AppState;
 use crate::state::rooms::{Page, PageQuery};
 
 /// How many messages a page has if nothing is said, and at most.
 const PAGE: usize = 50;
 pub(crate) const LARGEST_PAGE: usize = 200;
+/// How `before` and `after` have to be.
+const RIGHT: &str = "before and after are the seq of an event, or 0.";
 
 /// Which messages.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -92,13 +96,14 @@ pub(crate) async fn list_messages(
     headers: HeaderMap,
     QueryParams(query): QueryParams<MessageQuery>,
 ) -> Result<Response, AppError> {
-    let room = query.room.as_deref().map_or("lobby", without_sign);
+    let room = viewer.meant(query.room.as_deref().unwrap_or("lobby"))?;
     let asked = RoomQuery { before: query.before, after: query.after, around: query.around, limit: query.limit };
-    let page = page_of(&state, viewer.caller(), room, &asked).await?;
+    let page = page_of(&state, viewer.caller(), &room, &asked).await?;
     let limit = limit_of(asked.limit)?;
-    let path = |key: &str, seq: u64| format!("/api/messages?room={room}&{key}={seq}&limit={limit}");
+    let name = in_address(&room);
+    let path = |key: &str, seq: u64| format!("/api/messages?room={name}&{key}={seq}&limit={limit}");
     let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
-    let tag = etag(&state, room, page.last_seq);
+    let tag = etag(&state, &room, page.last_seq);
     let mut response = match unchanged(&headers, &tag)? {
         Some(response) => response,
         None => Json(page.messages).into_response(),
@@ -127,12 +132,13 @@ pub(crate) async fn room_messages(
     PathParam(room): PathParam<String>,
     QueryParams(query): QueryParams<RoomQuery>,
 ) -> Result<Response, AppError> {
-    let room = without_sign(&room);
-    let page = page_of(&state, viewer.caller(), room, &query).await?;
+    let room = viewer.meant(&room)?;
+    let page = page_of(&state, viewer.caller(), &room, &query).await?;
     let limit = limit_of(query.limit)?;
-    let path = |key: &str, seq: u64| format!("/api/rooms/{room}/messages?{key}={seq}&limit={limit}");
+    let name = in_address(&room);
+    let path = |key: &str, seq: u64| format!("/api/rooms/{name}/messages?{key}={seq}&limit={limit}");
     let (prev, next) = (page.prev.map(|seq| path("before", seq)), page.next.map(|seq| path("after", seq)));
-    let tag = etag(&state, room, page.last_seq);
+    let tag = etag(&state, &room, page.last_seq);
     let mut response = match unchanged(&headers, &tag)? {
         Some(response) => response,
         None => {
@@ -156,8 +162,11 @@ pub(crate) fn limit_of(limit: Option<usize>) -> Result<usize, AppError> {
         .ok_or_else(|| AppError::InvalidRequest(format!("limit is a number from 1 to {LARGEST_PAGE}.")))
 }
 
-async fn page_of(state: &AppState, who: Caller, room: &str, query: &RoomQuery) -> Result<Page, AppError> {
-    let name = RoomName::parse(&format!("#{room}")).map_err(|_| AppError::RoomNotFound)?;
+async fn page_of(state: &AppState, who: Caller, name: &RoomName, query: &RoomQuery) -> Result<Page, AppError> {
+    if name.is_talk() {
+        return page_of_talk(state, who, name, query).await;
+    }
+    let room = &*bare(name);
     state.may_read(who, Access::Room(name.clone())).await?;
     let around = match query.around {
         Some(id) => {
@@ -166,8 +175,7 @@ async fn page_of(state: &AppState, who: Caller, room: &str, query: &RoomQuery) -
         }
         None => None,
     };
-    let right = "before and after are the seq of an event, or 0.";
-    let (before, after, limit) = (number(query.before, right)?, number(query.after, right)?, limit_of(query.limit)?);
+    let (before, after, limit) = (number(query.before, RIGHT)?, number(query.after, RIGHT)?, limit_of(query.limit)?);
     let asked = PageQuery { before, after, around, limit };
     let mut page = state.rooms.page(room, asked);
     // Memory ends here, and the room's log may not.
@@ -175,7 +183,7 @@ async fn page_of(state: &AppState, who: Caller, room: &str, query: &RoomQuery) -
     if after.is_none() && around.is_none() && page.prev.is_none() && first > 1 {
         let left = limit - page.messages.len();
         // Where the page is full it is only asked whether there is more.
-        let (mut older, more) = state.older(who, &name, first, left.max(1)).await?;
+        let (mut older, more) = state.older(who, name, first, left.max(1)).await?;
         if left == 0 {
             page.prev = (!older.is_empty()).then_some(first);
         } else {
@@ -187,10 +195,35 @@ async fn page_of(state: &AppState, who: Caller, room: &str, query: &RoomQuery) -
     Ok(page)
 }
 
+/// A page of a direct talk. The read model has none of them: the router, and its store, are asked.
+async fn page_of_talk(state: &AppState, who: Caller, name: &RoomName, query: &RoomQuery) -> Result<Page, AppError> {
+    if query.around.is_some() {
+        return Err(AppError::MessageNotFound);
+    }
+    let (before, after, limit) = (number(query.before, RIGHT)?, number(query.after, RIGHT)?, limit_of(query.limit)?);
+    let room = name.clone();
+    let question = Question::Page { room, before: before.unwrap_or(u64::MAX), after, limit, export: false };
+    let (lines, more) = state.read(who, question).await?;
+    let talks = state.talks(who).await?;
+    let last_seq = talks.iter().find(|talk| talk.name == *name).map_or(0, |talk| talk.last_id);
+    let is_forwards = after.is_some();
+    Ok(Page {
+        messages: messages(state.ids, &lines),
+        prev: more.filter(|_| !is_forwards),
+        next: more.filter(|_| is_forwards),
+        last_seq,
+    })
+}
+
+/// A room's name in an address, where `+` would stand for a space.
+fn in_address(room: &RoomName) -> String {
+    bare(room).replace('+', "%2B")
+}
+
 /// Every change of a room takes a number, so the last one says whether a page is the same; after another start of the
 /// server the same number means something else. Weak, for the same page goes out in more than one encoding.
-fn etag(state: &AppState, room: &str, last_seq: u64) -> String {
-    format!("W/\"{}:{last_seq}:{}\"", room.to_ascii_lowercase(), state.ids.instance().simple())
+fn etag(state: &AppState, room: &RoomName, last_seq: u64) -> String {
+    format!("W/\"{}:{last_seq}:{}\"", room_key(room), state.ids.instance().simple())
 }
 
 /// The answer to a call whose conditions say that it has the page already.

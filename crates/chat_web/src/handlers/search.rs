@@ -21,7 +21,6 @@ use super::caller::{Shared, Viewer};
 use super::extract::{PathParam, QueryParams, no_store, number};
 use super::pages::{LARGEST_PAGE, limit_of};
 use crate::error::{AppError, Problem, retry_of};
-use crate::models::names::room_name;
 use crate::models::objects::Message;
 use crate::models::render::messages;
 use crate::state::AppState;
@@ -78,7 +77,7 @@ pub(crate) async fn search(
     let words = Text::new(&query.q).ok().filter(|words| !words.trim().is_empty() && words.len() <= LONGEST_SEARCH);
     let words = words.ok_or_else(|| AppError::InvalidRequest("q is what to look for, in at most 500 bytes.".into()))?;
     let before = number(query.before, "before is the seq of an event.")?;
-    let room = query.room.as_deref().map(room_name).transpose().map_err(|_| AppError::RoomNotFound)?;
+    let room = query.room.as_deref().map(|room| viewer.meant(room)).transpose()?;
     let question = Question::Search { room, hidden: Vec::new(), words, before, limit };
     let (lines, before) = state.read(viewer.caller(), question).await.map_err(|error| match error {
         // What is wrong with a query is said in one way.
@@ -103,7 +102,7 @@ pub(crate) async fn export(
     viewer: Viewer,
     PathParam(room): PathParam<String>,
 ) -> Result<Response, AppError> {
-    let room = room_name(&room).map_err(|_| AppError::RoomNotFound)?;
+    let room = viewer.meant(&room)?;
     let who = viewer.caller();
     let (first, more) = exported(&state, who, &room, 0).await?;
     let rest = stream::unfold(more, move |after| {

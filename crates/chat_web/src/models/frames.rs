@@ -91,6 +91,12 @@ pub enum ServerFrame {
     Whisper {
         from: Author,
         to: Author,
+        /// The direct talk that it stands in, if it does.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        room: Option<String>,
+        /// Its number there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<u64>,
         at: String,
         text: String,
         #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! Names and times as frames and REST write them.
 
-use chat_server::model::names::RoomName;
+use chat_server::model::names::{Name, RoomName};
 use chat_server::model::refusal::Refusal;
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -19,15 +19,24 @@ pub(crate) fn room_key(room: &RoomName) -> String {
     bare(room).to_ascii_lowercase()
 }
 
-/// The room of that name, with or without its `#`.
+/// The room of that name, with or without its `#`; or the direct talk, whose name begins with `@`. In a query a `+` stands for a
+/// space, which is in no name.
 ///
 /// # Errors
-/// As [`RoomName::parse`].
+/// As [`RoomName::any`].
 pub(crate) fn room_name(name: &str) -> Result<RoomName, Refusal> {
-    RoomName::parse(&format!("#{}", without_sign(name)))
+    match name.strip_prefix('@') {
+        Some(_) => RoomName::any(&name.replace(' ', "+")),
+        None => RoomName::parse(&format!("#{}", name.strip_prefix('#').unwrap_or(name))),
+    }
 }
 
-/// A room's name as a call wrote it, without the `#` that it may have.
-pub(crate) fn without_sign(name: &str) -> &str {
-    name.strip_prefix('#').unwrap_or(name)
+/// The direct talk of two users.
+pub(crate) fn talk_of(one: &Name, other: &Name) -> Option<String> {
+    RoomName::talk([one.clone(), other.clone()]).ok().map(|talk| bare(&talk))
+}
+
+/// The talk that a user means, who may leave the own name out; a room as it is.
+pub(crate) fn meant(room: RoomName, own: Option<Name>) -> RoomName {
+    own.filter(|_| room.is_talk()).and_then(|own| room.with(own).ok()).unwrap_or(room)
 }

@@ -155,6 +155,16 @@ pub struct Room {
     pub last_seq: u64,
 }
 
+/// A direct talk, as a member of it sees it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub(crate) struct Talk {
+    /// Its name: `@`, and the names of its members in order with `+` between.
+    #[schema(example = "@ana+budi")]
+    pub id: String,
+    /// The number of the last event in its log.
+    pub last_seq: u64,
+}
+
 /// A room as a session is in it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
 pub struct OwnRoom {

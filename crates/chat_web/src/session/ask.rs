@@ -88,6 +88,8 @@ pub enum Outcome {
     Conflict,
     /// It had been said before, in a room that is forgotten.
     Forgotten,
+    /// It had been said before, in this talk, under this number.
+    InTalk(RoomName, u64),
     /// The file may be uploaded, with this token.
     Offered(Token),
     /// Everything else.

@@ -13,7 +13,7 @@ use chat_server::model::names::{ClientId, Name};
 
 use super::AppState;
 use crate::models::frames::ServerFrame;
-use crate::models::names::{bare, timestamp};
+use crate::models::names::{bare, talk_of, timestamp};
 use crate::models::objects::FileInfo;
 use crate::models::render::{changed_frame, feature_frame, message, plain, warning_code};
 
@@ -45,9 +45,11 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
     Some(match &envelope.event {
         Event::Said(speech) => ServerFrame::Message(message(state.ids, envelope, speech)),
         Event::Changed(change) => changed_frame(change, author(change.by, &change.from), at),
-        Event::Whispered { by, from, to, id: _, file, text } => ServerFrame::Whisper {
+        Event::Whispered { by, from, to, id, file, text } => ServerFrame::Whisper {
             from: author(*by, from),
             to: state.author_named(to),
+            room: id.and_then(|_| talk_of(from, to)),
+            seq: *id,
             at,
             text: text.to_string(),
             cid: None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat_server::chat::message::Message as ToRouter;
 use chat_server::features::archive::store::{Answer, Question};
-use chat_server::features::message::{Access, Call, Caller, Reply, Rights};
+use chat_server::features::message::{Access, Call, Caller, OwnTalk, Reply, Rights};
 use chat_server::model::code::Code;
 use chat_server::model::event::Envelope;
 use chat_server::model::names::{ClientId, RoomName};
@@ -34,6 +34,16 @@ impl AppState {
         let (reply, answer) = oneshot::channel();
         self.tell_router(Call::MayRead { who, what, reply: Box::new(move |said| drop(reply.send(said))) }.into()).await;
         answer.await.map_err(|_| AppError::Stopping)?.map_err(AppError::of_reading)
+    }
+
+    /// The direct talks of a user, in order.
+    ///
+    /// # Errors
+    /// The user is not signed on, is banned, or reads too fast.
+    pub async fn talks(&self, who: Caller) -> Result<Vec<OwnTalk>, AppError> {
+        let (reply, answer) = oneshot::channel();
+        self.tell_router(Call::Talks { who, reply: Box::new(move |said| drop(reply.send(said))) }.into()).await;
+        Ok(answer.await.map_err(|_| AppError::Stopping)??)
     }
 
     /// What is not in memory any more: the lines before a page, from the router's store, and where there is still more. Nothing

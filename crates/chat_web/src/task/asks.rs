@@ -17,7 +17,7 @@ use super::Task;
 use super::pending::Wanted;
 use crate::error::AppError;
 use crate::models::frames::{Ack, ServerFrame};
-use crate::models::names::bare;
+use crate::models::names::{bare, meant};
 use crate::models::render::unfit;
 use crate::session::ask::{Ask, Outcome};
 use crate::session::queue::{FrameReceiver, Out, frames};
@@ -143,8 +143,15 @@ impl Task {
         re: Option<Line>,
         act: bool,
     ) {
+        let room = meant(room, self.session.name());
         let re = match re {
             Some(Line::Id(id)) => Some(id),
+            Some(Line::Last) if room.is_talk() => {
+                return self.refused(
+                    asker,
+                    &Refusal::bad_argument("last", "Of a direct talk the number of the line is said."),
+                );
+            }
             Some(Line::Last) => match self.state.rooms.last_message(&room) {
                 Some(last) => Some(last),
                 None => return self.refused(asker, &Refusal::no_such_id(None, &room)),
@@ -180,9 +187,12 @@ impl Task {
         let Asker { socket, reference, answer } = asker;
         if let Some(answer) = answer {
             let told = match &receipt {
-                Receipt::Said { id, .. } if same => match self.state.rooms.messages.get(id) {
+                Receipt::Said { id, room, seq, .. } if same => match self.state.rooms.messages.get(id) {
                     Some(message) => Outcome::Said { message: Box::new(message.clone()), duplicate: true },
-                    None => Outcome::Forgotten,
+                    None => match RoomName::any(room) {
+                        Ok(talk) if talk.is_talk() => Outcome::InTalk(talk, *seq),
+                        _ => Outcome::Forgotten,
+                    },
                 },
                 _ => Outcome::Conflict,
             };
@@ -236,6 +246,11 @@ impl Task {
                 self.request(asker, verb, Command::Whisper { to, text }, wanted).await;
             }
             Ok(mut command) => {
+                if let Command::History(query) = &mut command
+                    && let Some(talk) = room.as_ref().filter(|room| room.is_talk())
+                {
+                    query.room.get_or_insert(talk.clone());
+                }
                 if let Some(change) = open::<messages::Change>(&command) {
                     let messages::Change { room, line, what } = change.clone();
                     let place = Some(room.unwrap_or(here));

@@ -9,8 +9,9 @@ use chat_server::model::text::Text;
 
 use super::Task;
 use super::pending::{Pending, Wanted};
+use super::whispers::Whisper;
 use crate::models::frames::{Ack, ServerFrame};
-use crate::models::names::{bare, room_key, timestamp};
+use crate::models::names::{bare, room_key, talk_of, timestamp};
 use crate::models::objects::{Message, Presence};
 use crate::models::render::{changed_frame, message, plain};
 use crate::session::Asker;
@@ -31,15 +32,17 @@ impl Task {
                 let own_cid = cid.as_deref().and_then(|cid| Text::new(cid).ok());
                 let speech =
                     Speech { room, id: *id, by, from: name, act, re, version, signed, cid: own_cid, file: None, text };
-                self.said(envelope, &speech, cid, asker, repeats);
+                self.said(envelope, &speech, cid, asker, repeats).await;
             }
             (Done::Changed { room, id, target, .. }, Wanted::Changed(what)) => {
-                self.changed(envelope, room, *id, *target, what);
+                self.changed(envelope, room, *id, *target, what).await;
                 self.ack(asker, Ack { room: Some(bare(room)), seq: Some(*id), ..Ack::default() });
             }
-            (Done::Whispered { to, .. }, Wanted::Whispered { cid, text, .. }) => {
-                self.whispered(envelope, to, cid.clone(), &text);
-                self.ack(asker, Ack { cid: cid.clone(), text: Some(plain(envelope)), ..Ack::default() });
+            (Done::Whispered { to, id, .. }, Wanted::Whispered { cid, text, .. }) => {
+                let room = id.and_then(|_| talk_of(&self.session.name()?, to));
+                self.whispered(envelope, (to, room.clone(), *id), cid.clone(), &text).await;
+                let words = Some(plain(envelope));
+                self.ack(asker, Ack { cid: cid.clone(), room, seq: *id, text: words, ..Ack::default() });
                 let receipt = Receipt::Whispered { to: to.clone(), text: text.to_string() };
                 self.remember(cid.as_deref(), &receipt, repeats);
             }
@@ -134,7 +137,7 @@ impl Task {
         self.tell_all(&ServerFrame::RoomLeft { room: bare(room) });
     }
 
-    fn changed(&mut self, envelope: &Envelope, room: &RoomName, id: u64, target: u64, what: What) {
+    async fn changed(&mut self, envelope: &Envelope, room: &RoomName, id: u64, target: u64, what: What) {
         self.note_seq(room, id);
         let Some(name) = self.session.name().filter(|_| id != target) else { return };
         let change = Change {
@@ -148,22 +151,42 @@ impl Task {
             what,
         };
         let changed = changed_frame(&change, self.session.author(), timestamp(envelope.at));
-        self.tell_all(&changed);
+        if room.is_talk() {
+            self.tell_own(envelope, &changed).await;
+        } else {
+            self.tell_all(&changed);
+        }
     }
 
-    fn whispered(&mut self, envelope: &Envelope, to: &Name, cid: Option<String>, text: &Text) {
+    async fn whispered(
+        &mut self,
+        envelope: &Envelope,
+        (to, room, seq): (&Name, Option<String>, Option<u64>),
+        cid: Option<String>,
+        text: &Text,
+    ) {
         let whisper = ServerFrame::Whisper {
             from: self.session.author(),
             to: self.state.author_named(to),
+            room,
+            seq,
             at: timestamp(envelope.at),
             text: text.to_string(),
             cid,
             file: None,
         };
-        self.tell_all(&whisper);
+        self.tell_own(envelope, &whisper).await;
     }
 
-    fn said(
+    /// Sends the user's sockets a frame of what the user did in a talk, and keeps it for those that are cut.
+    async fn tell_own(&mut self, envelope: &Envelope, frame: &ServerFrame) {
+        let (at, frame) = (timestamp(envelope.at), frame.bytes());
+        self.push_all(&frame);
+        let own = Whisper { by: self.session.client, at, text: None, place: None, frame, is_unread: false };
+        self.keep_private(own).await;
+    }
+
+    async fn said(
         &mut self,
         envelope: &Envelope,
         speech: &Speech,
@@ -173,15 +196,22 @@ impl Task {
     ) {
         let message = message(self.state.ids, envelope, speech);
         self.note_seq(&speech.room, speech.id);
-        // A client that is told that it is said finds it: the tap may be a moment behind.
-        self.state.rooms.keep(message.clone());
+        // A client that is told that it is said finds it: the tap may be a moment behind. Talks are not in the read model.
+        if !speech.room.is_talk() {
+            self.state.rooms.keep(message.clone());
+        }
         let receipt = Receipt::Said {
             room: message.room.clone(),
             seq: message.seq,
             id: message.id,
             text: speech.text.as_str().to_string(),
         };
-        self.tell_all(&ServerFrame::Message(Message { cid: cid.clone(), ..message.clone() }));
+        let own = ServerFrame::Message(Message { cid: cid.clone(), ..message.clone() });
+        if speech.room.is_talk() {
+            self.tell_own(envelope, &own).await;
+        } else {
+            self.tell_all(&own);
+        }
         if let Some(socket) = asker.socket {
             let ack = Ack {
                 reference: asker.reference,

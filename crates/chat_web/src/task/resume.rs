@@ -11,7 +11,7 @@ use chat_server::model::names::RoomName;
 use super::Task;
 use super::pending::{Missed, Resume, Wanted};
 use crate::models::frames::{ServerFrame, Span};
-use crate::models::names::{bare, room_key};
+use crate::models::names::{bare, meant, room_key, room_name};
 use crate::models::render::id_in_room;
 use crate::session::Asker;
 use crate::session::queue::Out;
@@ -29,9 +29,10 @@ impl Task {
         // A room has one name, however it is spelt, and is read once.
         let mut folded: BTreeMap<String, (RoomName, u64)> = BTreeMap::new();
         for (room, after) in rooms {
-            let Some(room) = self.session.rooms().into_iter().find(|own| bare(own).eq_ignore_ascii_case(&room)) else {
-                continue;
-            };
+            let own = self.session.rooms().into_iter().find(|own| bare(own).eq_ignore_ascii_case(&room));
+            // Whether the user is in a talk is looked at by the router.
+            let talk = || room_name(&room).ok().filter(RoomName::is_talk).map(|talk| meant(talk, self.session.name()));
+            let Some(room) = own.or_else(talk) else { continue };
             let (_, known) = folded.entry(room_key(&room)).or_insert((room, after));
             *known = after.min(*known);
         }
@@ -45,7 +46,8 @@ impl Task {
         let Some(under_way) = self.resumes.get_mut(&resume) else { return };
         let Some(missed) = under_way.left.pop() else { return self.resumed(resume) };
         // The tap may run ahead of this session later; what it has brought by now is at the router for sure.
-        let missed = Missed { end: self.state.rooms.last_seq(&missed.room), ..missed };
+        let end = if missed.room.is_talk() { 0 } else { self.state.rooms.last_seq(&missed.room) };
+        let missed = Missed { end, ..missed };
         let (room, after) = (Some(missed.room.clone()), Some(missed.after));
         let query = HistoryQuery { room, before: None, after, limit: Some(RESUME_PAGE) };
         let wanted = Wanted::Resumed { resume, missed };

@@ -1,57 +1,111 @@
-//! Whispers that no socket was there for: they wait for the next socket, and their author is told where none comes.
+//! What was said to the user alone while no socket was there: it waits for the next socket. Where none comes, it waits in its talk for
+//! the user's next sign-in, or its author is told.
 
 use axum::extract::ws::Utf8Bytes;
 use chat_server::chat::message::Message as ToRouter;
-use chat_server::model::event::{Envelope, Event};
-use chat_server::model::names::ClientId;
+use chat_server::features::message::{Call, NotRead};
+use chat_server::model::event::{Change, Envelope, Event, Speech};
+use chat_server::model::names::{ClientId, RoomName};
 use chat_server::model::text::Text;
 
 use super::Task;
 use super::whispers::Whisper;
-use crate::models::names::timestamp;
+use crate::models::frames::ServerFrame;
+use crate::models::names::{bare, timestamp};
 use crate::session::SocketId;
 use crate::session::queue::Out;
 
 /// How much of a whisper its author is reminded of, in bytes.
 const REMINDER: usize = 200;
 
+/// What is said to the user alone: by whom, its first line, and its place in a talk.
+type Private = (ClientId, Option<Text>, Option<(RoomName, u64)>);
+
+fn private(event: &Event) -> Option<Private> {
+    match event {
+        Event::Whispered { by, from, to, id, text, .. } => {
+            let talk = id.and_then(|id| Some((RoomName::talk([from.clone(), to.clone()]).ok()?, id)));
+            Some((*by, Some(text.clone()), talk))
+        }
+        Event::Said(Speech { room, id, by, text, .. }) if room.is_talk() => {
+            Some((*by, Text::new(text.first()).ok(), Some((room.clone(), *id))))
+        }
+        Event::Changed(Change { room, id, by, .. }) if room.is_talk() => Some((*by, None, Some((room.clone(), *id)))),
+        _ => None,
+    }
+}
+
 impl Task {
-    /// Keeps a whisper, and tells its author where no socket is there to read it.
+    /// Keeps what is said to the user alone, and tells the author of a whisper where no socket is there to read it.
     pub(super) async fn keep_whisper(&mut self, envelope: &Envelope, frame: &Utf8Bytes) {
-        let Event::Whispered { by, text, .. } = &envelope.event else { return };
+        let Some((by, text, place)) = private(&envelope.event) else { return };
         let connections = self.state.handle.registry().connections_of(self.session.person());
         // Another connection of the user has it too, or the user is its author.
-        let is_read_elsewhere = connections.len() > 1 || connections.contains(by);
+        let is_read_elsewhere = connections.len() > 1 || connections.contains(&by);
         let is_unread = self.sockets.is_empty() && !is_read_elsewhere;
-        let is_first = is_unread && !self.whispers.has_unread_of(*by);
+        let is_whisper = matches!(envelope.event, Event::Whispered { .. });
+        let is_first = is_whisper && is_unread && !self.whispers.has_unread_of(by);
         let at = timestamp(envelope.at);
-        let lost = self.whispers.push(Whisper { by: *by, at, text: text.clone(), frame: frame.clone(), is_unread });
+        self.keep_private(Whisper { by, at, text, place, frame: frame.clone(), is_unread }).await;
         if is_first {
-            self.remark(*by, "is not connected at the moment. Your whisper waits; you are told if it cannot be read.")
+            self.remark(by, "is not connected at the moment. Your whisper waits; you are told if it cannot be read.")
                 .await;
         }
-        self.tell_not_read(lost).await;
     }
 
-    /// Gives a socket the whispers that it lacks.
+    /// Keeps a frame that only this user's sockets get, as long as there is place for it.
+    pub(super) async fn keep_private(&mut self, whisper: Whisper) {
+        for lost in self.whispers.push(whisper) {
+            match &lost.place {
+                // The next socket is told of the gap, and what is missing is read in the talk.
+                Some((talk, number)) => {
+                    let (_, last) = self.not_read.entry(talk.clone()).or_insert((*number, *number));
+                    *last = *number;
+                }
+                None => self.tell_not_read(lost).await,
+            }
+        }
+    }
+
+    /// Gives a socket what it lacks of what was said to the user alone.
     pub(super) fn give_whispers(&mut self, socket: SocketId, last: Option<&str>) {
+        for (talk, (first, last)) in std::mem::take(&mut self.not_read) {
+            self.tell_socket(socket, &ServerFrame::Gap { room: bare(&talk), missing_from: first, to: last });
+        }
         for frame in self.whispers.since(last) {
             self.push(socket, Out::Frame(frame));
         }
     }
 
-    /// Tells the authors of whispers that still wait that they will not be read.
+    /// The session is over: what still waits will not be read here.
     pub(super) async fn lose_unread(&mut self) {
-        let unread = self.whispers.take_unread();
-        self.tell_not_read(unread).await;
+        let lost = std::mem::take(&mut self.not_read);
+        for (talk, (first, _)) in lost {
+            self.wait_in_talk(talk, first, ClientId::NONE, None).await;
+        }
+        for unread in self.whispers.take_unread() {
+            self.tell_not_read(unread).await;
+        }
     }
 
-    async fn tell_not_read(&self, whispers: Vec<Whisper>) {
-        for Whisper { by, text, .. } in whispers {
+    async fn tell_not_read(&self, Whisper { by, text, place, .. }: Whisper) {
+        let text = text.map(|text| {
             let cut = text.floor_char_boundary(REMINDER);
             let dots = if cut < text.len() { "…" } else { "" };
-            self.remark(by, &format!("was not there to read your whisper: {}{dots}", &text[..cut])).await;
+            format!("{}{dots}", &text[..cut])
+        });
+        match (place, text) {
+            (Some((talk, number)), text) => self.wait_in_talk(talk, number, by, text).await,
+            (None, Some(text)) => self.remark(by, &format!("was not there to read your whisper: {text}")).await,
+            (None, None) => {}
         }
+    }
+
+    async fn wait_in_talk(&self, talk: RoomName, first: u64, by: ClientId, text: Option<String>) {
+        let Some(name) = self.session.name() else { return };
+        let text = text.and_then(|text| Text::new(&text).ok());
+        let call = Call::NotRead(Box::new(NotRead { name, talk, first, by, text }));
+        self.state.tell_router(call.into()).await;
     }
 
     /// Sends a user a sentence that begins with the name of this session's user.

@@ -1,15 +1,16 @@
-//! The last whispers of a session. Nothing else keeps them: a room's lines are asked for by number, a whisper has none.
+//! What was said last to the user of a session alone: whispers, and the lines of direct talks. A room's lines are asked for by number;
+//! of these no socket knows before it comes that they are there.
 
 use std::collections::VecDeque;
 
 use axum::extract::ws::Utf8Bytes;
-use chat_server::model::names::ClientId;
+use chat_server::model::names::{ClientId, RoomName};
 use chat_server::model::text::Text;
 
-/// The most bytes of whispers that a session keeps; the oldest go first.
+/// The most bytes that a session keeps of them; the oldest go first.
 const BYTES: usize = 32 * 1024;
 
-/// The last whispers of a session.
+/// The last of a session.
 #[derive(Default)]
 pub(super) struct Whispers {
     whispers: VecDeque<Whisper>,
@@ -22,8 +23,10 @@ pub(super) struct Whisper {
     pub by: ClientId,
     /// When it came, as frames write it.
     pub at: String,
-    /// What it says.
-    pub text: Text,
+    /// What it says; `None` for a change of what was said.
+    pub text: Option<Text>,
+    /// The talk that it stands in, with its number there.
+    pub place: Option<(RoomName, u64)>,
     /// Its frame.
     pub frame: Utf8Bytes,
     /// Whether no socket was there when it came, nor since.
@@ -71,7 +74,7 @@ mod tests {
 
     fn whisper(at: &str, bytes: usize, is_unread: bool) -> Whisper {
         let frame = Utf8Bytes::from("x".repeat(bytes));
-        Whisper { by: ClientId(1), at: at.into(), text: Text::new("psst").expect("a text"), frame, is_unread }
+        Whisper { by: ClientId(1), at: at.into(), text: Text::new("psst").ok(), place: None, frame, is_unread }
     }
 
     #[test]

@@ -19,4 +19,5 @@ mod rooms;
 mod sockets;
 #[cfg(target_os = "linux")]
 mod stop;
+mod talks;
 mod tokens;

@@ -22,6 +22,7 @@ mod product;
 mod proxies;
 mod readme;
 mod secrets;
+mod talks;
 #[cfg(target_os = "linux")]
 mod tls;
 mod transcripts;

@@ -39,7 +39,7 @@ impl Turn<'_, Features> {
             }
             AccountOrder::MakeReset(name) => self.making_reset(by, name)?,
             AccountOrder::Remove { name, messages } => {
-                (Question::Remove { name: name.clone() }, Then::Removed { by, name, messages })
+                (Question::Remove { name: name.clone(), messages }, Then::Removed { by, name, messages })
             }
             AccountOrder::Invite(terms) => self.inviting(by, terms)?,
             AccountOrder::Invitations { before, limit } => (Question::Invitations { before, limit }, Then::Nothing),

@@ -67,6 +67,22 @@ impl Turn<'_, Features> {
         Older::InStore(Question::Page { room: room.name.clone(), before: end, after, limit, export }, lines)
     }
 
+    /// A page that a call asks for. Those of talks are in memory as far as that goes: of a talk with a guest nowhere else.
+    ///
+    /// # Errors
+    /// What the store is to be asked for it, and what is done with its answer.
+    pub(super) fn page_of_call(&self, question: Question) -> Result<Page, (Question, Then)> {
+        let Question::Page { room, before, after, limit, export } = &question else {
+            return Err((question, Then::Shown));
+        };
+        let Some(talk) = self.router.features.talks.get(room) else { return Err((question, Then::Shown)) };
+        let (limit, after, export, room) = (*limit, *after, *export, room.clone());
+        match self.older(talk, Some(*before), after, limit, export) {
+            Older::Here(page) => Ok(page),
+            Older::InStore(question, behind) => Err((question, Then::Page { room, limit, after, behind, export })),
+        }
+    }
+
     /// `SEARCH`.
     fn search(&mut self, id: ClientId, search: &Search) -> Result<Answer, Refusal> {
         let Search { room, words, before, limit } = search.clone();
@@ -105,15 +121,9 @@ impl Turn<'_, Features> {
             (Then::Program(then), answer) => self.with_program(&then, answer),
             (Then::Audit, store::Answer::Acts { acts, more }) => Ok(Answer::Block(Entry::block(acts, more))),
             // Looked at again: a room may have been closed in the meantime.
-            (Then::Page { room, limit, after, behind, export }, store::Answer::Lines { mut lines, mut more }) => {
+            (Then::Page { room, limit, after, behind, export }, store::Answer::Lines { lines, more }) => {
                 let room = self.may_read_at(id, &room)?.name.clone();
-                if after.is_none() || more.is_none() {
-                    let place = if after.is_some() { limit.saturating_sub(lines.len()) } else { behind.len() };
-                    lines.extend(behind.iter().take(place).cloned());
-                    if after.is_some() && place < behind.len() {
-                        more = lines.last().and_then(|line| line.id());
-                    }
-                }
+                let (lines, more) = joined((lines, more), limit, after, &behind);
                 Ok(Answer::Block(match export {
                     true => exported(room, lines, more),
                     false => Block::history(Some(room), lines, more),
@@ -142,4 +152,16 @@ impl Turn<'_, Features> {
             }
         }
     }
+}
+
+/// Lines of the store, and those that memory has behind them, as one page.
+pub(super) fn joined((mut lines, mut more): Page, limit: usize, after: Option<u64>, behind: &[Arc<Envelope>]) -> Page {
+    if after.is_none() || more.is_none() {
+        let place = if after.is_some() { limit.saturating_sub(lines.len()) } else { behind.len() };
+        lines.extend(behind.iter().take(place).cloned());
+        if after.is_some() && place < behind.len() {
+            more = lines.last().and_then(|line| line.id());
+        }
+    }
+    (lines, more)
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::pages::joined;
 use super::{ANSWER_WITHIN, SEED_FOR};
 use crate::chat::message::Client;
 use crate::chat::router::Turn;
@@ -14,7 +15,7 @@ use crate::features::message::{Access, Caller, Reply};
 use crate::features::programs::then as programs;
 use crate::features::state::Features;
 use crate::model::event::{Event, Tag, Warning};
-use crate::model::names::ClientId;
+use crate::model::names::{ClientId, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::spam::seconds_up;
 use crate::model::spam::{Spam, TooFast};
@@ -40,7 +41,10 @@ impl Turn<'_, Features> {
     pub(crate) fn read_for_door(&mut self, who: Caller, mut question: Question, reply: Reply) {
         let may = match &mut question {
             Question::Page { room, .. } | Question::Search { room: Some(room), .. } => {
-                self.access(who, &Access::Room(room.clone())).map(drop)
+                self.access(who, &Access::Room(room.clone())).and_then(|_| {
+                    *room = self.meant_by(who, room)?;
+                    Ok(())
+                })
             }
             Question::Search { room: None, hidden, .. } => {
                 self.access(who, &Access::Everything).map(|unreadable| *hidden = unreadable)
@@ -48,10 +52,20 @@ impl Turn<'_, Features> {
             _ => Err(Refusal::no_store("history")),
         };
         let asked = match may {
-            Ok(()) => {
-                let (asker, place) = (Asker::Caller(who, reply), (Some(who.address), who.client));
-                self.put_paced(question, asker, Then::Shown, place, Duration::ZERO).map(drop)
-            }
+            Ok(()) => match self.page_of_call(question) {
+                Ok((lines, more)) => {
+                    let reads = &mut self.router.features.reads;
+                    let place = reads.place(Some(who.address));
+                    match reads.charge(place, reads::PAGE, Duration::ZERO, self.now.mono) {
+                        Ok(_) => return reply(Answer::Lines { lines, more }),
+                        Err(error) => Err((Asker::Caller(who, reply), error)),
+                    }
+                }
+                Err((question, then)) => {
+                    let (asker, place) = (Asker::Caller(who, reply), (Some(who.address), who.client));
+                    self.put_paced(question, asker, then, place, Duration::ZERO).map(drop)
+                }
+            },
             Err(error) => Err((Asker::Caller(who, reply), error)),
         };
         if let Err((Asker::Caller(_, reply), error)) = asked {
@@ -247,16 +261,24 @@ impl Turn<'_, Features> {
             }
             Asker::Door(reply) if is_post && matches!(answer, Answer::Done) => self.tell_when_kept(reply),
             Asker::Door(reply) => reply(answer),
-            Asker::Caller(who, reply) => reply(self.shown(who, answer)),
+            Asker::Caller(who, reply) => reply(self.shown(who, then, answer)),
             Asker::TimedOut => {}
         }
     }
 
     /// What a user may still see of an answer: a room may have been closed meanwhile, or they may be banned by now.
-    fn shown(&self, who: Caller, answer: Answer) -> Answer {
+    fn shown(&self, who: Caller, then: Then, answer: Answer) -> Answer {
         match (answer, self.access(who, &Access::Everything)) {
-            (Answer::Lines { mut lines, more }, Ok(hidden)) => {
-                lines.retain(|line| line.room().is_none_or(|room| !hidden.contains(room)));
+            (Answer::Lines { lines, more }, Ok(hidden)) => {
+                let (mut lines, more) = match then {
+                    Then::Page { limit, after, behind, .. } => joined((lines, more), limit, after, &behind),
+                    _ => (lines, more),
+                };
+                let is_closed = |room: &RoomName| match room.is_talk() {
+                    true => who.client.is_none_or(|id| self.may_read_at(id, room).is_err()),
+                    false => hidden.contains(room),
+                };
+                lines.retain(|line| !line.room().is_some_and(is_closed));
                 Answer::Lines { lines, more }
             }
             (Answer::Lines { .. }, Err(error)) => Answer::Refused(error.into()),

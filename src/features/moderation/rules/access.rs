@@ -45,6 +45,7 @@ impl Turn<'_, Features> {
             self.may_visit(ClientId::NONE)?;
         }
         let Some(name) = room else { return Ok(Vec::new()) };
+        let name = &self.meant_by(who, name)?;
         let room = self.router.place(name).ok_or_else(|| Refusal::no_such_room(name))?;
         banned_from(room).map_or(Ok(()), Err)?;
         if !is_vouched_for(Some(room)) {
@@ -56,7 +57,11 @@ impl Turn<'_, Features> {
     /// Whether a client with a name, in a room or anywhere, is connected from the same network. Beside a token the file door takes
     /// that for belonging there, since it knows no session.
     fn has_company(&self, from: IpAddr, room: Option<&Room>) -> bool {
-        let is_in = |client: &&Client| room.is_none_or(|room| room.members.contains(&client.id));
+        let is_in = |client: &&Client| match room {
+            Some(talk) if talk.name.is_talk() => self.is_in_talk(client.id, talk),
+            Some(room) => room.members.contains(&client.id),
+            None => true,
+        };
         let mut inside = self.clients.iter().filter(|client| client.name.is_some()).filter(is_in);
         inside.any(|client| client.address().map(neighbourhood) == Some(neighbourhood(from)))
     }

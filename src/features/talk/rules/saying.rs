@@ -10,7 +10,6 @@ use crate::model::command::{Command, HistoryQuery, Line};
 use crate::model::event::{Change, Done, Envelope, Event, Speech, Version};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
-use crate::model::rows::counted;
 use crate::model::text::Text;
 
 impl Turn<'_, Features> {
@@ -66,17 +65,30 @@ impl Turn<'_, Features> {
         if !name.is_talk() {
             return self.log(Some(id), name, event).0;
         }
-        let Some((number, line)) = self.write_down(name, event) else { return 0 };
-        let author = match &line.event {
-            Event::Said(Speech { from, .. }) | Event::Changed(Change { from, .. }) => from.clone(),
-            _ => return number,
-        };
-        for listener in self.listeners(name) {
-            if listener != id && self.hears(listener, &author) {
-                self.push(listener, &line);
-            }
+        self.log_in_talk(Some(id), name, event).map_or(0, |(number, _)| number)
+    }
+
+    /// The same in a talk, for all its connections but one.
+    pub(crate) fn log_in_talk(
+        &mut self,
+        but: Option<ClientId>,
+        talk: &RoomName,
+        event: impl FnOnce(u64) -> Event,
+    ) -> Option<(u64, Arc<Envelope>)> {
+        let (number, line) = self.write_down(talk, event)?;
+        if let Event::Said(Speech { from, .. }) | Event::Changed(Change { from, .. }) = &line.event {
+            let hearing = self.listeners(talk).into_iter().filter(|id| Some(*id) != but && self.hears(*id, from));
+            hearing.collect::<Vec<_>>().into_iter().for_each(|id| self.push(id, &line));
         }
-        number
+        Some((number, line))
+    }
+
+    /// The last line of the talk of a user with another, if that is its number, and whether a store keeps the talk.
+    pub(crate) fn line_of_talk(&self, id: ClientId, other: &Name, number: u64) -> Option<(Arc<Envelope>, bool)> {
+        let name = RoomName::talk([self.name_of(id).ok()?, other.clone()]).ok()?;
+        let talk = self.router.features.talks.get(&name)?;
+        let line = talk.history.newest_first().find(|line| line.id() == Some(number))?.clone();
+        Some((line, talk.features.guests.is_empty()))
     }
 
     fn write_down(&mut self, talk: &RoomName, event: impl FnOnce(u64) -> Event) -> Option<(u64, Arc<Envelope>)> {
@@ -90,51 +102,18 @@ impl Turn<'_, Features> {
         Some((number, line))
     }
 
-    /// Notes which members are away: they are told when they come.
-    fn let_wait(&mut self, talk: &RoomName, number: u64) {
-        let Some(room) = self.router.features.talks.get_mut(talk).filter(|room| room.features.is_kept) else { return };
-        let waiting = &mut room.features.waiting;
-        let before = waiting.len();
-        for member in talk.members().filter(|member| self.clients.named(member).is_none()) {
-            waiting.entry(member).or_insert(number);
-        }
-        if waiting.len() > before {
-            self.record_room(talk);
-        }
-    }
-
-    /// Tells a user who has signed in where something was said while none of the user's connections was here.
-    pub(crate) fn tell_of_talks(&mut self, id: ClientId) {
-        // Words wait for accounts only.
-        let Some(own) = self.name_of(id).ok().filter(|_| self.is_signed_in(id)) else { return };
-        for name in self.talks_of(&own, |talk| talk.features.waiting.contains_key(&own) && self.is_in_talk(id, talk)) {
-            let Some(talk) = self.router.features.talks.get_mut(&name) else { continue };
-            let Some(first) = talk.features.waiting.remove(&own) else { continue };
-            let lines = counted((talk.last_id() + 1).saturating_sub(first) as usize, "line");
-            let others: Vec<String> =
-                name.members().filter(|member| *member != own).map(|member| member.to_string()).collect();
-            let (others, after) = (others.join("+"), first.saturating_sub(1));
-            self.record_room(&name);
-            let text = format!(
-                "While you were away: {lines} in {name}. /history @{others} after={after} shows what was said."
-            );
-            self.tell(id, Event::Note { room: None, text: Text::own(text) });
-        }
-    }
-
     /// Puts a whisper into the talk of its two users, and gives it its number there. It has none where there is no such talk: for
     /// users who whisper to themselves, and where there are too many.
-    pub(crate) fn number_whisper(&mut self, author: ClientId, whisper: &mut Event) {
-        let Event::Whispered { by, from, to, id, file, text } = whisper else { return };
-        let Ok(name) = RoomName::talk([from.clone(), to.clone()]) else { return };
-        if self.open_talk(&name).is_err() {
-            return;
-        }
+    pub(crate) fn number_whisper(&mut self, author: ClientId, whisper: &mut Event) -> Option<u64> {
+        let Event::Whispered { by, from, to, id, file, text } = whisper else { return None };
+        let name = RoomName::talk([from.clone(), to.clone()]).ok()?;
+        self.open_talk(&name).ok()?;
         let (room, signed, by, file) = (name.clone(), self.is_signed_in(author), *by, *file);
         let (from, text, version) = (from.clone(), text.clone(), Version::First);
         let speech =
             Speech { room, id: 0, by, from, act: false, re: None, version, signed, cid: None, file, text: text.into() };
         *id = self.write_down(&name, |id| Event::Said(Speech { id, ..speech })).map(|(number, _)| number);
+        *id
     }
 
     /// Whispers to an account of which no connection is here: its user finds the words at the next sign-in.
@@ -157,13 +136,13 @@ impl Turn<'_, Features> {
         }
         let mut whisper =
             Event::Whispered { by: self.person(author), from, to: to.clone(), id: None, file: None, text };
-        self.number_whisper(author, &mut whisper);
+        let id = self.number_whisper(author, &mut whisper);
         let whisper = Envelope::new(self.now.wall, whisper);
         for other in self.connections(author).into_iter().skip(1) {
             self.push(other, &whisper);
         }
         Metrics::count(&self.router.metrics.messages);
         let away = Some(Text::own("not signed in, and finds it in the direct talk at the next sign-in"));
-        Ok(Answer::Done(Done::Whispered { to, away }))
+        Ok(Answer::Done(Done::Whispered { to, id, away }))
     }
 }

@@ -1,0 +1,156 @@
+//! Direct talks of accounts, by this door: what is said while a browser is away, pages and streams for the members alone.
+
+use chat_server::config::Config;
+use chat_server::model::roles::Policy;
+use chat_web::WebConfig;
+use serde_json::{Value, json};
+
+use crate::kit::{Call, Guest, MemoryStore, Reply, Setup, Stage, call, get, post, quick};
+
+fn stage(memory: &MemoryStore, grace_ms: u64) -> Stage {
+    let config = Config { history: 20, ..quick() };
+    let web = WebConfig { grace: std::time::Duration::from_millis(grace_ms), ..WebConfig::default() };
+    Stage::with(Setup { kept: Some((memory.clone(), Policy::default())), ..config.into() }, web)
+}
+
+fn account(stage: &Stage, path: &str, name: &str) -> Guest {
+    let reply = stage.call(post(path, &json!({ "name": name, "password": "correct-horse" })));
+    assert!(matches!(reply.status, 200 | 201), "{}", reply.text());
+    let text = |key: &str| reply.json()[key].as_str().expect("a string").to_string();
+    Guest { addr: stage.addr(), id: text("id"), token: text("token") }
+}
+
+fn texts(reply: &Reply) -> Vec<String> {
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let messages = reply.json();
+    let messages = messages["messages"].as_array().expect("messages").clone();
+    messages.iter().map(|message| message["text"].as_str().expect("a text").to_string()).collect()
+}
+
+fn page(query: &str) -> Call {
+    get(&format!("/api/rooms/@ani+budi/messages{query}"))
+}
+
+#[test]
+fn what_a_session_does_not_show_before_its_end_waits_for_the_next_sign_in() {
+    let memory = MemoryStore::default();
+    let stage = stage(&memory, 200);
+    let ani = account(&stage, "/api/accounts", "ani");
+    let budi = account(&stage, "/api/accounts", "budi");
+    let (mut from, mut to) = (ani.connect(), budi.connect());
+    from.settle();
+    to.settle();
+    to.cut();
+    // The session hears that its socket is gone, and later that the grace is over.
+    crate::kit::eventually("one socket", || stage.sockets.count(), |count| *count == 1);
+    from.send(&json!({ "type": "Send", "ref": 1, "room": "@budi", "text": "in the grace" }));
+    from.until(&json!({ "type": "Ack", "ref": 1 }));
+    from.until(&json!({ "type": "UserLeft", "user": { "name": "budi" } }));
+    from.settle();
+    let mut line = stage.line("late");
+    line.send("LOGIN:budi correct-horse");
+    let note = std::iter::from_fn(|| line.line()).find(|line| line.contains(" NOTE *: "));
+    let wanted = "While you were away: 1 line in @ani+budi. /history @ani after=0 shows what was said.";
+    assert!(note.is_some_and(|note| note.ends_with(wanted)));
+}
+
+#[test]
+fn pages_of_a_talk_go_back_into_the_store_and_are_its_members() {
+    let memory = MemoryStore::default();
+    let first = stage(&memory, 60_000);
+    let ani = account(&first, "/api/accounts", "ani");
+    account(&first, "/api/accounts", "budi");
+    account(&first, "/api/accounts", "citra");
+    for number in 1..=45 {
+        let said = ani.call(post("/api/messages", &json!({ "room": "@budi", "text": format!("line {number}") })));
+        assert_eq!(said.status, 201, "{}", said.text());
+    }
+    let lines = |from: u64, to: u64| (from..=to).map(|number| format!("line {number}")).collect::<Vec<_>>();
+    let check = |ani: &Guest| {
+        let newest = ani.call(page("?limit=30"));
+        assert_eq!(texts(&newest), lines(16, 45));
+        assert_eq!(
+            (&newest.json()["prev"], &newest.json()["last_seq"]),
+            (&json!("/api/rooms/@ani%2Bbudi/messages?before=16&limit=30"), &json!(45))
+        );
+        let before = newest.json()["prev"].as_str().map(String::from).expect("a page before");
+        let oldest = ani.call(get(&before));
+        assert_eq!(texts(&oldest), lines(1, 15));
+        assert_eq!(oldest.json()["prev"], Value::Null);
+        let onwards = ani.call(page("?after=10&limit=30"));
+        assert_eq!(texts(&onwards), lines(11, 40));
+        assert_eq!(texts(&ani.call(get(onwards.json()["next"].as_str().expect("a next page")))), lines(41, 45));
+        assert_eq!(texts(&ani.call(get("/api/search?q=line&room=@budi&limit=2"))), lines(44, 45));
+        let export = ani.call(get("/api/rooms/@budi/export")).text();
+        assert_eq!(export.lines().count(), 45);
+        let etag = newest.header("etag").expect("a tag").to_string();
+        assert_eq!(ani.call(page("?limit=30").header("if-none-match", &etag)).status, 304);
+    };
+    check(&ani);
+    drop(first);
+
+    let second = stage(&memory, 60_000);
+    check(&account(&second, "/api/session", "ani"));
+    let citra = account(&second, "/api/session", "citra");
+    for path in [
+        "/api/rooms/@ani+budi/messages",
+        "/api/messages?room=@ani%2Bbudi",
+        "/api/rooms/@ani+budi/export",
+        "/api/search?q=line&room=@ani%2Bbudi",
+    ] {
+        for reply in [citra.call(get(path)), second.call(get(path))] {
+            assert_eq!((reply.status, reply.problem()), (404, "no-such-room".into()), "{path}");
+        }
+    }
+    assert_eq!(citra.call(get("/api/search?q=line")).json()["messages"], json!([]));
+    for path in ["/api/rooms", "/api/users", "/api/talks", "/api/me"] {
+        assert!(!citra.call(get(path)).text().contains('@'), "{path}");
+    }
+    let entered = citra.call(call("PUT", "/api/me/rooms/@ani+budi"));
+    assert!(entered.status >= 400, "{}", entered.text());
+}
+
+/// Reads a stream until a frame like this one; returns its id, and all that came.
+fn events(guest: &Guest, last: Option<&str>, until: &str) -> (String, String) {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(guest.addr).expect("a connection");
+    stream.set_read_timeout(Some(crate::kit::DEADLINE)).expect("a timeout");
+    let last = last.map_or(String::new(), |id| format!("last-event-id: {id}\r\n"));
+    let (addr, token) = (guest.addr, &guest.token);
+    write!(stream, "GET /api/events HTTP/1.1\r\nhost: {addr}\r\nauthorization: Bearer {token}\r\n{last}\r\n")
+        .expect("sent");
+    let (mut all, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let text = String::from_utf8_lossy(&all).into_owned();
+        if let Some(at) = text.find(until).filter(|at| text[*at..].contains("\n\n")) {
+            let id = text[..at].rsplit_once("id: ").expect("an id").1.lines().next().expect("a line").to_string();
+            return (id, text);
+        }
+        let count = stream.read(&mut buffer).expect("events in time");
+        assert!(count > 0, "the stream ended: {text}");
+        all.extend_from_slice(&buffer[..count]);
+    }
+}
+
+#[test]
+fn a_stream_brings_a_talk_to_its_members_once_and_goes_on_behind_it() {
+    let memory = MemoryStore::default();
+    let stage = stage(&memory, 60_000);
+    let [ani, budi, citra] = ["ani", "budi", "citra"].map(|name| account(&stage, "/api/accounts", name));
+    let say = |room: &str, text: &str| {
+        assert_eq!(ani.call(post("/api/messages", &json!({ "room": room, "text": text }))).status, 201);
+    };
+    say("@budi", "leaf 1");
+    say("@budi", "leaf 2");
+    say("lobby", "to all");
+    let (id, all) = events(&budi, None, "\"leaf 2\"");
+    assert!(all.contains("\"leaf 1\""), "{all}");
+    say("@budi", "leaf 3");
+    say("lobby", "to all again");
+    let (_, more) = events(&budi, Some(&id), "\"to all again\"");
+    assert!(more.contains("\"leaf 3\"") && !more.contains("\"leaf 1\"") && !more.contains("\"leaf 2\""), "{more}");
+    let (_, other) = events(&citra, None, "\"type\":\"People\"");
+    say("lobby", "the last");
+    let (_, rest) = events(&citra, None, "\"type\":\"People\"");
+    assert!(!other.contains("leaf") && !rest.contains("leaf") && !rest.contains("@ani"), "{other}{rest}");
+}
