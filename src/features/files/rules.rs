@@ -108,7 +108,7 @@ impl Turn<'_, Features> {
         match said {
             Ok(Shared { placed, line, readers }) => {
                 files.keep(token, offer, line, readers, self.now.mono);
-                reply(Ok(placed));
+                self.tell_when_kept(Box::new(move || reply(Ok(placed))));
             }
             Err(error) => {
                 files.discard(token, &offer);
