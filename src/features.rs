@@ -76,6 +76,7 @@ pub static VERBS: Verbs = Verbs::new(&[
     &programs::verbs::UNHOOK,
     &programs::verbs::BOT,
     &programs::verbs::UNBOT,
+    &programs::verbs::WEBHOOK,
     &operators::verbs::OPER,
     &operators::verbs::ANNOUNCE,
     &operators::verbs::LOCKDOWN,

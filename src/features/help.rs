@@ -149,6 +149,7 @@ pub static SUBJECTS: &[Subject] = &[
             &moderation::verbs::BANS,
             &programs::verbs::HOOK,
             &programs::verbs::UNHOOK,
+            &programs::verbs::WEBHOOK,
         ],
     ),
     subject(

@@ -8,6 +8,7 @@ use crate::features::accounts::orders::AccountOrder;
 use crate::features::archive::store::{Answer, Question, Report};
 use crate::features::files::{FileError, To};
 use crate::features::programs::Post;
+use crate::features::programs::webhooks::{Ask, Courier};
 use crate::model::file::Token;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -104,6 +105,8 @@ pub enum Call {
         /// Where the answer goes.
         reply: Reply,
     },
+    /// The sender of webhooks asks something.
+    Webhooks(WebhookCall),
     /// The store has something to say.
     Store(Report),
     /// The settings were read again for an operator, by this number: what has changed, or why nothing has.
@@ -136,6 +139,29 @@ impl From<Call> for Message {
     fn from(call: Call) -> Message {
         Message::Feature(FeatureMessage::new(call))
     }
+}
+
+/// What the sender of webhooks asks of the router.
+pub enum WebhookCall {
+    /// It is there, and is told what changes from now on. The second is whether it also calls addresses inside, and by `http://`.
+    Attach(Courier, bool),
+    /// Asks the store [`Ask::Load`], [`Ask::Settled`] or [`Ask::Failed`].
+    Ask(Ask, Reply),
+    /// What was said in the room of a webhook.
+    Page {
+        /// The room.
+        room: RoomName,
+        /// Only behind this number.
+        after: u64,
+        /// Only before this one.
+        before: u64,
+        /// The most lines.
+        limit: usize,
+        /// Where the answer goes.
+        reply: Reply,
+    },
+    /// The receiver of this webhook wants nothing more: it has answered with 410.
+    Gone(u64),
 }
 
 /// A user who reads by calls: with or without a connection, perhaps from another address than that.
@@ -221,6 +247,8 @@ pub enum Order {
     },
     /// End a room, with all that was said in it.
     Forget(RoomName),
+    /// Show all webhooks, and the dead letters.
+    Webhooks,
     /// Show the audit: what operators did with their rights.
     Audit {
         /// Only acts with a smaller number.

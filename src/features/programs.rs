@@ -1,9 +1,11 @@
-//! Programs take part: what another program posts to a hook becomes lines of a room, and a bot signs on with a token (docs/programs.md).
+//! Programs take part: what another program posts to a hook becomes lines of a room, what is said in a room goes to the addresses of its
+//! webhooks, and a bot signs on with a token (docs/programs.md).
 //!
 //! Their names end in `-bot`, and no user can have such a name: each door and each history shows that a program said it.
 
 use chrono::{DateTime, Utc};
 
+use self::address::Address;
 use crate::model::body::Body;
 use crate::model::code::Code;
 use crate::model::feature::Asked;
@@ -12,11 +14,13 @@ use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::secrets::Secret;
 
+pub mod address;
 mod list;
 pub(crate) mod rules;
 pub(crate) mod state;
 pub mod then;
 pub mod verbs;
+pub mod webhooks;
 
 /// What the name of each program ends in.
 pub const ENDING: &str = "-bot";
@@ -44,6 +48,18 @@ pub enum Command {
     Bot(Name),
     /// The end of a bot.
     Unbot(Name),
+    /// The webhooks of a room.
+    Webhooks(Option<RoomName>),
+    /// A new webhook.
+    Webhook(Option<RoomName>, Address),
+    /// The end of a webhook.
+    Unwebhook(Option<RoomName>, u64),
+    /// The webhooks of all rooms.
+    AllWebhooks,
+    /// What could not be delivered.
+    DeadLetters,
+    /// A dead letter is to be tried again.
+    Again(u64),
 }
 
 impl Asked for Command {}
@@ -90,6 +106,8 @@ pub enum Ask {
     End(Kind, Name),
     /// The hook that has this token.
     Find(Secret),
+    /// Something about webhooks.
+    Webhooks(webhooks::Ask),
 }
 
 /// What came by a hook.

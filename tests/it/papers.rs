@@ -103,8 +103,17 @@ fn every_picture_is_shown() {
 
 /// The sources of the running programs with their paths: what is compiled for tests alone is left out.
 fn sources() -> Vec<(PathBuf, String)> {
-    let crates =
-        ["chat_direct", "chat_import", "chat_pool", "chat_store", "chat_tls", "chat_tokio", "chat_web", "chatd"];
+    let crates = [
+        "chat_direct",
+        "chat_import",
+        "chat_pool",
+        "chat_store",
+        "chat_tls",
+        "chat_tokio",
+        "chat_web",
+        "chat_webhooks",
+        "chatd",
+    ];
     let folders = crates.iter().map(|name| format!("crates/{name}/src")).chain([String::from("src")]);
     let files = folders.flat_map(|folder| files(&folder, ".rs"));
     let is_for_tests = |path: &Path| {

@@ -368,6 +368,7 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             (Command::Rooms, "ROOMS"),
             (Command::feature(programs::Command::Bots), "BOT"),
             (Command::feature(programs::Command::Hooks(None)), "HOOK"),
+            (Command::feature(programs::Command::Webhooks(None)), "WEBHOOK"),
             (Command::feature(operators::Command::Reload), "REHASH"),
             (Command::Why, "WHY"),
             (Command::Stats, "STATS"),
@@ -384,6 +385,11 @@ fn work() -> BoxedStrategy<(Command, &'static str, String)> {
             Command::feature(programs::Command::Unhook(room.clone(), name.clone())),
             "UNHOOK",
             format!("{} {name}", room_args(&room)).trim_start().into()
+        )),
+        (option::of(room()), any::<u64>()).prop_map(|(room, number)| (
+            Command::feature(programs::Command::Unwebhook(room.clone(), number)),
+            "WEBHOOK",
+            format!("{} end {number}", room_args(&room)).trim_start().into()
         )),
         name().prop_map(|name| (Command::feature(programs::Command::Unbot(name.clone())), "UNBOT", name.to_string())),
         option::of(room()).prop_map(|room| (

@@ -165,6 +165,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     crate::members::INVITED,
     // 16: links with which users set a new password.
     crate::resets::SCHEMA,
+    // 17: webhooks, and what their receivers do not have yet.
+    crate::webhooks::SCHEMA,
 ];
 
 /// Opens the database for writing, with everything that has to be set, and makes it one of this version. The caller

@@ -111,6 +111,7 @@ impl Keeper {
         for (room, last_id) in &record.forgotten {
             self.forget(db, room, *last_id)?;
             crate::programs::forget_room(db, room)?;
+            crate::webhooks::forget_room(db, room)?;
         }
         for state in &record.rooms {
             self.write_room(db, state)?;

@@ -95,6 +95,7 @@ mod searches;
 mod secrets;
 mod tools;
 mod wal;
+mod webhooks;
 mod writer;
 
 pub use durability::Durability;

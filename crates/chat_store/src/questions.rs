@@ -2,7 +2,7 @@
 //! is decided is decided by the writer, one after the other.
 
 use chat_server::features::archive::store::{Answer, Busy, Proof, Question, Refused};
-use chat_server::features::programs::Ask;
+use chat_server::features::programs::{Ask, webhooks};
 use chat_server::model::names::Name;
 use chat_server::model::roles::Role;
 use chat_server::model::secrets::Secret;
@@ -147,6 +147,10 @@ impl Accounts {
             // On a full disk programs are still who they are.
             Ask::Find(token) => self.desk.note(number, move |db| programs::find_hook(db, &token, now).map(Some)),
             Ask::List(kind) => self.desk.note(number, move |db| programs::list(db, &kind).map(Some)),
+            Ask::Webhooks(ask @ (webhooks::Ask::List(_) | webhooks::Ask::Load)) => {
+                self.desk.note(number, move |db| crate::webhooks::answer(db, ask, now).map(Some))
+            }
+            Ask::Webhooks(ask) => self.desk.write(number, move |db| crate::webhooks::answer(db, ask, now).map(Some)),
         }
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod names;
 pub(crate) mod ids;
 pub(crate) mod objects;
+pub(crate) mod programs;
 pub(crate) mod frames;
 pub(crate) mod client_frames;
 pub(crate) mod input;

@@ -3,34 +3,16 @@
 #   bash crates/chat_web/tests/schemathesis.sh
 # It needs python3 and a built target/debug/chatd. A minute, or some on a busy machine; exit code 0 only where nothing was found.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
-
+source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 config=$PWD/crates/chat_web/tests/schemathesis.toml
-chatd=${CHATD:-target/debug/chatd}
-[ -x "$chatd" ] || { echo "no $chatd: cargo build -p chatd" >&2; exit 1; }
-work=$(mktemp -d)
-server=
-end() {
-    [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" || true; }
-    rm -rf "$work"
-}
-trap end EXIT
 
 venv=${SCHEMATHESIS_VENV:-$work/venv}
 [ -x "$venv/bin/schemathesis" ] || { python3 -m venv "$venv" && "$venv/bin/pip" install -q "schemathesis>=4.32,<5"; }
 
 # A store, for else what needs one could only be refused. No limits that are not what is tested; a key, so that the operators' calls are open to it.
 key=only-for-this-run-of-tests
-CHAT_OPERATOR_KEY=$key "$chatd" --data "$work/data" --addr 127.0.0.1:0 --files 127.0.0.1:0 --web 127.0.0.1:0 --log warn --max-clients 5000 --max-per-address 0 \
-    --burst 0 --spam-lines 0 --spam-repeats 0 --read-burst 0 --arrivals 0 --rooms-each 0 --rooms-each-address 0 >"$work/out" 2>"$work/err" &
-server=$!
-for _ in $(seq 100); do
-    page=$(sed -n 's/^page on //p' "$work/out")
-    [ -z "$page" ] || break
-    kill -0 "$server" || { cat "$work/err" >&2; exit 1; }
-    sleep 0.1
-done
-[ -n "${page:-}" ] || { echo "the server did not say where its page is" >&2; exit 1; }
+CHAT_OPERATOR_KEY=$key start --max-clients 5000 --max-per-address 0 --burst 0 --spam-lines 0 --spam-repeats 0 --read-burst 0 --arrivals 0 \
+    --rooms-each 0 --rooms-each-address 0
 
 json='content-type: application/json'
 token=$(curl -sS --max-time 10 -H "$json" -d '{"name":"schema"}' "$page/api/users" | sed -n 's/.*"token":"\([0-9a-f]*\)".*/\1/p')

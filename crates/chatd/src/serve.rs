@@ -23,6 +23,7 @@ use chat_server::program::{complain, print};
 use chat_store::{Guard, OpenError};
 use chat_tls::Tls;
 use chat_web::Web;
+use chat_webhooks::Webhooks;
 use clap::ArgMatches;
 
 use crate::console::Console;
@@ -36,6 +37,9 @@ use crate::{data, listener, tls};
 
 /// How long the end waits for what is still to be written.
 const STORE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long it waits for the receiver of a webhook that is being called.
+const RECEIVER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the server until it is told to stop.
 pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatches, started: Instant) -> ExitCode {
@@ -78,13 +82,7 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     };
     let console = Console::of(settings.data.dir.as_deref(), &handle);
     add_figures(&handle, settings.engine.name(), tls.clone(), store.as_ref());
-    let accepted = Arc::new(AtomicBool::new(true));
-    let seen = accepted.clone();
-    handle.add_figures(move |text| {
-        let help = "1 if the settings were good when they were read the last time, 0 if the old ones were kept";
-        let value = u8::from(seen.load(Ordering::Relaxed));
-        Exposition::new(text).gauge("chat_config_last_reload_successful", help, value);
-    });
+    let accepted = count_reloads(&handle);
     let engine = settings.engine.start();
     tracing::info!("engine: {}", settings.engine.name());
     let web = match settings.web.addr.as_str() {
@@ -93,6 +91,11 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
             Ok(web) => Some(web),
             Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--web", addr, &error)),
         },
+    };
+    // What is sent elsewhere has to be kept first.
+    let webhooks = match store.as_ref().map(|_| Webhooks::start(handle.clone(), settings.webhooks)).transpose() {
+        Ok(webhooks) => webhooks,
+        Err(error) => return fail(UNAVAILABLE, &format!("error: cannot start the webhooks: {error}")),
     };
     let signals = match Signals::listen() {
         Ok(signals) => signals,
@@ -121,6 +124,9 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     // As long as the directory is this server's: the next one has a socket of that name, too.
     drop(console);
     web.into_iter().for_each(Web::stop);
+    if let Some(Err(error)) = webhooks.map(|webhooks| webhooks.stop(RECEIVER_PATIENCE)) {
+        tracing::info!("{error}; what it does not have is sent after the next start");
+    }
     if let Some(Err(error)) = store.map(|store| store.stop(STORE_PATIENCE)) {
         complain(&format!("error: {error}"));
     }
@@ -205,6 +211,18 @@ fn add_figures(handle: &ServerHandle, engine: &'static str, tls: Option<Tls>, st
         let figures = store.figures();
         handle.add_figures(move |text| figures.append(text));
     }
+}
+
+/// Whether the settings were good when they were read the last time, as the figures show it.
+fn count_reloads(handle: &ServerHandle) -> Arc<AtomicBool> {
+    let accepted = Arc::new(AtomicBool::new(true));
+    let seen = accepted.clone();
+    handle.add_figures(move |text| {
+        let help = "1 if the settings were good when they were read the last time, 0 if the old ones were kept";
+        let value = u8::from(seen.load(Ordering::Relaxed));
+        Exposition::new(text).gauge("chat_config_last_reload_successful", help, value);
+    });
+    accepted
 }
 
 fn has_admin(contents: &Contents) -> bool {

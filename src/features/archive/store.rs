@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::features::accounts::invitations::{Invitation, Terms};
 use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
+use crate::features::programs::webhooks::{Letter, Webhook};
 use crate::features::programs::{Ask, Program};
 use crate::model::code::Code;
 use crate::model::event::Envelope;
@@ -406,6 +407,8 @@ pub enum Answer {
     Programs(Vec<Program>),
     /// To [`Ask::Make`], with its token.
     Program(Box<Program>, Secret),
+    /// To [`Ask::Webhooks`]: those that were asked for, were made or ended, and letters.
+    Webhooks(Vec<Webhook>, Vec<Letter>),
     /// Done, and nothing to add.
     Done,
     /// It cannot be.

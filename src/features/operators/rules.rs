@@ -267,6 +267,7 @@ impl Turn<'_, Features> {
                 reply(StoreAnswer::Done);
             }
             Order::Accounts(order) => self.ordered_of_accounts(order, by, reply),
+            Order::Webhooks => self.webhooks_for_door(reply),
             Order::Audit { before, limit } if self.router.features.archive.is_some() => {
                 let _number = self.put(Question::Audit { before, limit }, Asker::Door(reply), Then::Audit);
             }

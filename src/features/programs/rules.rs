@@ -24,6 +24,10 @@ use crate::model::roles::Role;
 use crate::model::secrets::Secret;
 use crate::model::text::Text;
 
+mod webhooks;
+
+use webhooks::with_webhooks;
+
 /// No hook has that token. It has the status of an address that is not there, and says nothing of rooms.
 const NO_HOOK: Refusal = Refusal::fixed(
     Code::NoSuchRoom,
@@ -43,6 +47,7 @@ pub(crate) fn carry_out(
         Command::Bots => turn.may_keep_bots(id).map(|kind| later(Ask::List(kind.clone()), Then::Listed(kind))),
         Command::Bot(name) => turn.may_keep_bots(id).and_then(|kind| turn.make_program(id, kind, &name)),
         Command::Unbot(name) => turn.may_keep_bots(id).and_then(|kind| turn.end_program(id, kind, &name)),
+        command => turn.carry_out_of_webhooks(id, command),
     })
 }
 
@@ -87,6 +92,7 @@ impl Turn<'_, Features> {
     /// What an answer changes for all, also when the client that asked is gone, and what its asker is told.
     pub(crate) fn program_answered(&mut self, then: &Then, answer: StoreAnswer) -> StoreAnswer {
         match (then, &answer) {
+            (Then::Webhook(then), _) => return self.webhook_answered(then, answer),
             (Then::Made(by), StoreAnswer::Program(program, _)) => {
                 if let Some(room) = self.lacks_room(&program.kind) {
                     return StoreAnswer::Refused(self.end_at_once(program, &room).into());
@@ -146,11 +152,17 @@ impl Turn<'_, Features> {
             .collect();
         rooms.iter().for_each(|room| self.record_room(room));
         self.sign_out_all(name, None, "An operator of this server ended this bot.");
+        let members = &self.router.features.members;
+        let rooms: Vec<RoomName> = members.rooms_of(name).map(|(room, _)| room.clone()).collect();
+        for room in rooms {
+            self.end_membership(name.clone(), room);
+        }
     }
 
     /// What an answer means for the client who asked.
     pub(crate) fn with_program(&mut self, then: &Then, answer: StoreAnswer) -> Result<Answer, Refusal> {
         match (then, answer) {
+            (Then::Webhook(then), answer) => with_webhooks(then, answer),
             (Then::Made(_), StoreAnswer::Program(program, token)) => Ok(Answer::Done(made(&program, &token).into())),
             (Then::Listed(kind), StoreAnswer::Programs(programs)) => Ok(Answer::Block(list(kind, programs))),
             (Then::Ended(_, kind, name), StoreAnswer::Done) => {

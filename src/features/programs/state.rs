@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::features::limits::{Allowance, Guesses};
+use crate::features::programs::webhooks::{Courier, Notice};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
 
@@ -23,12 +24,21 @@ pub(crate) struct Programs {
     pub(super) people: BTreeMap<Name, ClientId>,
     /// What was said in this turn by calls, posts and files: their senders are told when it is kept.
     pub(super) said: Vec<Told>,
+    /// The sender of webhooks, if there is one, and whether it calls addresses inside.
+    pub(super) courier: Option<(Courier, bool)>,
 }
 
 impl Programs {
     pub(crate) fn new() -> Programs {
         let pace = Allowance::new(POSTS.0, POSTS.1);
-        Programs { pace, wrong: Guesses::new(10), people: BTreeMap::new(), said: Vec::new() }
+        Programs { pace, wrong: Guesses::new(10), people: BTreeMap::new(), said: Vec::new(), courier: None }
+    }
+
+    /// Tells the sender of webhooks what has changed.
+    pub(super) fn tell_courier(&self, notice: Notice) {
+        if let Some((courier, _)) = &self.courier {
+            courier(notice);
+        }
     }
 
     /// Once a second.

@@ -2,7 +2,7 @@
 
 use crate::features::operators::state::Actor;
 use crate::features::programs::{Kind, Post};
-use crate::model::names::Name;
+use crate::model::names::{Name, RoomName};
 
 /// What an answer of the store changes.
 #[derive(Debug)]
@@ -15,4 +15,25 @@ pub enum Then {
     Ended(Actor, Kind, Name),
     /// This is said, if the token was one.
     Post(Post),
+    /// It is about webhooks.
+    Webhook(Webhooks),
+}
+
+/// What an answer about webhooks changes.
+#[derive(Debug)]
+pub enum Webhooks {
+    /// One is made.
+    Made(Actor),
+    /// One ends.
+    Ended(Actor),
+    /// One ends, as its receiver wants nothing more.
+    Gone,
+    /// Those of a room are shown, or all.
+    Listed(Option<RoomName>),
+    /// The dead letters are shown.
+    Dead,
+    /// A letter is tried again.
+    Again(Actor),
+    /// Nothing more: the answer is the sender's.
+    Nothing,
 }

@@ -1,7 +1,8 @@
-//! The verbs of programs: hooks of a room, and bots.
+//! The verbs of programs: hooks and webhooks of a room, and bots.
 
 use crate::features::programs;
-use crate::model::args::Args;
+use crate::features::programs::address::Address;
+use crate::model::args::{Args, wrong};
 use crate::model::command::Command;
 use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -54,6 +55,34 @@ pub static UNBOT: Verb = verb("UNBOT", &["unbot"], "/unbot <name>", "end a bot a
     Ok(Command::feature(programs::Command::Unbot(args.last_name()?)))
 })
 .needs(Needs::Store);
+
+/// `/webhook [#room] [https://...]`, `/webhook [#room] end <number>`, `/webhooks [dead | again <number>]`
+pub static WEBHOOK: Verb = verb(
+    "WEBHOOK",
+    &["webhook", "webhooks"],
+    "/webhook [#room] [https://...|end <number>|all|dead|again <number>]",
+    "operators of a room: send what is said there to an address; without one: show where it goes. Operators: all, dead letters, try again",
+    |mut args| {
+        let room = args.room()?;
+        let word = args.next_word();
+        let command = match (&room, word.to_ascii_lowercase().as_str()) {
+            (_, "") => programs::Command::Webhooks(room),
+            (_, "end") => programs::Command::Unwebhook(room, number(&args.word()?)?),
+            (None, "all") => programs::Command::AllWebhooks,
+            (None, "dead") => programs::Command::DeadLetters,
+            (None, "again") => programs::Command::Again(number(&args.word()?)?),
+            _ => programs::Command::Webhook(room, Address::parse(&word)?),
+        };
+        args.finish()?;
+        Ok(Command::feature(command))
+    },
+)
+.needs(Needs::Store)
+.long();
+
+fn number(word: &str) -> Result<u64, Refusal> {
+    word.parse().map_err(|_| wrong(word, "It is the number that the list shows."))
+}
 
 fn maybe_name(args: Args) -> Result<Option<Name>, Refusal> {
     if args.is_empty() { Ok(None) } else { args.last_name().map(Some) }

@@ -25,6 +25,7 @@ use crate::http::peer::Peer;
 use crate::models::input::one_line;
 use crate::models::names::room_name;
 use crate::models::objects::{AuditEntry, Room, User};
+use crate::models::programs::{DeadLetter, Webhook};
 use crate::state::AppState;
 
 /// How many acts a page of the audit has if nothing is said, and at most.
@@ -269,6 +270,38 @@ pub(crate) async fn forget(
     match operator.order(&state, Order::Forget(room)).await {
         Err(AppError::Chat(error)) if error.code() == Code::NoSuchRoom => Err(AppError::RoomNotFound),
         told => told.map(|_| StatusCode::NO_CONTENT),
+    }
+}
+
+/// All webhooks, and what could not be delivered.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Webhooks {
+    /// The webhooks, oldest first.
+    webhooks: Vec<Webhook>,
+    /// What is not tried any more, the newest last; 1,000 at most.
+    dead: Vec<DeadLetter>,
+}
+
+/// Where what is said in rooms goes
+///
+/// `/webhook again <number>` at any door tries a dead letter again.
+#[utoipa::path(get, path = "/admin/webhooks", tag = "operators", security(("operator" = [])), responses(
+    (status = 200, description = "All webhooks, and the dead letters", body = Webhooks),
+    (status = 401, description = "No operator key was sent", body = Problem),
+    (status = 403, description = "Not with this key, or others could read it", body = Problem),
+    (status = 429, description = "Too many wrong keys", body = Problem),
+    (status = 501, description = "The server keeps no programs", body = Problem),
+    (status = 503, description = "The store has too much to do, or the server is stopping", body = Problem)))]
+pub(crate) async fn webhooks(
+    operator: Operator,
+    State(state): State<Arc<AppState>>,
+) -> Result<Json<Webhooks>, AppError> {
+    match operator.order(&state, Order::Webhooks).await? {
+        Answer::Webhooks(webhooks, dead) => Ok(Json(Webhooks {
+            webhooks: webhooks.iter().map(Webhook::of).collect(),
+            dead: dead.iter().map(DeadLetter::of).collect(),
+        })),
+        _ => Err(AppError::Internal),
     }
 }
 

@@ -78,6 +78,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(admin::kick))
         .routes(routes!(admin::announce))
         .routes(routes!(admin::forget))
+        .routes(routes!(admin::webhooks))
         .routes(routes!(admin::audit))
         .routes(routes!(invitations::list, invitations::make))
         .routes(routes!(invitations::end))

@@ -38,6 +38,7 @@ fn calls(stage: &Stage) -> Vec<Call> {
     vec![
         get("/api/admin/overview"),
         get("/api/admin/audit"),
+        get("/api/admin/webhooks"),
         post("/api/admin/announce", &json!({ "text": "tea" })),
         post("/api/admin/kick", &json!({ "id": budi.id })),
         post("/api/admin/forget", &json!({ "room": "club" })),

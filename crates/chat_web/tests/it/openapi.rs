@@ -159,6 +159,7 @@ fn every_route_is_in_it_and_answers() {
         "POST /api/admin/announce",
         "POST /api/admin/forget",
         "GET /api/admin/audit",
+        "GET /api/admin/webhooks",
         "GET /api/admin/invitations",
         "POST /api/admin/invitations",
         "DELETE /api/admin/invitations/{number}",

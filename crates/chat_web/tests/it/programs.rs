@@ -1,10 +1,12 @@
 //! Programs by REST: what is posted to a hook, and bots.
 
+use std::time::Duration;
+
 use chat_server::model::roles::{Policy, Role};
-use chat_web::WebConfig;
+use chat_web::{Times, WebConfig};
 use serde_json::{Value, json};
 
-use crate::kit::{Call, Guest, MemoryStore, Reply, Setup, Stage, TestClient, Ws, call, get, post, quick};
+use crate::kit::{Call, Guest, MemoryStore, Reply, Setup, Stage, TestClient, Ws, call, eventually, get, post, quick};
 
 fn stage(policy: Policy) -> Stage {
     let memory = MemoryStore::from_iter([("root", "correct-horse", Role::Admin)]);
@@ -168,6 +170,27 @@ fn a_bot_signs_on_by_its_token_and_is_ended_with_it() {
     let reply = me(&bot);
     assert_eq!((reply.status, reply.problem()), (401, "bad-password".into()));
     assert!(Ws::connect(stage.addr(), Some(&token)).is_err());
+}
+
+/// A bot that calls once an hour stays in its rooms; the next bot of its name does not come into them.
+#[test]
+fn the_next_session_of_a_bot_is_in_its_rooms_and_that_of_another_bot_is_not() {
+    let memory = MemoryStore::from_iter([("root", "correct-horse", Role::Admin)]);
+    let web = WebConfig {
+        times: Times { unattended: Duration::from_millis(50), ..Times::default() },
+        ..WebConfig::default()
+    };
+    let stage = Stage::with(Setup { kept: Some((memory, Policy::default())), ..quick().into() }, web);
+    let mut root = root(&stage);
+    let first = bot(&stage, &token(&mut root, "BOT:deploy"));
+    assert_eq!(first.call(call("PUT", "/api/me/rooms/den").header("content-length", "0")).status, 204);
+    let old = me(&first).json()["user"]["id"].clone();
+    let later = eventually("another session", || me(&first).json(), |me| me["user"]["id"] != old);
+    assert_eq!(later["rooms"], json!(["lobby", "den"]));
+    root.send("UNBOT:deploy");
+    root.until("* OK UNBOT ...");
+    let second = bot(&stage, &token(&mut root, "BOT:deploy"));
+    assert_eq!(me(&second).json()["rooms"], json!(["lobby"]));
 }
 
 #[test]

@@ -45,6 +45,7 @@ impl Settings {
         self.core.log = log;
         self.tls.addr.clone_from(&old.tls.addr);
         self.engine = old.engine;
+        self.webhooks = old.webhooks;
         self.log_format = old.log_format;
     }
 }
@@ -76,6 +77,7 @@ mod tests {
         ("web_hosts", "chat.example .b.example"),
         ("web_proxies", "127.0.0.1/32 10.0.0.0/24"),
         ("operator_key", "another-key-of-an-operator"),
+        ("webhooks_inside", "yes"),
         ("engine", "tokio"),
         ("data", "other"),
         ("durability", "full"),

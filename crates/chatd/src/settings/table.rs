@@ -98,6 +98,15 @@ pub(super) static OWN: &[Row] = &[
         }),
     },
     Row {
+        key: "webhooks_inside",
+        when: When::Restart,
+        help: "whether webhooks may go to this machine and its network, and by http://: yes or no. Operators of rooms say where they \
+               go, so yes lets them call what only this machine reaches",
+        quoted: true,
+        get: |settings| yes(settings.webhooks.inside),
+        set: Set::Text(|settings, value| set_yes(&mut settings.webhooks.inside, value)),
+    },
+    Row {
         key: "engine",
         when: When::Restart,
         help: "what carries the clients of the line door: direct, threads, pool or tokio",

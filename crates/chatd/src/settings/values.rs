@@ -2,6 +2,7 @@
 
 use chat_server::config::Config;
 use chat_web::WebConfig;
+use chat_webhooks::Settings as Webhooks;
 
 use crate::data::Data;
 use crate::engine::Engine;
@@ -14,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) core: Config,
     /// The page's. An address of `off` switches it off.
     pub(crate) web: WebConfig,
+    /// How webhooks are sent.
+    pub(crate) webhooks: Webhooks,
     /// Where the chat is kept, and the rules for accounts.
     pub(crate) data: Data,
     /// What carries the line door's clients.
@@ -30,6 +33,7 @@ impl Default for Settings {
             // The std-only build passes files on only when it is told to.
             core: Config { files: "127.0.0.1:7879".into(), ..Config::default() },
             web: WebConfig::default(),
+            webhooks: Webhooks::default(),
             data: Data::default(),
             engine: Engine::default(),
             tls: TlsConfig::default(),

@@ -17,11 +17,12 @@ const SHOWN: [(&str, &[&str]); 4] = [
 ];
 /// Commands that other tests run: telnet on a terminal (the suite of telnet), TLS (`tls`), and programs, whose tokens are shown once
 /// (the tests of programs in chat_web).
-const ELSEWHERE: [&str; 4] = [
+const ELSEWHERE: [&str; 5] = [
     "telnet localhost 7878",
     "openssl s_client",
     "curl -d '{\"text\":\"build 318 is green\"}' localhost:3000/api/hooks/TOKEN",
     "curl localhost:3000/api/me -H 'Authorization: Bearer chat_bot_...'",
+    "curl localhost:3000/api/admin/webhooks -H \"Authorization: Bearer $CHAT_OPERATOR_KEY\"",
 ];
 
 fn root() -> &'static Path {
