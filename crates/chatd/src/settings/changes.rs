@@ -78,6 +78,7 @@ mod tests {
         ("web_proxies", "127.0.0.1/32 10.0.0.0/24"),
         ("operator_key", "another-key-of-an-operator"),
         ("webhooks_inside", "yes"),
+        ("message_bytes", "8192"),
         ("engine", "tokio"),
         ("data", "other"),
         ("durability", "full"),

@@ -28,3 +28,4 @@ mod tls;
 mod transcripts;
 #[cfg(target_os = "linux")]
 mod unix;
+mod webhooks;
