@@ -166,6 +166,7 @@ impl Hooks for Features {
     }
 
     fn takes(turn: &mut Turn<'_, Self>, id: ClientId, command: &Command) -> Option<Result<Answer<Self>, Refusal>> {
+        turn.read_what_was_shown(id);
         turn.take_for_talk(id, command)
     }
 
@@ -241,8 +242,8 @@ impl Hooks for Features {
         turn.whisper_away(from, to, text)
     }
 
-    fn numbers(turn: &mut Turn<'_, Self>, from: ClientId, whisper: &mut Event) -> Option<u64> {
-        turn.number_whisper(from, whisper)
+    fn numbers(turn: &mut Turn<'_, Self>, from: ClientId, whisper: &mut Event) {
+        turn.number_whisper(from, whisper);
     }
 
     fn hears(turn: &Turn<'_, Self>, id: ClientId, from: &Name) -> bool {
@@ -386,6 +387,7 @@ impl Hooks for Features {
     }
 
     fn committed(turn: &mut Turn<'_, Self>) {
+        turn.router.features.members.hand_out();
         turn.posts_are_kept();
         turn.ask_store();
     }

@@ -142,7 +142,7 @@ pub trait Hooks: Sized {
 
     // ---- what clients and doors want of a feature ----
 
-    /// Carries out a command of the kernel that names what only a feature knows: a direct talk.
+    /// Is asked before each command. Carries out one of the kernel that names what only a feature knows: a direct talk.
     fn takes(_: &mut Turn<'_, Self>, _: ClientId, _: &Command) -> Option<Result<Answer<Self>, Refusal>> {
         None
     }
@@ -253,9 +253,7 @@ pub trait Hooks: Sized {
     }
 
     /// A whisper is about to be heard: it gets its number, if it has one.
-    fn numbers(_: &mut Turn<'_, Self>, _from: ClientId, _whisper: &mut Event) -> Option<u64> {
-        None
-    }
+    fn numbers(_: &mut Turn<'_, Self>, _from: ClientId, _whisper: &mut Event) {}
 
     /// Whether a client hears what a user of that name says.
     fn hears(_: &Turn<'_, Self>, _: ClientId, _from: &Name) -> bool {
