@@ -214,6 +214,27 @@ mod tests {
     }
 
     #[test]
+    fn the_lines_of_one_message_come_together_in_a_block_and_outside_of_one() {
+        let mut blocks = Blocks::default();
+        let text = |item| {
+            if let Some(Item::Line(line)) = item { Some((line.pair("part").is_some(), line.text)) } else { None }
+        };
+        assert_eq!(blocks.take(Line::parse("t MSG #a 5 b part=1/3: one")), None);
+        assert_eq!(blocks.take(Line::parse("t MSG #a 5 b part=2/3: ")), None);
+        let whole = text(blocks.take(Line::parse("t MSG #a 5 b part=3/3:   three")));
+        assert_eq!(whole, Some((false, "one\n\n  three".into())));
+        // What is no further line of the message begins another, and a part that cannot be is a line like any other.
+        assert_eq!(blocks.take(Line::parse("t MSG #a 6 b part=1/2: lost")), None);
+        assert_eq!(text(blocks.take(Line::parse("t MSG #a 7 b part=2/2: end"))), Some((false, "end".into())));
+        assert_eq!(text(blocks.take(Line::parse("t MSG #a 8 b part=x: alone"))), Some((true, "alone".into())));
+        blocks.take(Line::parse("t BEGIN HISTORY #a 2"));
+        blocks.take(Line::parse("t MSG #a 5 b part=1/2: one"));
+        blocks.take(Line::parse("t MSG #a 5 b part=2/2: two"));
+        let Some(Item::Block(block)) = blocks.take(Line::parse("t END HISTORY #a")) else { panic!("no block") };
+        assert_eq!(block.lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["one\ntwo"]);
+    }
+
+    #[test]
     fn lines_end_where_the_server_ends_them() {
         let mut bytes = &b"one\r\ntwo\nthree"[..];
         let mut next = || next_line(&mut bytes).unwrap();

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use chat_server::features::archive::store::{Keeping, Question, Record, Report};
 use chat_server::features::operators::audit::Act;
-use chat_server::model::event::{Envelope, Event, Version, What};
+use chat_server::model::body::Body;
+use chat_server::model::event::{Envelope, Event, Speech, Version, What};
 use chat_server::testing::Scrape;
 use chat_store::{Durability, FILE, Options, Retention, check};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -161,6 +162,27 @@ fn has_bytes(dir: &Path, wanted: &str) -> bool {
         let bytes = fs::read(file.unwrap().path()).unwrap_or_default();
         bytes.windows(wanted.len()).any(|window| window == wanted.as_bytes())
     })
+}
+
+#[test]
+fn a_message_of_several_lines_is_kept_as_one_and_found_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    let body = |words: &str| Body::new(words).unwrap();
+    let Event::Said(speech) = &said("#a", 1, "ani", "").event else { unreachable!() };
+    let speech = Speech { text: body("satu ikan\n\n  dua ikan"), ..speech.clone() };
+    talk.say([Envelope::new(DateTime::UNIX_EPOCH, Event::Said(speech)), said("#a", 2, "ani", "tiga")]);
+    talk.stop();
+    let mut talk = Talk::open(dir.path());
+    assert_eq!(words(&talk.page("#a")), ["satu ikan\n\n  dua ikan", "tiga"]);
+    assert_eq!((talk.search("satu dua"), talk.search("ikan")), (vec![1], vec![1]), "words of several lines, one hit");
+    talk.say([changed("#a", 3, 1, What::Edited(body("empat\nlima")))]);
+    assert_eq!(words(&talk.page("#a")), ["empat\nlima", "tiga", "edit: empat\nlima"]);
+    talk.stop();
+    let mut out = Vec::new();
+    assert_eq!(chat_store::export(dir.path(), None, None, &mut out).unwrap(), 3, "a line of JSON for each");
+    assert!(String::from_utf8(out).unwrap().lines().next().unwrap().contains(r#""text":"empat\nlima""#));
+    assert!(check(dir.path()).unwrap().is_sound);
 }
 
 #[test]
