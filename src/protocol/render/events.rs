@@ -26,7 +26,9 @@ impl Lines {
             Event::Block(block) => self.block(block),
             Event::Said(speech) => self.said(speech),
             Event::Changed(change) => self.changed(change),
-            Event::Whispered { from, to, file, text, .. } => self.whispered(from, to, *file, text),
+            Event::Whispered { from, to, id, file, text, .. } => {
+                self.whispered(from, to, id.filter(|_| self.has_numbers), *file, text);
+            }
             Event::Joined { room, name, .. } => self.line("JOINED").field(room).field(name).end(),
             Event::Left { room, name, why, .. } => self.line("LEFT").field(room).field(name).text(why.reason()),
             Event::Renamed { old, new, .. } => self.line("NICK").field(old).field(new).end(),
@@ -137,14 +139,15 @@ impl Lines {
         }
     }
 
-    fn whispered(&mut self, from: &Name, to: &Name, file: Option<SharedFile>, text: &Text) {
-        match file {
-            // A whisper has no number.
+    fn whispered(&mut self, from: &Name, to: &Name, id: Option<u64>, file: Option<SharedFile>, text: &Text) {
+        let line = match file {
+            // Its number is not one of a room.
             Some(SharedFile { bytes, token }) => {
-                self.line("FILE").field(to).field(0).field(from).field(bytes).field(token).text(text);
+                self.line("FILE").field(to).field(0).field(from).field(bytes).field(token)
             }
-            None => self.line("WHISPER").field(from).field(to).text(text),
-        }
+            None => self.line("WHISPER").field(from).field(to),
+        };
+        line.maybe("id", id).text(text);
     }
 
     fn feature(&mut self, event: &FeatureEvent) {
