@@ -12,7 +12,7 @@ use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::Act;
 use crate::features::programs::then as programs;
 use crate::model::event::{Envelope, Tag, What};
-use crate::model::names::{ClientId, RoomName};
+use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
 use crate::model::text::Text;
 
@@ -31,8 +31,8 @@ pub(crate) struct Archive {
     /// Memberships that are not what they were, and lines that mention an account.
     pub(crate) memberships: Vec<Membership>,
     pub(crate) mentions: Vec<Mention>,
-    /// Clients whose requests wait: what they were shown before is read.
-    pub(crate) heard: Vec<ClientId>,
+    /// Accounts whose words go.
+    pub(crate) wiped: Vec<Name>,
     /// The server is about to end.
     pub(crate) is_ending: bool,
     /// The turn that is being kept, and since when. Until it is, no client hears of it.
@@ -110,7 +110,7 @@ impl Archive {
             bans: None,
             memberships: Vec::new(),
             mentions: Vec::new(),
-            heard: Vec::new(),
+            wiped: Vec::new(),
             is_ending: false,
             pending: None,
             trouble: None,

@@ -136,6 +136,9 @@ fn every_route_is_in_it_and_answers() {
         "POST /api/messages",
         "GET /api/messages/{id}",
         "GET /api/events",
+        "GET /api/me/rooms",
+        "PUT /api/rooms/{room}/read",
+        "GET /api/mentions",
         "PUT /api/me/rooms/{room}",
         "DELETE /api/me/rooms/{room}",
         "POST /api/hooks/{token}",
@@ -164,6 +167,7 @@ fn every_route_is_in_it_and_answers() {
         "POST /api/admin/invitations",
         "DELETE /api/admin/invitations/{number}",
         "POST /api/admin/accounts/{name}/reset",
+        "DELETE /api/admin/accounts/{name}",
     ];
     let wanted: BTreeSet<String> = wanted.into_iter().map(String::from).collect();
     assert_eq!(seen, wanted);
