@@ -139,15 +139,17 @@ impl Lines {
         }
     }
 
-    fn whispered(&mut self, from: &Name, to: &Name, id: Option<u64>, file: Option<SharedFile>, text: &Text) {
-        let line = match file {
-            // Its number is not one of a room.
-            Some(SharedFile { bytes, token }) => {
-                self.line("FILE").field(to).field(0).field(from).field(bytes).field(token)
-            }
-            None => self.line("WHISPER").field(from).field(to),
-        };
-        line.maybe("id", id).text(text);
+    fn whispered(&mut self, from: &Name, to: &Name, id: Option<u64>, file: Option<SharedFile>, text: &Body) {
+        each_part(text, |part, words| {
+            let line = match file {
+                // To one user alone a file has no number.
+                Some(SharedFile { bytes, token }) => {
+                    self.line("FILE").field(to).field(0).field(from).field(bytes).field(token)
+                }
+                None => self.line("WHISPER").field(from).field(to),
+            };
+            line.maybe("part", part).maybe("id", id).text(words);
+        });
     }
 
     fn feature(&mut self, event: &FeatureEvent) {
