@@ -240,8 +240,8 @@ impl Hooks for Features {
         turn.whisper_away(from, to, text)
     }
 
-    fn numbers(turn: &mut Turn<'_, Self>, from: ClientId, whisper: &mut Event) -> Option<u64> {
-        turn.number_whisper(from, whisper)
+    fn numbers(turn: &mut Turn<'_, Self>, from: ClientId, whisper: &mut Event) {
+        turn.number_whisper(from, whisper);
     }
 
     fn hears(turn: &Turn<'_, Self>, id: ClientId, from: &Name) -> bool {

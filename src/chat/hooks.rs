@@ -252,9 +252,7 @@ pub trait Hooks: Sized {
     }
 
     /// A whisper is about to be heard: it gets its number, if it has one.
-    fn numbers(_: &mut Turn<'_, Self>, _from: ClientId, _whisper: &mut Event) -> Option<u64> {
-        None
-    }
+    fn numbers(_: &mut Turn<'_, Self>, _from: ClientId, _whisper: &mut Event) {}
 
     /// Whether a client hears what a user of that name says.
     fn hears(_: &Turn<'_, Self>, _: ClientId, _from: &Name) -> bool {

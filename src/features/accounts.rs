@@ -108,6 +108,27 @@ impl Told for RoleChanged {
     }
 }
 
+/// The event, for taps, that all that an account said in rooms is deleted, also what is older than memory.
+#[derive(Debug)]
+pub struct Wiped {
+    /// The account.
+    pub name: Name,
+}
+
+impl Told for Wiped {
+    fn room(&self) -> Option<&RoomName> {
+        None
+    }
+
+    fn line(&self) -> Parts {
+        Parts::new("NOTE").text(&self.sentence())
+    }
+
+    fn sentence(&self) -> String {
+        format!("All that {} said in rooms is deleted.", self.name)
+    }
+}
+
 impl Asked for Command {
     fn prompt(&self) -> Option<Cow<'static, str>> {
         let Command::Ask(password) = self else { return None };

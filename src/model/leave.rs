@@ -131,7 +131,7 @@ impl Leave {
     /// A few words for people in the room and for the log.
     pub fn reason(&self) -> &str {
         match self {
-            Leave::Quit(Some(words)) => words,
+            Leave::Quit(Some(words)) | Leave::Kicked(Some(words)) | Leave::Banned(Some(words)) => words,
             Leave::Quit(None) => "quit",
             Leave::Closed => "connection closed",
             Leave::Lost => "connection lost",
@@ -141,9 +141,7 @@ impl Leave {
             Leave::TooSlow => "read too slowly",
             Leave::Endless => "sent a line without an end",
             Leave::Flood => "sent too much",
-            Leave::Kicked(Some(words)) => words,
             Leave::Kicked(None) => "kicked",
-            Leave::Banned(Some(words)) => words,
             Leave::Banned(None) => "banned",
             Leave::Foreign(Foreign::Http) => "spoke HTTP",
             Leave::Foreign(Foreign::Tls) => "spoke TLS",

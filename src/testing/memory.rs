@@ -256,10 +256,26 @@ impl Memory {
                 room.change(change);
             }
         }
+        record.wiped.iter().for_each(|account| self.wipe(account));
         self.write_members(record.memberships, record.mentions);
         self.acts.extend(record.acts);
         if let Some(bans) = record.bans {
             self.bans = bans.into();
+        }
+    }
+
+    /// What an account said in rooms goes.
+    fn wipe(&mut self, account: &Name) {
+        for room in self.rooms.values_mut().filter(|room| !room.state.name.is_talk()) {
+            let of_account = room.lines.values().filter_map(|line| match &line.event {
+                Event::Said(line) if line.signed && line.from == *account => Some(line.clone()),
+                _ => None,
+            });
+            for Speech { room: name, id, by, from, .. } in of_account.collect::<Vec<_>>() {
+                let author = from.clone();
+                let (target, what) = (id, What::Deleted);
+                room.change(&Change { room: name, id, by, from, target, author, signed: true, what });
+            }
         }
     }
 
@@ -292,7 +308,7 @@ impl Memory {
             Question::SetPassword { name, secret } => self.accounts.set_password(name, secret),
             Question::MakeReset { name } => self.accounts.make_reset(name),
             Question::Reset { code, secret, token, from } => self.accounts.reset(&code, secret, token, from),
-            Question::Remove { name } => self.accounts.remove(name),
+            Question::Remove { name, .. } => self.accounts.remove(name),
             Question::Invite { by, terms } => Ok(self.accounts.invite(by, terms)),
             Question::Invitations { before, limit } => Ok(self.accounts.invitations(before, limit)),
             Question::EndInvitation { number } => self.accounts.end_invitation(number),

@@ -99,7 +99,7 @@ fn ten_uploads_that_die_halfway_leave_nothing_and_their_senders_are_told() {
         }
     }
     for person in &mut people {
-        let note = person.until("* NOTE #lobby: half.bin did not get to #lobby: ...");
+        let note = person.until("* NOTE #lobby: The file half.bin did not get to #lobby: ...");
         assert!(note.ends_with(&format!("{} of {MIB} bytes came.", MIB / 2)), "{note}");
     }
     house.until("nothing is left", |house| house.lies_there() == 0 && house.transfers() == 0);
@@ -156,7 +156,7 @@ fn a_slow_or_silent_peer_holds_no_place_for_ever() {
     let token = offer(&mut ani, "#lobby", MIB, "slow.bin");
     let mut slow = house.begins(&token, b"a few bytes");
     slow.hears("ERR 408 too-slow: ...");
-    ani.until("* NOTE #lobby: slow.bin did not get to #lobby: Too little came or went for too long.");
+    ani.until("* NOTE #lobby: The file slow.bin did not get to #lobby: Too little came or went for too long.");
     // Does not read what it asked for: more than any system keeps for it.
     let sent = bytes(9 * MIB);
     let token = offer(&mut ani, "#lobby", sent.len(), "big.bin");
@@ -211,7 +211,7 @@ fn whoever_leaves_takes_the_upload_along() {
     budi.send("QUIT");
     budi.rest();
     house.begins(&token, b"abcd").hears("ERR 401 no-such-user: ...");
-    citra.until("* NOTE *: b.bin did not get to budi: No user here is called \"budi\". ...");
+    citra.until("* NOTE *: The file b.bin did not get to budi: No user here is called \"budi\". ...");
     house.until("nothing is left", |house| house.lies_there() == 0);
 }
 
@@ -229,7 +229,7 @@ fn a_server_that_stops_ends_transfers_and_says_so_on_both_sides() {
     house.until("both are on their way", |house| house.transfers() == 2 && house.lies_there() == 2);
     house.server.handle().shutdown();
     door.hears("ERR 503 shutting-down: The server is stopping.");
-    ani.until("* NOTE #lobby: half.bin did not get to #lobby: The server is stopping.");
+    ani.until("* NOTE #lobby: The file half.bin did not get to #lobby: The server is stopping.");
     ani.until("* BYE 503 ...");
     let began = Instant::now();
     while house.transfers() > 0 {

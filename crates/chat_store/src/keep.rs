@@ -138,6 +138,7 @@ impl Keeper {
         if let Some(held) = &record.bans {
             bans::write(db, bans::SERVER, held)?;
         }
+        record.wiped.iter().try_for_each(|account| self.wipe(db, account))?;
         record.memberships.iter().try_for_each(|membership| members::write(db, membership))?;
         record.mentions.iter().try_for_each(|mention| members::mention(db, mention))
     }
@@ -260,15 +261,31 @@ impl Keeper {
         self.next_seq += 1;
         match what {
             What::Edited(_) => self.replace(db, room, *target, Some(text)),
-            What::Deleted => {
-                self.replace(db, room, *target, None)?;
-                db.prepare_cached("UPDATE log SET text = '' WHERE room = ?1 AND target = ?2 AND kind = 1")?
-                    .execute(params![room, target])?;
-                self.has_wiped = true;
-                Ok(())
-            }
+            What::Deleted => self.delete(db, room, *target),
             What::Reacted(_) | What::Unreacted(_) => Ok(()),
         }
+    }
+
+    /// Takes the words of a line away, and those of its corrections.
+    fn delete(&mut self, db: &Connection, room: i64, id: u64) -> rusqlite::Result<()> {
+        self.replace(db, room, id, None)?;
+        db.prepare_cached("UPDATE log SET text = '' WHERE room = ?1 AND target = ?2 AND kind = 1")?
+            .execute(params![room, id])?;
+        self.has_wiped = true;
+        Ok(())
+    }
+
+    /// Takes the words of all lines away that an account said in rooms. Its direct talks go as a whole ([`forget_talks`]).
+    pub(crate) fn wipe(&mut self, db: &Connection, account: &Name) -> rusqlite::Result<()> {
+        let mut find = db.prepare(
+            "SELECT room, id FROM log JOIN rooms USING (room)
+             WHERE author = ?1 COLLATE NOCASE AND signed AND kind = 0 AND version < 2 AND name NOT LIKE '@%'",
+        )?;
+        let found = find.query_map([account.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let found: Vec<(i64, u64)> = found.collect::<rusqlite::Result<_>>()?;
+        // Its words may be gone already, and stand in the journal still.
+        self.has_wiped = true;
+        found.into_iter().try_for_each(|(room, id)| self.delete(db, room, id))
     }
 
     /// Gives a line other words, or none.
@@ -341,12 +358,15 @@ impl Keeper {
     }
 }
 
-/// Takes an account away, with what it may do in rooms, and with its direct talks: a router that runs forgets them with its next turn,
+/// Takes an account away, with what it may do in rooms, with its direct talks, and perhaps with what it said in rooms: a router that runs forgets them with its next turn,
 /// before which the server may be killed.
-pub(crate) fn remove_account(db: &Connection, name: &Name) -> rusqlite::Result<bool> {
+pub(crate) fn remove_account(db: &Connection, name: &Name, messages: bool) -> rusqlite::Result<bool> {
     let is_there = accounts::remove(db, name)?;
     if is_there {
         forget_talks(db, name)?;
+        if messages {
+            Keeper::new(db)?.wipe(db, name)?;
+        }
     }
     Ok(is_there)
 }

@@ -157,12 +157,13 @@ impl Offline {
     }
 
     /// Takes an account away, with what it may do in rooms and with its direct talks, which the next user of that name would else
-    /// read. What was said by it in rooms stays; its name is free again. False if there is none of that name.
+    /// read; and, if that is wanted, with what it said in rooms. Its name is free again. False if there is none of that name.
     ///
     /// # Errors
     /// What SQLite says.
-    pub fn remove(&self, name: &Name) -> Result<bool, OfflineError> {
-        self.write("remove", name.as_str(), "", |db, _| Ok(remove_account(db, name)?))
+    pub fn remove(&self, name: &Name, messages: bool) -> Result<bool, OfflineError> {
+        let detail = if messages { "with messages" } else { "" };
+        self.write("remove", name.as_str(), detail, |db, _| Ok(remove_account(db, name, messages)?))
     }
 
     /// A code with which people can register.

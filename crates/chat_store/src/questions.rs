@@ -104,11 +104,11 @@ impl Accounts {
             Question::Reset { code, secret, token, from } => {
                 self.reset(number, (code, secret), Visit { token, from }, now)
             }
-            Question::Remove { name } => {
+            Question::Remove { name, messages } => {
                 let known = self.known.clone();
                 self.desk.write(number, move |db| {
                     known.forget(&name);
-                    let is_there = keep::remove_account(db, &name)?;
+                    let is_there = keep::remove_account(db, &name, messages)?;
                     Ok(Some(if is_there { Answer::Done } else { Answer::Refused(Refused::NoSuchName(name)) }))
                 })
             }

@@ -18,6 +18,7 @@ mod places;
 
 use crate::error::{AppError, Problem};
 use crate::handlers::caller::{Shared, SignedOn};
+use crate::http::negotiation::prefers_indonesian;
 use crate::http::peer::Peer;
 use crate::session::ask::Ask;
 use crate::session::queue::{FrameReceiver, Out};
@@ -60,6 +61,7 @@ pub(crate) async fn events(
         }
         None => None,
     };
+    session.update(|profile| profile.is_indonesian = prefers_indonesian(&headers));
     let most = state.handle.config().max_per_address;
     let place =
         state.sockets.open(peer.address.ip(), most).map_err(|full| AppError::Full(format!("There are {full}.")))?;

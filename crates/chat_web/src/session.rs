@@ -69,6 +69,8 @@ pub(crate) struct Profile {
     pub is_signed_in: bool,
     /// The rooms that the user is in.
     pub rooms: Vec<RoomName>,
+    /// Whether the user reads refusals in Indonesian, as the last connection has said.
+    pub is_indonesian: bool,
 }
 
 /// What the session's task is told.
@@ -151,6 +153,11 @@ impl Session {
     /// Whether the name is an account's that the user has signed in to.
     pub fn is_signed_in(&self) -> bool {
         lock(&self.profile).is_signed_in
+    }
+
+    /// Whether the user reads refusals in Indonesian.
+    pub fn is_indonesian(&self) -> bool {
+        lock(&self.profile).is_indonesian
     }
 
     /// The rooms that the user is in.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::extract::{OriginalUri, State};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::SplitStream;
 use futures_util::{SinkExt, StreamExt};
@@ -18,6 +18,7 @@ mod writer;
 
 use crate::error::AppError;
 use crate::handlers::caller::{check_address, session_or_bot, token_of};
+use crate::http::negotiation::prefers_indonesian;
 use crate::http::peer::Peer;
 use crate::models::client_frames::FRAME_BYTES;
 use crate::session::{RENEWED, Session, SocketId, next_socket};
@@ -42,6 +43,7 @@ const NO_SESSION: (u16, &str) = (4001, "no session, or it is over: POST /api/use
 pub(crate) async fn ws_handler(
     State(state): State<Arc<AppState>>,
     method: Method,
+    OriginalUri(uri): OriginalUri,
     peer: Peer,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -60,6 +62,8 @@ pub(crate) async fn ws_handler(
         (_, Err(full)) => Err((1013, full)),
         (Some(session), Ok(place)) => {
             check_address(&state, &session, peer).await?;
+            let is_indonesian = language_of(&uri).unwrap_or_else(|| prefers_indonesian(&headers));
+            session.update(|profile| profile.is_indonesian = is_indonesian);
             Ok((session, place))
         }
         (None, Ok(_)) if token_of(&headers, peer).is_some_and(|token| state.sessions.was_replaced(token)) => {
@@ -77,6 +81,15 @@ pub(crate) async fn ws_handler(
         .write_buffer_size(WRITE_BUFFER)
         .max_write_buffer_size(LARGEST_FRAME);
     Ok(upgrade.on_upgrade(move |socket| handle_socket(socket, state, entry)).into_response())
+}
+
+/// The language that the page's user has chosen, where the address says so by `lang=`: whether it is Indonesian.
+fn language_of(uri: &Uri) -> Option<bool> {
+    uri.query()?.split('&').find_map(|pair| match pair.strip_prefix("lang=")? {
+        "id" => Some(true),
+        "en" => Some(false),
+        _ => None,
+    })
 }
 
 /// The session of a socket, with its place; or the close code and the reason where it has none.

@@ -13,7 +13,7 @@ use chat_server::model::secrets::Secret;
 use chat_store::{FILE, Listed, NewInvitation, Offline, OfflineError, OpenError, ToolError, list_accounts};
 use chrono::{DateTime, Utc};
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::console::Caller;
 use crate::data::Data;
@@ -54,7 +54,14 @@ pub(crate) fn commands() -> [Command; 2] {
                 .arg(name())
                 .arg(invite::url().help("the address of the page; that of the settings if not said")),
         )
-        .subcommand(Command::new("remove").about("Take an account away; its name is free again").arg(name()));
+        .subcommand(
+            Command::new("remove").about("Take an account away; its name is free again").arg(name()).arg(
+                Arg::new("with-messages")
+                    .long("with-messages")
+                    .action(ArgAction::SetTrue)
+                    .help("delete what it said in rooms as well, with its files"),
+            ),
+        );
     [account, invite::command()]
 }
 
@@ -109,8 +116,10 @@ fn account(what: &str, matches: &ArgMatches, dir: &Path, settings: &Settings) ->
             Ok(invite::told_of_reset(name, (&made.code, made.until), matches, settings))
         }
         _ => {
-            Accounts::with(name, dir, data)?.remove(name)?;
-            Ok(format!("{name} has no account any more; what was said under it stays\n"))
+            let messages = matches.get_flag("with-messages");
+            Accounts::with(name, dir, data)?.remove(name, messages)?;
+            let what = if messages { "is deleted" } else { "stays" };
+            Ok(format!("{name} has no account any more; what was said under it {what}\n"))
         }
     }
 }
@@ -209,10 +218,10 @@ impl Accounts {
         }
     }
 
-    fn remove(&self, name: &Name) -> Result<(), String> {
+    fn remove(&self, name: &Name, messages: bool) -> Result<(), String> {
         match self {
-            Accounts::Offline(offline) => offline.remove(name).map(drop).map_err(|error| refused(&error)),
-            Accounts::Running(caller, _) => caller.remove(name),
+            Accounts::Offline(offline) => offline.remove(name, messages).map(drop).map_err(|error| refused(&error)),
+            Accounts::Running(caller, _) => caller.remove(name, messages),
         }
     }
 

@@ -198,7 +198,7 @@ fn order(call: &str) -> Result<AccountOrder, String> {
         "role" => AccountOrder::Grant { role: role()?, name },
         "password" => AccountOrder::SetPassword { name, secret: Secret::new(secret) },
         "reset" => AccountOrder::MakeReset(name),
-        "remove" => AccountOrder::Remove(name),
+        "remove" => AccountOrder::Remove { name, messages: words.next() == Some("messages") },
         _ => return Err(UNKNOWN.into()),
     })
 }
@@ -245,9 +245,10 @@ impl Caller {
         self.call(&format!("password {name}"), Some(password)).map(drop)
     }
 
-    /// Takes an account away.
-    pub(crate) fn remove(&self, name: &Name) -> Result<(), String> {
-        self.call(&format!("remove {name}"), None).map(drop)
+    /// Takes an account away, perhaps with what it said in rooms.
+    pub(crate) fn remove(&self, name: &Name, messages: bool) -> Result<(), String> {
+        let messages = if messages { " messages" } else { "" };
+        self.call(&format!("remove {name}{messages}"), None).map(drop)
     }
 
     /// Makes a code with which people can register.

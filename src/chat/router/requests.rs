@@ -336,7 +336,7 @@ mod tests {
             }
         }
         bare.dedup();
-        assert_eq!(bare, ["PASTE", "REGISTER", "LOGIN", "PASSWD", "OPER", "TYPING", "PING", "QUIT"]);
+        assert_eq!(bare, ["PASTE", "REGISTER", "LOGIN", "PASSWD", "RESET", "OPER", "TYPING", "PING", "QUIT"]);
     }
 
     /// A row says that a secret may stand behind a verb exactly where one is asked for if it does not.

@@ -45,9 +45,7 @@ impl<F: Hooks> Turn<'_, F> {
             let words = format!("That would be more than {ROOMS_EACH} rooms. Leave one with /part first.");
             return Err(Refusal::new(Code::TooManyRooms, words).with("max", ROOMS_EACH));
         }
-        if let Some(room) = self.router.rooms.get(&name) {
-            F::may_enter(self, id, room, key.as_ref())?;
-        }
+        self.router.rooms.get(&name).map_or(Ok(()), |room| F::may_enter(self, id, room, key.as_ref()))?;
         self.open_room(id, &name)?;
         let mut users = 0;
         // A user enters with all connections.

@@ -175,7 +175,8 @@ impl<F: Hooks> Turn<'_, F> {
         let (name, _) = self.may_whisper(from, to, "")?;
         let (by, own) = (self.person(from), self.name_of(from)?);
         let mut whisper = Event::Whispered { by, from: own, to: name.clone(), id: None, file: None, text };
-        let number = F::numbers(self, from, &mut whisper);
+        F::numbers(self, from, &mut whisper);
+        let number = if let Event::Whispered { id, .. } = whisper { id } else { None };
         let envelope = Envelope::new(self.now.wall, whisper);
         self.hand_whisper(from, &name, &envelope, false);
         Metrics::count(&self.router.metrics.messages);

@@ -33,8 +33,13 @@ pub enum AccountOrder {
     },
     /// Make a code with which the owner of this account sets a new password.
     MakeReset(Name),
-    /// Take an account away, with what it may do in rooms. What was said by it stays; its name is free again.
-    Remove(Name),
+    /// Take an account away, with what it may do in rooms and its direct talks. Its name is free again.
+    Remove {
+        /// Its name.
+        name: Name,
+        /// Whether what it said in rooms is deleted; else it stays, under its name.
+        messages: bool,
+    },
     /// Make a code with which people can register.
     Invite(Terms),
     /// Show the newest invitations.

@@ -89,7 +89,7 @@ pub enum Then {
     /// A user set a new password with such a code.
     Reset { by: Option<ClientId> },
     /// An account was removed.
-    Removed { by: Actor, name: Name },
+    Removed { by: Actor, name: Name, messages: bool },
     /// An invitation code was made.
     Invited { by: Actor, terms: Terms },
     /// An invitation was ended.

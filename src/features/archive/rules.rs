@@ -251,6 +251,7 @@ impl Turn<'_, Features> {
             bans: archive.bans.take(),
             memberships: std::mem::take(&mut archive.memberships),
             mentions: std::mem::take(&mut archive.mentions),
+            wiped: std::mem::take(&mut archive.wiped),
         };
         if record.is_empty() {
             return Commit::Now;

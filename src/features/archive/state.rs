@@ -12,7 +12,7 @@ use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::Act;
 use crate::features::programs::then as programs;
 use crate::model::event::{Envelope, Tag, What};
-use crate::model::names::{ClientId, RoomName};
+use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
 use crate::model::text::Text;
 
@@ -31,6 +31,8 @@ pub(crate) struct Archive {
     /// Memberships that are not what they were, and lines that mention an account.
     pub(crate) memberships: Vec<Membership>,
     pub(crate) mentions: Vec<Mention>,
+    /// Accounts whose words go.
+    pub(crate) wiped: Vec<Name>,
     /// Clients whose requests wait: what they were shown before is read.
     pub(crate) heard: Vec<ClientId>,
     /// The server is about to end.
@@ -110,6 +112,7 @@ impl Archive {
             bans: None,
             memberships: Vec::new(),
             mentions: Vec::new(),
+            wiped: Vec::new(),
             heard: Vec::new(),
             is_ending: false,
             pending: None,

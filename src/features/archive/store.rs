@@ -84,6 +84,8 @@ pub struct Record {
     pub memberships: Vec<Membership>,
     /// Lines of this record or an earlier one that mention an account.
     pub mentions: Vec<Mention>,
+    /// Accounts whose words go: what they said in rooms is deleted, as if each line had been, also where it is older than memory.
+    pub wiped: Vec<Name>,
 }
 
 impl Record {
@@ -96,6 +98,7 @@ impl Record {
             && self.bans.is_none()
             && self.memberships.is_empty()
             && self.mentions.is_empty()
+            && self.wiped.is_empty()
     }
 }
 
@@ -297,6 +300,8 @@ pub enum Question {
     Remove {
         /// Its name.
         name: Name,
+        /// Whether what it said in rooms goes as well: at once, for the server may be killed before the next record.
+        messages: bool,
     },
     /// Make a code with which people can register.
     Invite {

@@ -108,7 +108,7 @@ impl Turn<'_, Features> {
         match said {
             Ok(Shared { placed, line, readers }) => {
                 files.keep(token, offer, line, readers, self.now.mono);
-                reply(Ok(placed));
+                self.tell_when_kept(Box::new(move || reply(Ok(placed))));
             }
             Err(error) => {
                 files.discard(token, &offer);
@@ -165,8 +165,10 @@ impl Turn<'_, Features> {
             To::Person(_, name) => (None, name.to_string()),
         };
         let text = match why {
-            FileError::Withdrawn => Text::own(format!("{name} does not get to {whom}, for you left before it came.")),
-            why => Text::own(format!("{name} did not get to {whom}: {why}")),
+            FileError::Withdrawn => {
+                Text::own(format!("The file {name} does not get to {whom}, for you left before it came."))
+            }
+            why => Text::own(format!("The file {name} did not get to {whom}: {why}")),
         };
         self.tell(by, Event::Note { room, text });
     }
@@ -178,7 +180,7 @@ impl Turn<'_, Features> {
             let (room, minutes) =
                 (if let To::Room(room) = &offer.to { Some(room.clone()) } else { None }, OFFER_FOR.as_secs() / 60);
             let text = format!(
-                "{} was not sent in {minutes} minutes, so its token is worth nothing now. /send gives another.",
+                "The file {} was not sent in {minutes} minutes, so its token is worth nothing now. /send gives another.",
                 offer.name
             );
             self.tell(offer.by, Event::Note { room, text: Text::own(text) });

@@ -21,7 +21,7 @@ use crate::model::body::Body;
 use crate::model::code::Code;
 use crate::model::event::{Envelope, Event, SharedFile, Speech};
 use crate::model::file::{Granted, Token};
-use crate::model::names::{ClientId, RoomName};
+use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
 use crate::model::refusal::Refusal;
 
@@ -210,6 +210,11 @@ impl Files {
         self.remove_all(|_, line| {
             line.room() == Some(name) && before.is_none_or(|before| line.id().is_some_and(|id| id < before))
         });
+    }
+
+    /// The files that an account passed on in rooms are gone.
+    pub(crate) fn remove_of(&self, account: &Name) {
+        self.remove_all(|_, line| matches!(&line.event, Event::Said(line) if line.signed && line.from == *account));
     }
 
     /// A talk with a guest has ended. What was whispered there can be fetched by its two people still, and is in no list; its other

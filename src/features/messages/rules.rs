@@ -1,6 +1,7 @@
 //! What becomes of a line that was said: it is corrected, deleted, or gets a reaction.
 
 use crate::chat::router::Turn;
+use crate::features::accounts::Wiped;
 use crate::features::archive::state::Then;
 use crate::features::archive::store::Question;
 use crate::features::files::file_name;
@@ -10,9 +11,9 @@ use crate::features::messages::lines::{apply, reactions};
 use crate::features::state::{Answer, Features, Later, Room};
 use crate::model::code::Code;
 use crate::model::command::Line;
-use crate::model::event::{Change, Done, Event, Speech, Version, What};
+use crate::model::event::{Change, Done, Envelope, Event, Speech, Version, What};
 use crate::model::feature::FeatureCommand;
-use crate::model::names::{ClientId, RoomName};
+use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
 
@@ -123,6 +124,39 @@ impl Turn<'_, Features> {
         let change = Change { room, id: 0, by, from, target, author: author.clone(), signed, what: what.clone() };
         let last = self.log_at(id, &name, |id| Event::Changed(Change { id, ..change }));
         Ok(Answer::Done(Done::Changed { room: name, id: last, target, author, text, what }))
+    }
+
+    /// Deletes all that an account has said in rooms: what is in memory is told as the deletion of each line is, by its author; what is
+    /// older goes in the store alone.
+    pub(crate) fn delete_all_of(&mut self, account: &Name) {
+        let rooms: Vec<RoomName> = self.router.rooms.keys().cloned().collect();
+        for name in rooms {
+            let history = self.router.rooms.get(&name).map(|room| &room.history);
+            let lines = history.into_iter().flat_map(|history| history.oldest_first());
+            let of_account = lines.filter_map(|line| match &line.event {
+                Event::Said(line) if line.signed && line.from == *account => Some(line.clone()),
+                _ => None,
+            });
+            let lines: Vec<Speech> = of_account.filter(|line| line.version != Version::Deleted).collect();
+            for old in lines {
+                if let Some(room) = self.router.place_mut(&name) {
+                    apply(&mut room.history, &old, &What::Deleted);
+                }
+                let (room, from, author) = (name.clone(), account.clone(), old.from);
+                let by = ClientId(0);
+                let change =
+                    Change { room, id: 0, by, from, target: old.id, author, signed: true, what: What::Deleted };
+                self.log(None, &name, |id| Event::Changed(Change { id, ..change }));
+            }
+        }
+        let wiped = Event::feature(Wiped { name: account.clone() });
+        self.router.publish(&Envelope::new(self.now.wall, wiped));
+        if let Some(files) = &self.router.features.files {
+            files.remove_of(account);
+        }
+        if let Some(archive) = &mut self.router.features.archive {
+            archive.wiped.push(account.clone());
+        }
     }
 
     /// Whether a reaction is a new one of this user. `emoji` becomes what others wrote, if the line has that reaction already.

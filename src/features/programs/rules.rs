@@ -7,6 +7,7 @@ use crate::features::archive::store::{Answer as StoreAnswer, Question, Refused};
 use crate::features::message::Reply;
 use crate::features::operators::state::wrong;
 use crate::features::programs::list::list;
+use crate::features::programs::state::Told;
 use crate::features::programs::then::Then;
 use crate::features::programs::{Ask, Command, Kind, Post, Program, named};
 use crate::features::rooms::rules::not_room_op;
@@ -224,15 +225,15 @@ impl Turn<'_, Features> {
         Metrics::count(&self.router.metrics.messages);
     }
 
-    /// A post is said: its sender is told so when it is kept.
-    pub(crate) fn tell_when_kept(&mut self, reply: Reply) {
-        self.router.features.programs.said.push(reply);
+    /// A post or a file is said: its sender is told so when it is kept.
+    pub(crate) fn tell_when_kept(&mut self, told: Told) {
+        self.router.features.programs.said.push(told);
     }
 
     /// What was said is kept.
     pub(crate) fn posts_are_kept(&mut self) {
-        for reply in std::mem::take(&mut self.router.features.programs.said) {
-            reply(StoreAnswer::Done);
+        for tell in std::mem::take(&mut self.router.features.programs.said) {
+            tell();
         }
     }
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::features::limits::{Allowance, Guesses};
-use crate::features::message::Reply;
 use crate::features::programs::webhooks::{Courier, Notice};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
 
 /// So many posts of a hook at once, and so many an hour behind that.
 const POSTS: (u32, u32) = (30, 1_800);
+
+/// Tells a sender that what was sent is kept.
+pub(crate) type Told = Box<dyn FnOnce() + Send>;
 
 /// What is known of programs here; who they are knows the store.
 pub(crate) struct Programs {
@@ -20,8 +22,8 @@ pub(crate) struct Programs {
     pub(super) wrong: Guesses<IpAddr>,
     /// As whom others know those that have posted: no connection has such a number.
     pub(super) people: BTreeMap<Name, ClientId>,
-    /// Posts that were said in this turn: their senders are told when it is kept.
-    pub(super) said: Vec<Reply>,
+    /// What was said in this turn by calls, posts and files: their senders are told when it is kept.
+    pub(super) said: Vec<Told>,
     /// The sender of webhooks, if there is one, and whether it calls addresses inside.
     pub(super) courier: Option<(Courier, bool)>,
 }

@@ -112,7 +112,7 @@ fn each_netcat_shows_why_a_file_did_not_go() {
         let token = offer(&mut ani, 1_000, "big.bin");
         let (_, shown) = sends(command, port, &token, &sent).ends();
         assert!(shown.contains("ERR 495 wrong-size: More than the 1000 bytes came"), "{command}: {shown}");
-        ani.until("* NOTE #lobby: big.bin did not get to #lobby: ...");
+        ani.until("* NOTE #lobby: The file big.bin did not get to #lobby: ...");
     }
 }
 
@@ -172,7 +172,7 @@ fn a_full_disk_is_told_to_both_and_the_chat_goes_on() {
     let port = pair("port=").parse().expect("a port");
     let (_, shown) = sends("nc.openbsd -N HOST PORT", port, &pair("token="), &sent).ends();
     assert!(shown.contains("ERR 508 no-space: The server's disk is full."), "{shown}");
-    ani.until("* NOTE #lobby: big.bin did not get to #lobby: The server's disk is full.");
+    ani.until("* NOTE #lobby: The file big.bin did not get to #lobby: The server's disk is full.");
     let left: Vec<_> = fs::read_dir(&dir).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
     assert_eq!(left, ["lock"]);
     // What fits still goes.

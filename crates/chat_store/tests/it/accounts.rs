@@ -481,8 +481,8 @@ fn whoever_has_the_data_can_make_the_first_administrator() {
     assert!(offline.invite(&lost).unwrap_err().to_string().contains("#nowhere"));
     let code = offline.invite(&Terms::default()).unwrap().code;
     add("gone", "correct horse", Role::Member).unwrap();
-    assert!(offline.remove(&name("gone")).unwrap());
-    assert!(!offline.remove(&name("gone")).unwrap());
+    assert!(offline.remove(&name("gone"), false).unwrap());
+    assert!(!offline.remove(&name("gone"), false).unwrap());
     drop(offline);
     let mut house = House::of(dir);
     let roles: Vec<(&str, Role)> = house.accounts.iter().map(|a| (a.name.as_str(), a.role)).collect();
@@ -536,7 +536,7 @@ fn whoever_has_a_name_next_has_none_of_its_power() {
     house.ask(Question::Grant { name: name("ani"), role: Role::Admin });
     let token = house.proves(with_token(login("ani", "correct horse"))).1.unwrap();
     let dir = house.stop();
-    assert!(open(&dir).remove(&name("ani")).unwrap());
+    assert!(open(&dir).remove(&name("ani"), false).unwrap());
     let mut house = House::of(dir);
     assert_eq!(house.rooms.iter().map(|room| room.state.ops.clone()).collect::<Vec<_>>(), [[name("budi")]]);
     assert_eq!(house.refuses(resume(&token)), Refused::SignedOut);

@@ -33,7 +33,7 @@ fn a_talk_is_found_by_its_name_alone_and_goes_with_an_account_of_it() {
     assert!(export(dir.path(), Some(&room_name("@ani+budi")), None, &mut Vec::new()).is_err());
 
     let offline = Offline::open(dir.path(), Strength::default()).unwrap();
-    assert!(offline.remove(&name("BUDI")).unwrap());
+    assert!(offline.remove(&name("BUDI"), false).unwrap());
     drop(offline);
     let store = Talk::open(dir.path());
     let mut rooms: Vec<&str> = store.contents.rooms.iter().map(|room| room.state.name.as_str()).collect();
@@ -84,7 +84,7 @@ fn talks_of_an_account_that_is_removed_go_with_it_also_before_the_router_says_so
     let rooms = vec![state("@ani+budi"), state("#lobby")];
     let lines = vec![said("@ani+budi", 1, "ani", "psst"), said("#lobby", 1, "ani", "x")];
     store.keep(Record { rooms, lines, ..Record::default() });
-    assert!(matches!(store.answer(Question::Remove { name: name("budi") }), Answer::Done));
+    assert!(matches!(store.answer(Question::Remove { name: name("budi"), messages: false }), Answer::Done));
     let talks = |store: &Talk| {
         let rooms = store.contents.rooms.iter().map(|room| room.state.name.to_string());
         rooms.filter(|name| name.starts_with('@')).collect::<Vec<_>>()

@@ -197,6 +197,39 @@ pub(crate) async fn make_reset(
     }
 }
 
+/// What goes with an account.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Removal {
+    /// `true`: what it said in rooms is deleted, with its files.
+    messages: Option<bool>,
+}
+
+/// Remove an account
+///
+/// Its connections end, its name is free again, its direct talks are no more. What it said in rooms stays under its name, or is deleted.
+#[utoipa::path(delete, path = "/admin/accounts/{name}", operation_id = "remove_account", tag = "operators",
+    security(("operator" = []), ("session" = []), ("cookie" = [])),
+    params(("name" = String, Path, description = "The account"), Removal), responses(
+    (status = 204, description = "It is no more"),
+    (status = 400, description = "A parameter cannot be read", body = Problem),
+    (status = 401, description = "Neither a session nor an operator key was sent", body = Problem),
+    (status = 403, description = "Not with this session or key, or others could read the key", body = Problem),
+    (status = 404, description = "There is no such account", body = Problem),
+    (status = 429, description = "Too many wrong keys", body = Problem),
+    (status = 501, description = "The server keeps no accounts", body = Problem),
+    (status = 503, description = "The store has too much to do, or the server is stopping", body = Problem)))]
+pub(crate) async fn remove(
+    operator: Operator,
+    State(state): State<Arc<AppState>>,
+    PathParam(name): PathParam<String>,
+    QueryParams(removal): QueryParams<Removal>,
+) -> Result<StatusCode, AppError> {
+    let (name, messages) = (account(&name)?, removal.messages.unwrap_or(false));
+    let order = Order::Accounts(AccountOrder::Remove { name, messages });
+    operator.order(&state, order).await.map(|_| StatusCode::NO_CONTENT)
+}
+
 /// The name of an account in a path. What cannot be a name is that of none.
 fn account(name: &str) -> Result<Name, AppError> {
     Name::parse(name).map_err(|_| AppError::Chat(Refusal::no_such_user(name)))

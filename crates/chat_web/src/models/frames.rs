@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::ws::Utf8Bytes;
+use chat_server::features::language::indonesian;
 use chat_server::model::verb::Verb;
 use serde::Serialize;
 use uuid::Uuid;
@@ -209,6 +210,17 @@ pub enum ServerFrame {
 }
 
 impl ServerFrame {
+    /// A refusal in Indonesian, as far as its words are the chat's; each other frame as it is.
+    pub fn in_indonesian(&self) -> ServerFrame {
+        let mut frame = self.clone();
+        if let ServerFrame::Error { title, .. } = &mut frame
+            && let Some(other) = indonesian(title)
+        {
+            *title = other;
+        }
+        frame
+    }
+
     /// The frame as it goes over the socket.
     pub fn bytes(&self) -> Utf8Bytes {
         // Maps with string keys and plain values: serde_json cannot fail on them.

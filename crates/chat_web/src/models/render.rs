@@ -60,6 +60,15 @@ pub(crate) fn messages(ids: Ids, lines: &[Arc<Envelope>]) -> Vec<Message> {
     messages
 }
 
+/// Takes away what a message said.
+pub(crate) fn delete(message: &mut Message) {
+    message.text.clear();
+    message.file = None;
+    message.deleted = true;
+    message.reactions.clear();
+    message.reactors.clear();
+}
+
 /// Applies a change to a message. `who` is the public id of the user who did it.
 pub(crate) fn apply(message: &mut Message, change: &Change, who: Uuid) {
     match &change.what {
@@ -67,13 +76,7 @@ pub(crate) fn apply(message: &mut Message, change: &Change, who: Uuid) {
             message.text = text.as_str().to_string();
             message.edited = true;
         }
-        What::Deleted => {
-            message.text.clear();
-            message.file = None;
-            message.deleted = true;
-            message.reactions.clear();
-            message.reactors.clear();
-        }
+        What::Deleted => delete(message),
         What::Reacted(emoji) => {
             let ids = message.reactors.entry(emoji.to_string()).or_default();
             if !ids.contains(&who) {

@@ -83,6 +83,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(invitations::list, invitations::make))
         .routes(routes!(invitations::end))
         .routes(routes!(invitations::make_reset))
+        .routes(routes!(invitations::remove))
 }
 
 /// What any call can be refused with, before it is looked at ([`gate`]).

@@ -5,14 +5,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chat_server::model::event::Change;
-use chat_server::model::names::RoomName;
+use chat_server::model::names::{Name, RoomName};
 use dashmap::DashMap;
 use uuid::Uuid;
 
 use crate::lock::lock;
 use crate::models::names::{bare, room_key};
 use crate::models::objects::Message;
-use crate::models::render::apply;
+use crate::models::render::{apply, delete};
 
 /// The most messages that are kept of one room, and of all; and the most bytes that those of all cost.
 const ROOM_MESSAGES: usize = 20_000;
@@ -151,6 +151,14 @@ impl Rooms {
             apply(&mut message, change, who);
         }
         log.last_seq = log.last_seq.max(change.id);
+    }
+
+    /// Deletes what an account has said.
+    pub fn wipe(&self, account: &Name) {
+        let is_own = |message: &Message| message.account && message.from.name.eq_ignore_ascii_case(account.as_str());
+        for mut message in self.messages.iter_mut().filter(|message| is_own(message)) {
+            delete(&mut message);
+        }
     }
 
     /// Changes what is known of a room, which may be new.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use chat_server::features::accounts::Wiped;
 use chat_server::features::rooms::told::{Modes, Topic};
 use chat_server::model::event::{Envelope, Event, FeatureEvent};
 use chat_server::model::names::RoomName;
@@ -51,12 +52,14 @@ impl AppState {
         }
     }
 
-    /// What is shown of a room: its topic, and its modes.
+    /// What is shown of a room: its topic, and its modes; and words that are deleted there.
     fn follow_rooms(&self, event: &FeatureEvent) {
         if let Some(Topic { room, text, .. }) = event.open() {
             self.rooms.change(room, |log| log.topic = text.to_string());
         } else if let Some(Modes { room, modes, .. }) = event.open() {
             self.rooms.change(room, |log| log.modes = modes.to_string());
+        } else if let Some(Wiped { name }) = event.open() {
+            self.rooms.wipe(name);
         }
     }
 

@@ -72,7 +72,8 @@ impl Task {
     }
 
     pub(super) fn tell_socket(&mut self, socket: SocketId, what: &ServerFrame) {
-        self.push(socket, Out::Frame(what.bytes()));
+        let bytes = if self.session.is_indonesian() { what.in_indonesian().bytes() } else { what.bytes() };
+        self.push(socket, Out::Frame(bytes));
     }
 
     pub(super) fn tell_all(&mut self, what: &ServerFrame) {

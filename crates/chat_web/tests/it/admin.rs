@@ -1,6 +1,7 @@
 //! The calls of administrators: by the session of an account, by the operator key, and by no other; and invitations.
 
 use chat_server::config::{Config, OperatorKey};
+use chat_server::model::names::RoomName;
 use chat_server::model::roles::{Policy, Role};
 use chat_web::WebConfig;
 use serde_json::{Value, json};
@@ -46,6 +47,7 @@ fn calls(stage: &Stage) -> Vec<Call> {
         post("/api/admin/invitations", &json!({})),
         call("DELETE", "/api/admin/invitations/1"),
         call("POST", "/api/admin/accounts/citra/reset"),
+        call("DELETE", "/api/admin/accounts/citra?messages=true"),
     ]
 }
 
@@ -87,7 +89,18 @@ fn an_admin_s_session_opens_each_call_and_no_other_session_does() {
     let audit = stage.call(get("/api/admin/audit").bearer(&root)).json();
     let acts = audit["acts"].as_array().expect("a list").iter();
     let acts: Vec<String> = acts.map(|act| format!("{} {}", act["by"], act["what"]).replace('"', "")).collect();
-    assert_eq!(acts, ["root announce", "root kick", "root forget", "root invite", "root end-invitation", "root reset"]);
+    assert_eq!(
+        acts,
+        [
+            "root announce",
+            "root kick",
+            "root forget",
+            "root invite",
+            "root end-invitation",
+            "root reset",
+            "root remove"
+        ]
+    );
 }
 
 /// Whoever takes the role takes the page as well, at once.
@@ -231,6 +244,69 @@ fn a_reset_link_sets_a_password_once_and_signs_the_others_out() {
     assert_eq!(signed_in(&stage, "citra").problem(), "bad-password");
     let body = json!({ "name": "citra", "password": "battery-staple" });
     assert_eq!(stage.call(post("/api/session", &body)).status, 200);
+}
+
+/// In memory, in the store, for a page that is open, in the search and in the history; and nothing of others.
+#[test]
+fn an_account_is_removed_with_what_it_said_or_without() {
+    for messages in [true, false] {
+        let accounts = MemoryStore::from_iter([
+            ("root", "correct-horse", Role::Admin),
+            ("citra", "correct-horse", Role::Member),
+            ("dewi", "correct-horse", Role::Member),
+        ]);
+        let config = Config { history: 8, ..quick() };
+        let kept = Some((accounts.clone(), Policy::default()));
+        let stage = Stage::with(Setup { kept, ..config.into() }, WebConfig::default());
+        let root = token(&signed_in(&stage, "root"));
+        let mut citra = stage.server().connect();
+        citra.send("LOGIN:citra correct-horse");
+        citra.until("* OK LOGIN ...");
+        let mut dewi = stage.server().connect();
+        dewi.send("LOGIN:dewi correct-horse");
+        dewi.until("* OK LOGIN ...");
+        for number in 1..=12 {
+            citra.send(&format!("secret words {number}"));
+            citra.settle();
+            dewi.send(&format!("other words {number}"));
+            dewi.settle();
+        }
+        citra.send("EDIT:23 secret corrected");
+        citra.until("* OK EDIT ...");
+        citra.send("WHISPER:dewi in private");
+        citra.until("* OK WHISPER ...");
+        let (_, mut page) = stage.page("ani");
+        let path = format!("/api/admin/accounts/CITRA{}", if messages { "?messages=true" } else { "" });
+        assert_eq!(stage.call(call("DELETE", &path).bearer(&root)).status, 204);
+        citra.until("* BYE 498 signed-out: An operator of this server removed your account.");
+        assert_eq!(stage.call(call("DELETE", &path).bearer(&root)).problem(), "no-such-user");
+        if messages {
+            page.until(&json!({ "type": "MessageDeleted", "room": "lobby" }));
+        }
+        page.settle();
+        dewi.settle();
+        let lobby = RoomName::lobby();
+        let kept = accounts.lines(&lobby);
+        let words: String = kept.iter().map(|line| format!("{:?}", line.event)).collect();
+        let said = stage.call(get("/api/rooms/lobby/messages?limit=100").bearer(&root)).text();
+        let found = stage.call(get("/api/search?q=secret").bearer(&root)).text();
+        let exported = stage.call(get("/api/rooms/lobby/export").bearer(&root)).text();
+        for text in [&words, &said, &found, &exported] {
+            assert_eq!(text.contains("secret"), !messages, "{messages}: {text}");
+        }
+        for text in [&words, &said, &exported] {
+            assert!(text.contains("other words 1\"") && text.contains("other words 12"), "{text}");
+        }
+        // The talk is gone either way, and so is the account; what stays is under its name.
+        assert!(!said.is_empty() && said.contains("citra"), "{said}");
+        dewi.send("HISTORY:@citra");
+        dewi.until("* ERR ...");
+        assert_eq!(signed_in(&stage, "citra").problem(), "bad-password");
+        let audit = stage.call(get("/api/admin/audit").bearer(&root)).json();
+        let last = audit["acts"].as_array().and_then(|acts| acts.last()).expect("an act");
+        assert_eq!((&last["what"], &last["target"]), (&json!("remove"), &json!("citra")));
+        assert_eq!(last["detail"] == json!("with messages"), messages);
+    }
 }
 
 /// For the table of all problems.

@@ -124,7 +124,7 @@ pub(crate) fn problems() -> BTreeSet<String> {
     );
     cut.write_all(head.as_bytes()).expect("it is read");
     drop(cut);
-    let text = "half.bin did not get to #lobby: 4 of 900 bytes came.";
+    let text = "The file half.bin did not get to #lobby: 4 of 900 bytes came.";
     socket.until(&json!({ "type": "Notice", "room": "lobby", "text": text }));
     url(&ani.call(send("name=whole.bin", &[7; 1_000])));
     check(send("name=more.bin", &[7; 1_000]), 409, "too-many-files");

@@ -164,6 +164,7 @@ fn every_route_is_in_it_and_answers() {
         "POST /api/admin/invitations",
         "DELETE /api/admin/invitations/{number}",
         "POST /api/admin/accounts/{name}/reset",
+        "DELETE /api/admin/accounts/{name}",
     ];
     let wanted: BTreeSet<String> = wanted.into_iter().map(String::from).collect();
     assert_eq!(seen, wanted);

@@ -178,3 +178,24 @@ fn pings_keep_a_quiet_socket() {
     }
     socket.settle();
 }
+
+#[test]
+fn a_refusal_is_in_the_language_that_the_connection_asks_for() {
+    let stage = Stage::start();
+    let guest = stage.guest("ani");
+    let title = |mut socket: Ws| {
+        socket.settle();
+        socket.send(&json!({ "type": "Send", "ref": 1, "room": "nowhere", "text": "hello" }));
+        let error = socket.until(&json!({ "type": "Error", "ref": 1 }));
+        error["title"].as_str().expect("words").to_string()
+    };
+    let with = |language: &str| {
+        let headers = [("authorization", format!("Bearer {}", guest.token)), ("accept-language", language.to_string())];
+        Ws::with(stage.addr(), &headers).expect("the door is open")
+    };
+    let english = title(guest.connect());
+    assert!(english.starts_with("There is no room #nowhere."), "{english}");
+    let other = title(with("id, en;q=0.5"));
+    assert_eq!(chat_server::features::language::indonesian(&english).as_deref(), Some(&*other));
+    assert_eq!(title(with("en, id;q=0.5")), english, "the last connection says it");
+}

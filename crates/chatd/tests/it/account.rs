@@ -359,3 +359,43 @@ fn what_root_makes_belongs_to_whoever_has_the_directory() {
         assert!(told.contains("Permission denied") && told.contains("as root (sudo)"), "{words}: {told}");
     }
 }
+
+/// While the server runs, and while it does not: a link for a new password, and the end of an account with its words.
+#[test]
+fn a_password_is_reset_and_an_account_removed_with_what_it_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = &folder.path().join("data");
+    for name in ["ani", "budi"] {
+        does(data, &format!("account add {name}"), "correct horse\n");
+    }
+    refuses(data, "account reset nosuch", "");
+    let code = |told: String| told.lines().next().expect("the code stands alone").to_string();
+    let told = does(data, "account reset ani --url https://chat.example.org/", "");
+    assert_eq!(told.lines().nth(1), Some(&*format!("https://chat.example.org/#reset={}", code(told.clone()))));
+    let server = Running::start(data, &[]);
+    let first = code(told);
+    let second = code(does(data, "account reset ANI", ""));
+    server.hears(&format!("RESET:{first} battery staple"), "ERR 464 bad-password RESET: That reset link is good no");
+    server.hears(&format!("RESET:{second} battery staple"), "OK RESET name=ani role=member");
+    server.hears(&format!("RESET:{second} battery staple"), "ERR 464 bad-password RESET: That reset link was used");
+    server.hears("LOGIN:ani battery staple", "OK LOGIN name=ani");
+    let says = |line: &str, words: &str| {
+        let mut client = TestClient::connect(server.1);
+        client.send(line);
+        client.until("* OK LOGIN ...");
+        client.send(words);
+        client.settle();
+    };
+    says("LOGIN:ani battery staple", "a secret of ani");
+    says("LOGIN:budi correct horse", "a secret of budi");
+    let told = does(data, "account remove ani --with-messages", "");
+    assert_eq!(told, "ani has no account any more; what was said under it is deleted\n");
+    server.hears("LOGIN:ani battery staple", "ERR 464");
+    drop(server);
+    let exported = does(data, "export", "");
+    assert!(!exported.contains("secret of ani") && exported.contains("secret of budi"), "{exported}");
+    does(data, "account remove budi --with-messages", "");
+    let exported = does(data, "export", "");
+    assert!(!exported.contains("secret of budi"), "{exported}");
+    does(data, "check", "");
+}

@@ -36,9 +36,13 @@ impl Turn<'_, Features> {
                 self.act(by, "password", None, name.as_str(), "");
                 self.sign_out_all(name, None, NEW_PASSWORD);
             }
-            (Then::Removed { by, name }, store::Answer::Done) => {
-                self.act(by, "remove", None, name.as_str(), "");
-                self.account_removed(name);
+            (Then::Removed { by, name, messages }, store::Answer::Done) => {
+                let name = accounts.by_name.get(name).map_or_else(|| name.clone(), |account| account.name.clone());
+                self.act(by, "remove", None, name.as_str(), if *messages { "with messages" } else { "" });
+                if *messages {
+                    self.delete_all_of(&name);
+                }
+                self.account_removed(&name);
             }
             (Then::Granted { by }, store::Answer::Granted(account)) => {
                 accounts.by_name.insert(account.name.clone(), account.clone());

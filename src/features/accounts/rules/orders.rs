@@ -38,7 +38,9 @@ impl Turn<'_, Features> {
                 (Question::SetPassword { name: name.clone(), secret }, Then::PasswordSet { by, name })
             }
             AccountOrder::MakeReset(name) => self.making_reset(by, name)?,
-            AccountOrder::Remove(name) => (Question::Remove { name: name.clone() }, Then::Removed { by, name }),
+            AccountOrder::Remove { name, messages } => {
+                (Question::Remove { name: name.clone(), messages }, Then::Removed { by, name, messages })
+            }
             AccountOrder::Invite(terms) => self.inviting(by, terms)?,
             AccountOrder::Invitations { before, limit } => (Question::Invitations { before, limit }, Then::Nothing),
             AccountOrder::EndInvitation(number) => {

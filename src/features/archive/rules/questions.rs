@@ -259,7 +259,9 @@ impl Turn<'_, Features> {
                 });
                 self.resume(id);
             }
-            Asker::Door(reply) if is_post && matches!(answer, Answer::Done) => self.tell_when_kept(reply),
+            Asker::Door(reply) if is_post && matches!(answer, Answer::Done) => {
+                self.tell_when_kept(Box::new(move || reply(Answer::Done)));
+            }
             Asker::Door(reply) => reply(answer),
             Asker::Caller(who, reply) => reply(self.shown(who, then, answer)),
             Asker::TimedOut => {}
