@@ -165,6 +165,7 @@ impl Hooks for Features {
     }
 
     fn takes(turn: &mut Turn<'_, Self>, id: ClientId, command: &Command) -> Option<Result<Answer<Self>, Refusal>> {
+        turn.read_what_was_shown(id);
         turn.take_for_talk(id, command)
     }
 
@@ -385,6 +386,7 @@ impl Hooks for Features {
     }
 
     fn committed(turn: &mut Turn<'_, Self>) {
+        turn.router.features.members.hand_out();
         turn.posts_are_kept();
         turn.ask_store();
     }

@@ -141,7 +141,7 @@ pub trait Hooks: Sized {
 
     // ---- what clients and doors want of a feature ----
 
-    /// Carries out a command of the kernel that names what only a feature knows: a direct talk.
+    /// Is asked before each command. Carries out one of the kernel that names what only a feature knows: a direct talk.
     fn takes(_: &mut Turn<'_, Self>, _: ClientId, _: &Command) -> Option<Result<Answer<Self>, Refusal>> {
         None
     }

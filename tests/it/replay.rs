@@ -126,6 +126,7 @@ const LINES: &[&str] = &[
     "HOOK:R N",
     "UNHOOK:R N",
     "HOOK:",
+    "WEBHOOK:R",
     "BOT:N",
     "UNBOT:N",
     "WEBHOOK:R https://example.org/x",
