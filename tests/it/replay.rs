@@ -130,7 +130,6 @@ const LINES: &[&str] = &[
     "BOT:N",
     "UNBOT:N",
     "WEBHOOK:R https://example.org/x",
-    "WEBHOOK:R",
     "WEBHOOK:R end I",
     "WEBHOOK:all",
     "BOT:",
