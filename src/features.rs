@@ -9,6 +9,7 @@ use crate::chat::message::{Client, FeatureMessage, Message};
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::features::rooms::limits::RoomLimits;
+use crate::model::body::Body;
 use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Envelope, Event, Leave, Tag, Translate};
 use crate::model::feature::FeatureCommand;
@@ -237,7 +238,7 @@ impl Hooks for Features {
         if to.is_some_and(|to| turn.role(to) >= Role::Op) { Ok(()) } else { turn.not_muted(from, None) }
     }
 
-    fn whisper_away(turn: &mut Turn<'_, Self>, from: ClientId, to: &str, text: Text) -> Result<Answer<Self>, Refusal> {
+    fn whisper_away(turn: &mut Turn<'_, Self>, from: ClientId, to: &str, text: Body) -> Result<Answer<Self>, Refusal> {
         turn.whisper_away(from, to, text)
     }
 
@@ -449,7 +450,7 @@ mod tests {
         assert_eq!(read("JOIN", "#rust"), Ok(Command::Enter { room: rust.clone(), key: None }));
         assert_eq!(
             read("WHISPER", "ani  psst: hey"),
-            Ok(Command::Whisper { to: ani, text: Text::new("psst: hey").unwrap() })
+            Ok(Command::Whisper { to: ani, text: Text::new("psst: hey").unwrap().into() })
         );
         assert_eq!(
             read("HISTORY", "#rust after=7 limit=3"),

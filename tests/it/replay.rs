@@ -440,7 +440,7 @@ impl Play {
             Step::Forget(room) => self.order(Order::Forget(name(room))),
             Step::Broadcast => Message::Broadcast(text("cake")),
             Step::Direct(from, to) => {
-                Message::DirectMessage { from: self.id(*from), to: self.id(*to), content: text("psst") }
+                Message::DirectMessage { from: self.id(*from), to: self.id(*to), content: text("psst").into() }
             }
         };
         self.stage.turn(vec![message]);
