@@ -9,6 +9,7 @@ use crate::chat::message::{Client, FeatureMessage, Message};
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
 use crate::features::rooms::limits::RoomLimits;
+use crate::model::body::Body;
 use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Envelope, Event, Leave, Tag, Translate};
 use crate::model::feature::FeatureCommand;
@@ -165,6 +166,7 @@ impl Hooks for Features {
     }
 
     fn takes(turn: &mut Turn<'_, Self>, id: ClientId, command: &Command) -> Option<Result<Answer<Self>, Refusal>> {
+        turn.read_what_was_shown(id);
         turn.take_for_talk(id, command)
     }
 
@@ -236,7 +238,7 @@ impl Hooks for Features {
         if to.is_some_and(|to| turn.role(to) >= Role::Op) { Ok(()) } else { turn.not_muted(from, None) }
     }
 
-    fn whisper_away(turn: &mut Turn<'_, Self>, from: ClientId, to: &str, text: Text) -> Result<Answer<Self>, Refusal> {
+    fn whisper_away(turn: &mut Turn<'_, Self>, from: ClientId, to: &str, text: Body) -> Result<Answer<Self>, Refusal> {
         turn.whisper_away(from, to, text)
     }
 
@@ -385,6 +387,7 @@ impl Hooks for Features {
     }
 
     fn committed(turn: &mut Turn<'_, Self>) {
+        turn.router.features.members.hand_out();
         turn.posts_are_kept();
         turn.ask_store();
     }
@@ -447,7 +450,7 @@ mod tests {
         assert_eq!(read("JOIN", "#rust"), Ok(Command::Enter { room: rust.clone(), key: None }));
         assert_eq!(
             read("WHISPER", "ani  psst: hey"),
-            Ok(Command::Whisper { to: ani, text: Text::new("psst: hey").unwrap() })
+            Ok(Command::Whisper { to: ani, text: Text::new("psst: hey").unwrap().into() })
         );
         assert_eq!(
             read("HISTORY", "#rust after=7 limit=3"),

@@ -19,6 +19,7 @@ use crate::chat::registry::{Clients, Registry};
 use crate::chat::room::Room;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::model::body::Body;
 use crate::model::code::Code;
 use crate::model::command::{Command, HistoryQuery};
 use crate::model::event::{Block, Done, Envelope, Event, Greeting, Leave, Tag, Translate};
@@ -141,7 +142,7 @@ pub trait Hooks: Sized {
 
     // ---- what clients and doors want of a feature ----
 
-    /// Carries out a command of the kernel that names what only a feature knows: a direct talk.
+    /// Is asked before each command. Carries out one of the kernel that names what only a feature knows: a direct talk.
     fn takes(_: &mut Turn<'_, Self>, _: ClientId, _: &Command) -> Option<Result<Answer<Self>, Refusal>> {
         None
     }
@@ -246,7 +247,7 @@ pub trait Hooks: Sized {
     ///
     /// # Errors
     /// There is no such user, or it could not get to know of it.
-    fn whisper_away(turn: &mut Turn<'_, Self>, from: ClientId, shown: &str, _: Text) -> Result<Answer<Self>, Refusal> {
+    fn whisper_away(turn: &mut Turn<'_, Self>, from: ClientId, shown: &str, _: Body) -> Result<Answer<Self>, Refusal> {
         Self::may_whisper(turn, from, None)?;
         Err(Refusal::no_such_user(shown))
     }

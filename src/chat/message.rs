@@ -9,6 +9,7 @@ use crate::chat::errors::Errors;
 use crate::chat::options::Options;
 use crate::chat::outbox::{Deliver, Outbox};
 use crate::config::Config;
+use crate::model::body::Body;
 use crate::model::event::{Envelope, Event, Leave, Warning};
 pub use crate::model::feature::FeatureMessage;
 use crate::model::names::{ClientId, Name, RoomName};
@@ -47,7 +48,7 @@ pub enum Message {
         /// The recipient.
         to: ClientId,
         /// The text of the whisper.
-        content: Text,
+        content: Body,
     },
     /// Other settings are in force.
     Reload(Arc<Config>),

@@ -377,7 +377,7 @@ mod tests {
             to: ani,
             id: None,
             file: None,
-            text: Text::own("psst"),
+            text: Text::own("psst").into(),
         })
     }
 

@@ -22,6 +22,7 @@ use crate::model::text::Text;
 mod settings;
 mod taps;
 mod help;
+mod paste;
 mod tick;
 mod requests;
 mod tell;
@@ -295,7 +296,7 @@ mod tests {
     #[test]
     fn a_direct_message_goes_by_numbers() {
         let (mut stage, ani, budi) = ani_and_budi();
-        let content = Text::new("psst").unwrap();
+        let content = crate::model::body::Body::new("psst").unwrap();
         stage.turn(vec![Message::DirectMessage { from: ani, to: budi, content: content.clone() }]);
         hears(&mut stage, "budi", "* WHISPER ani budi: psst");
         stage.turn(vec![Message::DirectMessage { from: ani, to: ClientId(99), content }]);

@@ -7,6 +7,7 @@ use crate::config::Change;
 use crate::features::accounts::orders::AccountOrder;
 use crate::features::archive::store::{Answer, Question, Report};
 use crate::features::files::{FileError, To};
+use crate::features::membership::OwnRoom;
 use crate::features::programs::Post;
 use crate::features::programs::webhooks::{Ask, Courier};
 use crate::model::file::Token;
@@ -57,10 +58,28 @@ pub enum Call {
     Read {
         /// The user who reads.
         who: Caller,
-        /// What: [`Question::Page`] or [`Question::Search`], whose `hidden` is filled in.
+        /// What: [`Question::Page`]; [`Question::Search`], whose `hidden` is filled in; or [`Question::Mentions`], whose `account` is.
         question: Box<Question>,
         /// Where the answer goes.
         reply: Reply,
+    },
+    /// A user wants to know by a call what is unread in the rooms of the account.
+    OwnRooms {
+        /// The user's connection.
+        client: ClientId,
+        /// Where the answer goes.
+        reply: Box<dyn FnOnce(Result<Vec<OwnRoom>, Refusal>) + Send>,
+    },
+    /// A user has read a room of the account, and says so by a call.
+    MarkRead {
+        /// The user's connection.
+        client: ClientId,
+        /// The room, or the direct talk.
+        room: RoomName,
+        /// The number of the last line that is read; `None` is the last of the room.
+        id: Option<u64>,
+        /// Where the answer goes: the room as it is then.
+        reply: Box<dyn FnOnce(Result<OwnRoom, Refusal>) + Send>,
     },
     /// A door wants to know which direct talks a user has, in order.
     Talks {

@@ -1,7 +1,8 @@
 //! Messages: a line is corrected or deleted, and users react to it.
 
+use crate::model::body::Body;
 use crate::model::command::Line;
-use crate::model::feature::Asked;
+use crate::model::feature::{Asked, FeatureCommand};
 use crate::model::names::RoomName;
 use crate::model::speech::What;
 
@@ -22,6 +23,11 @@ pub struct Change {
 }
 
 impl Asked for Change {
+    fn with_text(&self, text: Body) -> Option<FeatureCommand> {
+        let what = matches!(self.what, What::Edited(_)).then_some(What::Edited(text))?;
+        Some(FeatureCommand::new(Change { what, ..self.clone() }))
+    }
+
     /// One line that corrects another is no repetition; several lines count by their number.
     fn words(&self) -> Option<(&str, &str)> {
         match &self.what {

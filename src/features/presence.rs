@@ -1,6 +1,7 @@
 //! Presence: who is away, who is typing, and whom a user ignores.
 
-use crate::model::feature::Asked;
+use crate::model::body::Body;
+use crate::model::feature::{Asked, FeatureCommand};
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
 
@@ -15,7 +16,7 @@ pub enum Command {
     /// `WHO`: one user.
     Who(Name),
     /// `REPLY`: a private line to the user who whispered last.
-    Reply(Text),
+    Reply(Body),
     /// `AWAY`, with a reason, or back (`None`).
     Away(Option<Text>),
     /// `IGNORE`: hear nothing more from a user.
@@ -32,7 +33,11 @@ pub enum Command {
 }
 
 impl Asked for Command {
+    fn with_text(&self, text: Body) -> Option<FeatureCommand> {
+        matches!(self, Command::Reply(_)).then(|| FeatureCommand::new(Command::Reply(text)))
+    }
+
     fn words(&self) -> Option<(&str, &str)> {
-        if let Command::Reply(text) = self { Some(("", text)) } else { None }
+        if let Command::Reply(text) = self { Some(("", text.as_str())) } else { None }
     }
 }

@@ -32,16 +32,16 @@ pub enum Command {
         /// The words.
         text: Body,
     },
-    /// A message of several lines, in the room that was the current one when it began.
-    Paste(Body),
+    /// A command whose words came in lines, carried out as if the room were the current one that was it when they began.
+    Paste(Box<Command>),
     /// The first line of a paste was read; its lines follow.
     PasteBegins,
     /// Say something to one user alone.
     Whisper {
         /// The recipient.
         to: Name,
-        /// The text, without control characters.
-        text: Text,
+        /// The words.
+        text: Body,
     },
     /// Change the client's name.
     Nick(Name),

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
 
-use crate::model::body::LINE;
+use crate::model::body::{Body, LINE};
 use crate::model::command::Terminal;
 pub use crate::model::done::{Done, Words};
 pub use crate::model::feature::FeatureEvent;
@@ -67,7 +67,7 @@ pub enum Event {
         /// The file that this whisper passes on, if any.
         file: Option<SharedFile>,
         /// The words; of a file its name.
-        text: Text,
+        text: Body,
     },
     /// A user came into a room.
     Joined {
@@ -265,9 +265,10 @@ impl Envelope {
     /// About how many bytes this takes while it waits, for the limits of the queues.
     pub fn cost(&self) -> usize {
         match &self.event {
-            Event::Said(Speech { text, .. }) | Event::Changed(Change { what: What::Edited(text), .. }) => text.cost(),
-            Event::Changed(Change { what: What::Reacted(text) | What::Unreacted(text), .. })
+            Event::Said(Speech { text, .. })
             | Event::Whispered { text, .. }
+            | Event::Changed(Change { what: What::Edited(text), .. }) => text.cost(),
+            Event::Changed(Change { what: What::Reacted(text) | What::Unreacted(text), .. })
             | Event::Note { text, .. } => LINE + text.len(),
             Event::Terminal(Terminal::Typed(text, _) | Terminal::Entered(text)) => LINE + text.len(),
             Event::Pong(token) => LINE + 3 * token.len(),

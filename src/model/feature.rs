@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::model::body::Body;
 use crate::model::glyph::harmless;
 use crate::model::names::RoomName;
 use crate::model::parts::Parts;
@@ -100,6 +101,11 @@ pub trait Asked: Any + Eq + fmt::Debug + Send + Sync {
         None
     }
 
+    /// The command with another text; `None` where it has none of several lines.
+    fn with_text(&self, _text: Body) -> Option<FeatureCommand> {
+        None
+    }
+
     /// Whether lines are to be edited on the server from here on, or not any more: the reader of the client arranges that with the
     /// client's telnet.
     fn line_editing(&self) -> Option<bool> {
@@ -129,6 +135,7 @@ pub struct FeatureCommand(Arc<dyn Carried>);
 trait Carried: Any + fmt::Debug + Send + Sync {
     fn is_same(&self, other: &dyn Any) -> bool;
     fn words(&self) -> Option<(&str, &str)>;
+    fn with_text(&self, text: Body) -> Option<FeatureCommand>;
     fn line_editing(&self) -> Option<bool>;
     fn prompt(&self) -> Option<Cow<'static, str>>;
     fn with_secret(&self, typed: Result<Secret, Refusal>) -> Result<FeatureCommand, Refusal>;
@@ -141,6 +148,10 @@ impl<T: Asked> Carried for T {
 
     fn words(&self) -> Option<(&str, &str)> {
         Asked::words(self)
+    }
+
+    fn with_text(&self, text: Body) -> Option<FeatureCommand> {
+        Asked::with_text(self, text)
     }
 
     fn line_editing(&self) -> Option<bool> {
@@ -171,6 +182,11 @@ impl FeatureCommand {
     /// See [`Asked::words`].
     pub fn words(&self) -> Option<(&str, &str)> {
         self.0.words()
+    }
+
+    /// See [`Asked::with_text`].
+    pub fn with_text(&self, text: Body) -> Option<FeatureCommand> {
+        self.0.with_text(text)
     }
 
     /// See [`Asked::line_editing`].

@@ -177,7 +177,9 @@ impl Envelope {
     /// How many server lines it is.
     pub fn count(&self) -> usize {
         match &self.event {
-            Event::Said(Speech { text, .. }) | Event::Changed(Change { what: What::Edited(text), .. }) => text.count(),
+            Event::Said(Speech { text, .. })
+            | Event::Whispered { text, .. }
+            | Event::Changed(Change { what: What::Edited(text), .. }) => text.count(),
             _ => 1,
         }
     }

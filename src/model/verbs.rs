@@ -32,15 +32,15 @@ pub static ACT: Verb = verb("ACT", &["me"], "/me <what you do>", "say it in the 
 .loud();
 
 /// `/paste, then lines, then a single dot`
-pub static PASTE: Verb =
-    verb("PASTE", &["paste"], "/paste, then lines, then a single dot", "send several lines as one block", |args| {
-        let right =
-            "Nothing stands behind /paste: the lines follow below it. /room #name chooses before where they are said.";
-        args.explained(right).finish()?;
-        Ok(Command::PasteBegins)
-    })
-    .loud()
-    .lines();
+pub static PASTE: Verb = verb(
+    "PASTE",
+    &["paste"],
+    "/paste [command], then lines, then a single dot",
+    "send several lines as one message",
+    |_| Ok(Command::PasteBegins),
+)
+.loud()
+.lines();
 
 /// `/whisper <user> <message>`
 pub static WHISPER: Verb = verb(
@@ -53,7 +53,7 @@ pub static WHISPER: Verb = verb(
         if args.is_empty() {
             return Err(args.missing());
         }
-        Ok(Command::Whisper { to: user(&name)?, text: args.all() })
+        Ok(Command::Whisper { to: user(&name)?, text: args.all().into() })
     },
 )
 .loud();

@@ -256,10 +256,7 @@ impl Decoder for LineDecoder {
             self.prompt = Some(asked);
         }
         if request.verb == Some(&PASTE) {
-            let paste = match std::mem::replace(&mut request.what, Ok(Command::PasteBegins)) {
-                Ok(_) => Paste::default(),
-                Err(why) => Paste::wrong(why),
-            };
+            let paste = Paste::begun_by(&text, self.verbs);
             // It keeps its tag for a refusal too.
             self.paste = Some(Begun { tag: request.tag.clone(), is_refused: false, paste });
         }
@@ -443,7 +440,8 @@ mod tests {
     }
 
     fn block(lines: &[&str]) -> Result<Command, Refusal> {
-        Ok(Command::Paste(Body::new(&lines.join("\n")).unwrap()))
+        let text = Body::new(&lines.join("\n")).unwrap();
+        Ok(Command::Paste(Box::new(Command::Say { room: None, re: None, cid: None, act: false, text })))
     }
 
     #[test]

@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(command("/list"), Ok(Command::List(None)));
         assert_eq!(
             command("/whisper ani psst"),
-            Ok(Command::Whisper { to: ani.clone(), text: Text::new("psst").unwrap() })
+            Ok(Command::Whisper { to: ani.clone(), text: Text::new("psst").unwrap().into() })
         );
         assert_eq!(command("/nick ani"), Ok(Command::Nick(ani)));
     }

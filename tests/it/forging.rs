@@ -136,7 +136,7 @@ proptest! {
             let how = if act { "act" } else { "say" };
             let right = Spoken { how, room: room.as_str(), who: who.as_str(), text: &text };
             prop_assert_eq!((seen.len(), spoken(&seen[0], wire)), (1, Some(right)), "{:?}", seen);
-            let whisper = Event::Whispered { by: ClientId(1), from: who.clone(), to: who.clone(), id: None, file: None, text: text.clone() };
+            let whisper = Event::Whispered { by: ClientId(1), from: who.clone(), to: who.clone(), id: None, file: None, text: text.clone().into() };
             let seen = lines(&whisper, wire);
             let right = Spoken { how: "whisper", room: "", who: who.as_str(), text: &text };
             prop_assert_eq!((seen.len(), spoken(&seen[0], wire)), (1, Some(right)), "{:?}", seen);
@@ -192,8 +192,11 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         ("delete", change(What::Deleted)),
         ("react", change(What::Reacted(own("👍")))),
         ("unreact", change(What::Unreacted(own("👍")))),
-        ("whisper", Event::Whispered { by, from: ani(), to: budi(), id: None, file: None, text: text() }),
-        ("file for one", Event::Whispered { by, from: ani(), to: budi(), id: None, file: Some(file), text: text() }),
+        ("whisper", Event::Whispered { by, from: ani(), to: budi(), id: None, file: None, text: text().into() }),
+        (
+            "file for one",
+            Event::Whispered { by, from: ani(), to: budi(), id: None, file: Some(file), text: text().into() },
+        ),
         ("joined", Event::Joined { room: lobby(), by, name: ani() }),
         ("left with words", Event::Left { room: lobby(), by, name: ani(), why: Leave::Quit(Some(text())) }),
         ("sent away", Event::Left { room: lobby(), by, name: ani(), why: Leave::Kicked(Some(text())) }),

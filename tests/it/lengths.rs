@@ -86,6 +86,7 @@ const BESIDE: &[(&str, &str)] = &[
     ("chat::options", "what a client chose, in fields"),
     ("chat::roster", "what doors and figures ask the registry"),
     ("chat::router::help", "what HELP and STATS show"),
+    ("chat::router::paste", "commands whose words come in lines"),
     ("chat::router::settings", "the router's settings, in a list"),
     ("chat::router::tick", "what time alone brings"),
     ("chat::router::taps", "who watches in public, and changes nothing"),
@@ -106,7 +107,7 @@ const BESIDE: &[(&str, &str)] = &[
 
 /// The most code lines of the card, and of all of `model` and `chat`.
 const CARD: usize = 3_600;
-const MODEL_AND_CHAT: usize = 5_210;
+const MODEL_AND_CHAT: usize = 5_245;
 
 /// A list has to follow what becomes shorter by more than this part of it, or the next change could use up what was gained.
 const SLACK: usize = 6;

@@ -20,6 +20,7 @@ use chat_server::features::help::Help;
 use chat_server::features::lab::verbs::Inspect;
 use chat_server::features::lab::{Doing, Inspection, Queue, Thread, Turns};
 use chat_server::features::line_editing::Telnet;
+use chat_server::features::membership::state::Notify;
 use chat_server::features::moderation::action::{Action, Moderate, Scope, ShowBans};
 use chat_server::features::moderation::ban::{Kind, Notice, Target};
 use chat_server::features::moderation::list::{BanRow, bans};
@@ -29,7 +30,7 @@ use chat_server::features::operators::audit::{Act as PowerAct, Entry};
 use chat_server::features::presence::typing::Typing;
 use chat_server::features::rooms::ModeChange;
 use chat_server::features::rooms::told::{Modes, Topic};
-use chat_server::features::{messages, operators, presence, programs, rooms};
+use chat_server::features::{membership, messages, operators, presence, programs, rooms};
 use chat_server::model::body::{Body, MAX_LINES, MAX_MESSAGE};
 use chat_server::model::code::Code;
 use chat_server::model::command::{Choice, Command, HistoryQuery, Line, Presence, View};
@@ -273,7 +274,41 @@ fn words() -> impl Strategy<Value = Text> {
 
 /// A command with its verb and its arguments as a program writes them.
 fn command() -> impl Strategy<Value = (Command, &'static str, String)> {
-    prop_oneof![talk(), moderation(), work()]
+    prop_oneof![talk(), moderation(), work(), members()]
+}
+
+/// What is unread, read and wanted of a room.
+fn members() -> impl Strategy<Value = (Command, &'static str, String)> {
+    let made = |command, verb, args: String| (Command::feature(command), verb, args);
+    let wish = select(vec!["", "all", "mentions", "none", "mute", "unmute"]);
+    prop_oneof![
+        any::<bool>().prop_map(move |on| {
+            let args = if on { "on" } else { "off" };
+            made(membership::Command::Follow(on), "FOLLOW", args.into())
+        }),
+        any::<bool>().prop_map(move |all| {
+            let args = if all { "all" } else { "" };
+            made(membership::Command::Unread { all }, "UNREAD", args.into())
+        }),
+        (room(), option::of(0u64..)).prop_map(move |(room, id)| {
+            let args = format!("{room} {}", id.map_or(String::new(), |id| id.to_string()));
+            made(membership::Command::Read { room: Some(room), id }, "READ", args)
+        }),
+        Just(()).prop_map(move |()| made(membership::Command::ReadAll, "READ", "all".into())),
+        (option::of(0u64..), 1usize..=500).prop_map(move |(before, limit)| {
+            let args = format!("{limit}{}", before.map_or(String::new(), |before| format!(" before={before}")));
+            made(membership::Command::Mentions { before, limit }, "MENTIONS", args)
+        }),
+        (room(), wish).prop_map(move |(room, wish)| {
+            let change = match wish {
+                "" => None,
+                "mute" => Some(membership::Change::Muted(true)),
+                "unmute" => Some(membership::Change::Muted(false)),
+                word => Notify::ALL.into_iter().find(|notify| notify.word() == word).map(membership::Change::Notify),
+            };
+            made(membership::Command::Notify { room: Some(room.clone()), change }, "NOTIFY", format!("{room} {wish}"))
+        }),
+    ]
 }
 
 /// Verbs that [`command`] does not make: what stands behind them is a secret, or comes in lines below. The dialect's tests read them,
@@ -501,9 +536,13 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
         )),
         (name(), words()).prop_map(|(to, text)| {
             let args = format!("{to} {text}");
-            (Command::Whisper { to, text }, "WHISPER", args)
+            (Command::Whisper { to, text: text.into() }, "WHISPER", args)
         }),
-        words().prop_map(|text| (Command::feature(presence::Command::Reply(text.clone())), "REPLY", text.to_string())),
+        words().prop_map(|text| (
+            Command::feature(presence::Command::Reply(text.clone().into())),
+            "REPLY",
+            text.to_string()
+        )),
         name().prop_map(|name| (Command::Nick(name.clone()), "NICK", name.to_string())),
         option::of(room()).prop_map(|room| (Command::List(room.clone()), "LIST", room_args(&room))),
         option::of(room()).prop_map(|room| (Command::Part(room.clone()), "PART", room_args(&room))),
@@ -862,7 +901,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         }),
         (option::of(tag()), block()).prop_map(|(tag, block)| Event::Block(Block { tag, ..block })),
         said(),
-        (name(), name(), file(), text()).prop_map(|(from, to, file, text)| Event::Whispered {
+        (name(), name(), file(), body()).prop_map(|(from, to, file, text)| Event::Whispered {
             by: ANI,
             from,
             to,
@@ -912,7 +951,8 @@ fn rows_of(block: &Block) -> usize {
     fn made<R: Row>(block: &Block) -> Option<usize> {
         block.rows.open::<R>().map(<[R]>::len)
     }
-    let of_lines = if let Rows::Lines(lines) = &block.rows { Some(lines.len()) } else { None };
+    let of_lines =
+        if let Rows::Lines(lines) = &block.rows { Some(lines.iter().map(|line| line.count()).sum()) } else { None };
     let kinds = [
         made::<User>,
         made::<RoomInfo>,
@@ -959,9 +999,11 @@ fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, Vec<String>)> 
         }
         Event::Whispered { from, to, id: None, file: Some(SharedFile { bytes, token }), text, .. } => {
             let fields = vec![to.to_string(), "0".into(), from.to_string(), bytes.to_string(), token.to_string()];
-            Some(("FILE", fields, one(text)))
+            Some(("FILE", fields, many(text)))
         }
-        Event::Whispered { from, to, text, .. } => Some(("WHISPER", vec![from.to_string(), to.to_string()], one(text))),
+        Event::Whispered { from, to, text, .. } => {
+            Some(("WHISPER", vec![from.to_string(), to.to_string()], many(text)))
+        }
         Event::Changed(Change { room, id, from, what, .. }) => {
             let (kind, text) = match what {
                 What::Edited(text) => ("EDITED", many(text)),
@@ -1230,7 +1272,10 @@ proptest! {
         let bytes = said.join("\n").len();
         prop_assert_eq!(request.tag.as_deref(), Some("7"));
         match request.what {
-            Ok(Command::Paste(got)) => prop_assert_eq!(got.lines().collect::<Vec<_>>(), said),
+            Ok(Command::Paste(got)) => {
+                let Command::Say { text, .. } = *got else { return Err(TestCaseError::fail("no message")) };
+                prop_assert_eq!(text.lines().collect::<Vec<_>>(), said);
+            }
             Err(refusal) if refusal == Refusal::NO_TEXT => prop_assert!(kept.is_empty()),
             Err(refusal) => {
                 prop_assert!(kept.len() > MAX_LINES || bytes > MAX_MESSAGE);
@@ -1384,7 +1429,7 @@ proptest! {
                 Act::Presence => Event::Joined { room: rooms[0].clone(), by: ANI, name: ani.clone() },
                 Act::Must { bytes } => {
                     let text = Text::new(&"x".repeat(bytes)).unwrap();
-                    Event::Whispered { by: ANI, from: ani.clone(), to: ani.clone(), id: None, file: None, text }
+                    Event::Whispered { by: ANI, from: ani.clone(), to: ani.clone(), id: None, file: None, text: text.into() }
                 }
                 Act::Block { lines } => {
                     let row = Stat { key: "clients", value: 1, text: "open connections" };

@@ -126,6 +126,7 @@ const LINES: &[&str] = &[
     "HOOK:R N",
     "UNHOOK:R N",
     "HOOK:",
+    "WEBHOOK:R",
     "BOT:N",
     "UNBOT:N",
     "BOT:",
@@ -436,7 +437,7 @@ impl Play {
             Step::Forget(room) => self.order(Order::Forget(name(room))),
             Step::Broadcast => Message::Broadcast(text("cake")),
             Step::Direct(from, to) => {
-                Message::DirectMessage { from: self.id(*from), to: self.id(*to), content: text("psst") }
+                Message::DirectMessage { from: self.id(*from), to: self.id(*to), content: text("psst").into() }
             }
         };
         self.stage.turn(vec![message]);

@@ -4,6 +4,7 @@ pub(crate) mod caller;
 pub(crate) mod extract;
 pub(crate) mod users;
 pub(crate) mod messages;
+pub(crate) mod marks;
 pub(crate) mod pages;
 pub(crate) mod programs;
 pub(crate) mod search;

@@ -249,7 +249,7 @@ impl<F: Hooks> Turn<'_, F> {
         }
         let words = match command {
             Command::Say { room, text, .. } => Some((room.as_ref().map_or("", RoomName::as_str), text.as_str())),
-            Command::Paste(text) => Some(("", text.as_str())),
+            Command::Paste(command) => return self.spam(id, verb, command),
             Command::Whisper { to, text } => Some((to.as_str(), text.as_str())),
             Command::Feature(command) => command.words(),
             // Any other command is counted, and never as the same line again.

@@ -22,12 +22,8 @@ impl<F: Hooks> Turn<'_, F> {
             Command::Join(name) => self.join(id, name),
             Command::Enter { room, key } => self.enter(id, room, key),
             Command::Say { room, re, cid, act, text } => self.say(id, room, text, act, re, cid),
-            Command::Paste(text) => self.paste(id, text),
-            Command::PasteBegins => {
-                let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
-                client.state.pasting_in = client.state.current.clone();
-                Ok(Answer::Event(Event::PasteBegins))
-            }
+            Command::Paste(command) => self.paste(id, *command),
+            Command::PasteBegins => self.paste_begins(id),
             Command::Whisper { to, text } => {
                 let found = self.clients.named(&to);
                 self.whisper(id, found, to.as_str(), text)
@@ -114,16 +110,6 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(Answer::Said(Done::Said { room: name, id, kept }))
     }
 
-    /// Says a paste in the room that was current when it began, whichever is current now.
-    fn paste(&mut self, id: ClientId, text: Body) -> Result<Answer<F>, Refusal> {
-        let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
-        let room = client.state.pasting_in.take();
-        if let Some(room) = room.as_ref().filter(|room| !client.state.rooms.contains(room)) {
-            return Err(Refusal::not_in_room(room));
-        }
-        self.say(id, room, text, false, None, None)
-    }
-
     /// The room of that name, if the client may speak in it.
     pub(crate) fn speakable(&self, id: ClientId, name: &RoomName) -> Result<&Room<F::Room>, Refusal> {
         let room = self.room_to_read(id, name)?;
@@ -159,11 +145,12 @@ impl<F: Hooks> Turn<'_, F> {
         id: ClientId,
         to: Option<ClientId>,
         shown: &str,
-        text: Text,
+        text: Body,
     ) -> Result<Answer<F>, Refusal> {
         if text.is_blank() {
             return Err(Refusal::NO_TEXT);
         }
+        text.fits(self.router.greeting.max_message)?;
         let Some(to) = to else { return F::whisper_away(self, id, shown, text) };
         let (name, away) = self.may_whisper(id, to, shown)?;
         let number = self.direct_message(id, to, text)?;
@@ -171,7 +158,7 @@ impl<F: Hooks> Turn<'_, F> {
     }
 
     /// Carries out a [`Message::DirectMessage`].
-    pub(crate) fn direct_message(&mut self, from: ClientId, to: ClientId, text: Text) -> Result<Option<u64>, Refusal> {
+    pub(crate) fn direct_message(&mut self, from: ClientId, to: ClientId, text: Body) -> Result<Option<u64>, Refusal> {
         let (name, _) = self.may_whisper(from, to, "")?;
         let (by, own) = (self.person(from), self.name_of(from)?);
         let mut whisper = Event::Whispered { by, from: own, to: name.clone(), id: None, file: None, text };

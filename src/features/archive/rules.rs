@@ -181,11 +181,7 @@ impl Turn<'_, Features> {
             let report = match message {
                 Message::Feature(sealed) if sealed.peek().is_some_and(is_about_turns) => sealed.open::<Call>(),
                 other => {
-                    match &other {
-                        Message::Requests(id, ..) => archive.heard.push(*id),
-                        Message::Shutdown => archive.is_ending = true,
-                        _ => {}
-                    }
+                    archive.is_ending |= matches!(other, Message::Shutdown);
                     self.router.waiting.push_back(other);
                     continue;
                 }
@@ -230,7 +226,6 @@ impl Turn<'_, Features> {
             log::warn!("everything that was said is kept again");
             self.tell_all(Event::Note { room: None, text: Text::own("Everything that was said is kept again.") });
         }
-        self.begin_reading();
         Commit::Now
     }
 

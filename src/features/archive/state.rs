@@ -33,8 +33,6 @@ pub(crate) struct Archive {
     pub(crate) mentions: Vec<Mention>,
     /// Accounts whose words go.
     pub(crate) wiped: Vec<Name>,
-    /// Clients whose requests wait: what they were shown before is read.
-    pub(crate) heard: Vec<ClientId>,
     /// The server is about to end.
     pub(crate) is_ending: bool,
     /// The turn that is being kept, and since when. Until it is, no client hears of it.
@@ -113,7 +111,6 @@ impl Archive {
             memberships: Vec::new(),
             mentions: Vec::new(),
             wiped: Vec::new(),
-            heard: Vec::new(),
             is_ending: false,
             pending: None,
             trouble: None,

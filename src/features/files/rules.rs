@@ -145,7 +145,7 @@ impl Turn<'_, Features> {
         let (by, from) = (self.person(offer.by), self.name_of(offer.by)?);
         let readers = [by, self.person(to)];
         let text = offer.name.clone();
-        let mut line = Event::Whispered { by, from, to: name.clone(), id: None, file: Some(file), text };
+        let mut line = Event::Whispered { by, from, to: name.clone(), id: None, file: Some(file), text: text.into() };
         let number = self.number_whisper(offer.by, &mut line);
         let whisper = Envelope::new(self.now.wall, line);
         self.hand_whisper(offer.by, &name, &whisper, true);

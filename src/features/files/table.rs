@@ -225,7 +225,7 @@ impl Files {
             let to = name.members().find(|member| *member != from).unwrap_or_else(|| from.clone());
             // The name of a file is one line.
             let text = text.single().filter(|_| is_whispered)?.clone();
-            Some(Event::Whispered { by, from, to, id: None, file, text })
+            Some(Event::Whispered { by, from, to, id: None, file, text: text.into() })
         });
         self.forget(name, None);
     }

@@ -71,8 +71,7 @@ impl Files {
                 (Reader::Nobody, Some(_)) => false,
             };
             let name = match &kept.line.event {
-                Event::Said(Speech { text, .. }) => text.single()?,
-                Event::Whispered { text, .. } => text,
+                Event::Said(Speech { text, .. }) | Event::Whispered { text, .. } => text.single()?,
                 _ => return None,
             };
             // Of a whispered one the readers are known, and no room has to be asked.

@@ -45,7 +45,7 @@ impl Turn<'_, Features> {
     ///
     /// # Errors
     /// There are no accounts here, or the client is signed in to none.
-    fn account_of(&self, id: ClientId) -> Result<Name, Refusal> {
+    pub(crate) fn account_of(&self, id: ClientId) -> Result<Name, Refusal> {
         if self.router.features.archive.is_none() {
             return Err(Refusal::no_store("read marks"));
         }
@@ -190,7 +190,8 @@ impl Turn<'_, Features> {
         let shown = rooms.filter_map(|name| {
             let (room, member) = (self.router.rooms.get(name)?, members.get(&account, name)?);
             let is_behind = || members.behind.get(&(id, name.clone())).is_some_and(|last| member.mark.read < *last);
-            (member.mark.read < room.last_id() && !is_behind()).then(|| (name.clone(), room.last_id()))
+            let last = members.handed_out(name, room.last_id());
+            (member.mark.read < last && !is_behind()).then(|| (name.clone(), last))
         });
         let mut shown: Vec<_> = shown.collect();
         shown.extend(self.take_shown_of_talks(id, &account));
@@ -201,14 +202,35 @@ impl Turn<'_, Features> {
 
     /// `READ`.
     fn read_up_to(&mut self, id: ClientId, room: Option<RoomName>, upto: Option<u64>) -> Result<Answer, Refusal> {
+        let OwnRoom { room, read, unread, .. } = self.read_room(id, Some(id), room, upto)?;
+        let words = Words::new(format!("{room} is read up to {read}.")).with("room", room.as_str());
+        Ok(Answer::Done(words.with("id", read).with("unread", unread).into()))
+    }
+
+    /// A room is read up to a line, or to its end. `by` is the connection that need not hear of it. Returns the room as it is then.
+    fn read_room(
+        &mut self,
+        id: ClientId,
+        by: Option<ClientId>,
+        room: Option<RoomName>,
+        upto: Option<u64>,
+    ) -> Result<OwnRoom, Refusal> {
         let account = self.account_of(id)?;
         let room = self.meant(id, room)?;
         let own = self.own_room(&account, &room).ok_or_else(|| not_a_member(&room))?;
         // A mark past the last line would hide those that come next.
-        self.move_mark(Some(id), &account, &room, upto.unwrap_or(own.last).min(own.last));
-        let OwnRoom { read, unread, .. } = self.own_room(&account, &room).unwrap_or(own);
-        let words = Words::new(format!("{room} is read up to {read}.")).with("room", room.as_str());
-        Ok(Answer::Done(words.with("id", read).with("unread", unread).into()))
+        self.move_mark(by, &account, &room, upto.unwrap_or(own.last).min(own.last));
+        Ok(self.own_room(&account, &room).unwrap_or(own))
+    }
+
+    /// The same by a call: the connection that the caller has at the door hears of it, too.
+    pub(crate) fn read_by_call(&mut self, id: ClientId, room: RoomName, upto: Option<u64>) -> Result<OwnRoom, Refusal> {
+        self.read_room(id, None, Some(room), upto)
+    }
+
+    /// `UNREAD:all` by a call.
+    pub(crate) fn unread_by_call(&self, id: ClientId) -> Result<Vec<OwnRoom>, Refusal> {
+        Ok(self.listed_rooms(&self.account_of(id)?, true))
     }
 
     /// `READ:all`.

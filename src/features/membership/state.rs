@@ -94,6 +94,10 @@ pub(crate) struct Members {
     /// Rooms that a connection came into while more was unread than it was shown, and the last number then: until all of that is
     /// read, what the user types says nothing of what was read.
     pub(crate) behind: BTreeMap<(ClientId, RoomName), u64>,
+    /// Rooms and talks in which something was said that is not handed out yet, and the number before that.
+    fresh: BTreeMap<RoomName, u64>,
+    /// Lines of direct talks that are not handed out yet, and the connections that get them.
+    to_show: Vec<(ClientId, RoomName, u64)>,
     /// Lines of direct talks that a connection was shown since its user has last typed: the first and the last number.
     shown: BTreeMap<ClientId, BTreeMap<RoomName, (u64, u64)>>,
     moved: Vec<(Name, RoomName)>,
@@ -178,9 +182,29 @@ impl Members {
         was_invited
     }
 
-    /// A connection is shown a line of a direct talk.
+    /// Something was said, or changed, under that number, and will be handed out with its turn.
+    pub(crate) fn hold_back(&mut self, room: &RoomName, number: u64) {
+        if !self.fresh.contains_key(room) {
+            self.fresh.insert(room.clone(), number.saturating_sub(1));
+        }
+    }
+
+    /// The number of the last line of a room that clients were shown; `last` is that of the room.
+    pub(crate) fn handed_out(&self, room: &RoomName, last: u64) -> u64 {
+        self.fresh.get(room).copied().unwrap_or(last)
+    }
+
+    /// A connection will be shown a line of a direct talk.
     pub(crate) fn show(&mut self, id: ClientId, talk: &RoomName, number: u64) {
-        self.shown.entry(id).or_default().entry(talk.clone()).or_insert((number, number)).1 = number;
+        self.to_show.push((id, talk.clone(), number));
+    }
+
+    /// Clients get all that was said.
+    pub(crate) fn hand_out(&mut self) {
+        self.fresh.clear();
+        for (id, talk, number) in self.to_show.drain(..) {
+            self.shown.entry(id).or_default().entry(talk).or_insert((number, number)).1 = number;
+        }
     }
 
     /// Takes what a connection was shown of direct talks, each with the first and the last number.
@@ -276,6 +300,7 @@ impl Members {
         self.arriving.remove(&id);
         self.behind.retain(|(client, _), _| *client != id);
         self.shown.remove(&id);
+        self.to_show.retain(|(client, ..)| *client != id);
     }
 }
 
@@ -299,6 +324,27 @@ mod tests {
         assert_eq!(written.len(), 1);
         assert_eq!(written[0].mark.map(|mark| mark.read), Some(7));
         assert!(members.take_moved(None).is_empty() && !members.has_moved());
+    }
+
+    #[test]
+    fn what_is_not_handed_out_was_not_shown() {
+        let (_, lobby) = ani();
+        let (talk, id) = (RoomName::any("@ani+budi").unwrap(), ClientId(7));
+        let mut members = Members::default();
+        members.hold_back(&lobby, 5);
+        members.hold_back(&lobby, 6);
+        members.show(id, &talk, 3);
+        assert_eq!((members.handed_out(&lobby, 6), members.handed_out(&talk, 3)), (4, 3));
+        assert!(members.take_shown(id).is_empty());
+        members.hand_out();
+        members.show(id, &talk, 4);
+        members.hand_out();
+        assert_eq!(members.handed_out(&lobby, 6), 6);
+        assert_eq!(members.take_shown(id).into_iter().collect::<Vec<_>>(), [(talk.clone(), (3, 4))]);
+        members.show(id, &talk, 5);
+        members.forget_client(id);
+        members.hand_out();
+        assert!(members.take_shown(id).is_empty());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::features::presence;
 use crate::features::presence::state::Typist;
 use crate::features::presence::typing::Typing;
 use crate::features::state::{Answer, Features, Room};
+use crate::model::body::Body;
 use crate::model::code::Code;
 use crate::model::event::{Block, Done, Envelope, Event, Words};
 use crate::model::feature::FeatureCommand;
@@ -46,7 +47,7 @@ impl Turn<'_, Features> {
     }
 
     /// `REPLY`.
-    pub(crate) fn reply(&mut self, id: ClientId, text: Text) -> Result<Answer, Refusal> {
+    pub(crate) fn reply(&mut self, id: ClientId, text: Body) -> Result<Answer, Refusal> {
         match self.router.features.presence.whisperers.get(&id).cloned() {
             Some((whisperer, name)) => self.whisper(id, Some(whisperer), name.as_str(), text),
             None => Err(NO_WHISPER),

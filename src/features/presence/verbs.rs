@@ -6,7 +6,7 @@ use crate::model::verb::{Verb, verb};
 
 /// `/reply <message>`
 pub static REPLY: Verb = verb("REPLY", &["reply", "r"], "/reply <message>", "answer the last whisper", |args| {
-    Ok(Command::feature(presence::Command::Reply(args.text()?)))
+    Ok(Command::feature(presence::Command::Reply(args.text()?.into())))
 })
 .loud();
 

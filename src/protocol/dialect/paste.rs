@@ -1,10 +1,11 @@
 //! A paste: the lines between `PASTE:` and a dot. It is said whole or not at all.
 
-use crate::model::body::Lines;
+use crate::model::body::{Body, Lines};
 use crate::model::code::Code;
 use crate::model::command::Command;
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
+use crate::model::verb::Verbs;
 
 /// Its author took a paste back.
 pub(super) const PASTE_LEFT: Refusal =
@@ -36,6 +37,8 @@ pub(super) fn bad_paste(line: usize, why: Refusal) -> Refusal {
 /// The lines of a paste up to its end.
 #[derive(Default)]
 pub(super) struct Paste {
+    /// Whose text they are; `None` is a message.
+    command: Option<Command>,
     /// Those that are said.
     lines: Lines,
     /// How many lines came.
@@ -58,9 +61,14 @@ enum Fault {
 }
 
 impl Paste {
-    /// A paste whose beginning is wrong. It is read to its end, or its lines would be taken for others.
-    pub(super) fn wrong(why: Refusal) -> Paste {
-        Paste { fault: Some((0, Fault::Line(why))), ..Paste::default() }
+    /// The paste that a line begins: `PASTE:`, or `PASTE:EDIT 12` with the command whose text the lines are. One whose beginning is
+    /// wrong is read to its end, or its lines would be taken for others.
+    pub(super) fn begun_by(line: &Text, verbs: &Verbs) -> Paste {
+        let behind = line.as_str().split_once([':', ' ']).map_or("", |(_, behind)| behind.trim());
+        match command_of(behind, verbs) {
+            Ok(command) => Paste { command, ..Paste::default() },
+            Err(why) => Paste { fault: Some((0, Fault::Line(why))), ..Paste::default() },
+        }
     }
 
     /// One more line.
@@ -95,7 +103,14 @@ impl Paste {
     pub(super) fn command(self) -> Result<Command, Refusal> {
         let Some((line, fault)) = self.fault else {
             let text = self.lines.body();
-            return if text.is_empty() { Err(Refusal::NO_TEXT) } else { Ok(Command::Paste(text)) };
+            if text.is_empty() {
+                return Err(Refusal::NO_TEXT);
+            }
+            let command = match self.command {
+                Some(command) => with_text(command, text).ok_or(Refusal::NO_TEXT)?,
+                None => Command::Say { room: None, re: None, cid: None, act: false, text },
+            };
+            return Ok(Command::Paste(Box::new(command)));
         };
         let why = match fault {
             Fault::TooMany { unit, max, got } => paste_too_long(unit, max, got),
@@ -103,4 +118,32 @@ impl Paste {
         };
         Err(bad_paste(line, why))
     }
+}
+
+/// Stands for the lines while the command is read that they belong to.
+const LINES: &str = "…";
+
+/// The command that stands behind `PASTE:`, if one does.
+fn command_of(behind: &str, verbs: &Verbs) -> Result<Option<Command>, Refusal> {
+    const RIGHT: &str = "Behind /paste stands nothing, or a command without its text: say, me, answer, edit, whisper or reply, as in /paste edit 12.";
+    if behind.is_empty() {
+        return Ok(None);
+    }
+    let wrong = || Refusal::bad_argument(behind, RIGHT);
+    let (word, args) = behind.split_once([' ', ':']).unwrap_or((behind, ""));
+    let word = word.trim_start_matches('/');
+    let verb = verbs.named(&word.to_ascii_uppercase()).or_else(|| verbs.slashed(word)).ok_or_else(wrong)?;
+    let command = verb.read(Text::new(format!("{} {LINES}", args.trim()).trim())?)?;
+    let is_whole = with_text(command.clone(), Text::own(LINES).into()).as_ref() == Some(&command);
+    if is_whole { Ok(Some(command)) } else { Err(wrong()) }
+}
+
+/// A command with the lines as its text.
+fn with_text(command: Command, text: Body) -> Option<Command> {
+    Some(match command {
+        Command::Say { room, re, cid, act, .. } => Command::Say { room, re, cid, act, text },
+        Command::Whisper { to, .. } => Command::Whisper { to, text },
+        Command::Feature(command) => Command::Feature(command.with_text(text)?),
+        _ => return None,
+    })
 }

@@ -137,14 +137,17 @@ impl Lines {
         }
     }
 
-    fn whispered(&mut self, from: &Name, to: &Name, file: Option<SharedFile>, text: &Text) {
-        match file {
-            // A whisper has no number.
-            Some(SharedFile { bytes, token }) => {
-                self.line("FILE").field(to).field(0).field(from).field(bytes).field(token).text(text);
-            }
-            None => self.line("WHISPER").field(from).field(to).text(text),
-        }
+    fn whispered(&mut self, from: &Name, to: &Name, file: Option<SharedFile>, text: &Body) {
+        each_part(text, |part, words| {
+            let line = match file {
+                // To one user alone a file has no number.
+                Some(SharedFile { bytes, token }) => {
+                    self.line("FILE").field(to).field(0).field(from).field(bytes).field(token)
+                }
+                None => self.line("WHISPER").field(from).field(to),
+            };
+            line.maybe("part", part).text(words);
+        });
     }
 
     fn feature(&mut self, event: &FeatureEvent) {

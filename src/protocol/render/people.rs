@@ -81,11 +81,17 @@ impl Lines {
             Event::Said(speech) => self.speech(speech),
             Event::Changed(change) => self.change(change),
             Event::Whispered { from, to, file: Some(file), text, .. } => {
-                let (bytes, token) = (size(file.bytes), file.token);
-                self.happened(format_args!("{from} sends {to} alone {bytes}, GET {token}: {text}"));
+                let (bytes, token, first) = (size(file.bytes), file.token, text.first());
+                self.happened(format_args!("{from} sends {to} alone {bytes}, GET {token}: {first}"));
             }
-            Event::Whispered { from, text, .. } if self.wire.is_short() => self.say(format_args!("-{from}- {text}")),
-            Event::Whispered { from, text, .. } => self.say(format_args!("{from} whispers: {text}")),
+            Event::Whispered { from, text, .. } => {
+                let first = text.first();
+                match self.wire.is_short() {
+                    true => self.say(format_args!("-{from}- {first}")),
+                    false => self.say(format_args!("{from} whispers: {first}")),
+                }
+                self.further(text);
+            }
             Event::Joined { room, name, .. } => self.happened(format_args!("{name} joined {room}")),
             Event::Left { room, name, why, .. } => {
                 self.happened(format_args!("{name} left {room}: {}", reason(why)));

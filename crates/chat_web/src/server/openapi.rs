@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use crate::error::PROBLEM;
 use crate::error::problems::PROBLEMS;
 use crate::events;
-use crate::handlers::{about, accounts, admin, files, invitations, messages, pages, programs, search, users};
+use crate::handlers::{about, accounts, admin, files, invitations, marks, messages, pages, programs, search, users};
 use crate::http::cookies;
 use crate::state::AppState;
 
@@ -56,6 +56,9 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(users::me, users::leave))
         .routes(routes!(users::keep_cookie))
         .routes(routes!(programs::enter, programs::part))
+        .routes(routes!(marks::list))
+        .routes(routes!(marks::read))
+        .routes(routes!(marks::mentions))
         .routes(routes!(programs::post_by_hook))
         .routes(routes!(pages::list_messages, messages::create_message))
         .routes(routes!(events::events))

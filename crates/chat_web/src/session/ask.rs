@@ -45,7 +45,7 @@ pub enum Ask {
         /// The recipient.
         to: Name,
         /// What is whispered.
-        text: Text,
+        text: Body,
     },
     /// A line of the line protocol.
     Line {

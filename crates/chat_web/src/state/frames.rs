@@ -51,7 +51,7 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
             room: id.and_then(|_| talk_of(from, to)),
             seq: *id,
             at,
-            text: text.to_string(),
+            text: text.as_str().to_string(),
             cid: None,
             file: file.map(FileInfo::from),
         },

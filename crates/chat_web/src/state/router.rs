@@ -88,8 +88,13 @@ impl AppState {
 
     /// Asks the router what a connection may do beyond what all may; `None` where it has ended.
     pub async fn rights(&self, client: ClientId) -> Option<Rights> {
+        self.told(|reply| Call::Rights { client, reply }).await
+    }
+
+    /// Makes a call to which the answer is no answer of the store; `None` where the router has ended.
+    pub async fn told<T: Send + 'static>(&self, call: impl FnOnce(Box<dyn FnOnce(T) + Send>) -> Call) -> Option<T> {
         let (reply, answer) = oneshot::channel();
-        self.tell_router(Call::Rights { client, reply: Box::new(move |rights| drop(reply.send(rights))) }.into()).await;
+        self.tell_router(call(Box::new(move |said| drop(reply.send(said)))).into()).await;
         answer.await.ok()
     }
 

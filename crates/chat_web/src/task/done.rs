@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chat_server::model::body::Body;
 use chat_server::model::command::Command;
 use chat_server::model::event::{Change, Done, Envelope, Event, Speech, Version, What};
 use chat_server::model::names::{Name, RoomName};
@@ -43,7 +44,7 @@ impl Task {
                 self.whispered(envelope, (to, room.clone(), *id), cid.clone(), &text).await;
                 let words = Some(plain(envelope));
                 self.ack(asker, Ack { cid: cid.clone(), room, seq: *id, text: words, ..Ack::default() });
-                let receipt = Receipt::Whispered { to: to.clone(), text: text.to_string() };
+                let receipt = Receipt::Whispered { to: to.clone(), text: text.as_str().to_string() };
                 self.remember(cid.as_deref(), &receipt, repeats);
             }
             (Done::Offered { granted, .. }, Wanted::Offered) => {
@@ -163,7 +164,7 @@ impl Task {
         envelope: &Envelope,
         (to, room, seq): (&Name, Option<String>, Option<u64>),
         cid: Option<String>,
-        text: &Text,
+        text: &Body,
     ) {
         let whisper = ServerFrame::Whisper {
             from: self.session.author(),
@@ -171,7 +172,7 @@ impl Task {
             room,
             seq,
             at: timestamp(envelope.at),
-            text: text.to_string(),
+            text: text.as_str().to_string(),
             cid,
             file: None,
         };

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use chat_server::model::body::Body;
 use chat_server::model::event::What;
 use chat_server::model::names::{Name, RoomName};
-use chat_server::model::text::Text;
 
 use crate::models::frames::Span;
 use crate::models::names::bare;
@@ -25,7 +24,7 @@ pub(super) enum Wanted {
     SignOn,
     Said { room: RoomName, cid: Option<String>, text: Body, re: Option<u64>, act: bool },
     Changed(What),
-    Whispered { to: Option<Name>, cid: Option<String>, text: Text },
+    Whispered { to: Option<Name>, cid: Option<String>, text: Body },
     TopicSet,
     Offered,
     Answered,

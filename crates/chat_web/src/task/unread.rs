@@ -25,7 +25,7 @@ fn private(event: &Event) -> Option<Private> {
     match event {
         Event::Whispered { by, from, to, id, text, .. } => {
             let talk = id.and_then(|id| Some((RoomName::talk([from.clone(), to.clone()]).ok()?, id)));
-            Some((*by, Some(text.clone()), talk))
+            Some((*by, Text::new(text.first()).ok(), talk))
         }
         Event::Said(Speech { room, id, by, text, .. }) if room.is_talk() => {
             Some((*by, Text::new(text.first()).ok(), Some((room.clone(), *id))))

@@ -150,7 +150,7 @@ fn ask_of(frame: ClientFrame, max: usize) -> Result<Option<Ask>, ErrorFor> {
             Ask::Change { room: room(&place)?, line: Line::Id(target), what }
         }
         ClientFrame::Whisper { cid: id, to, text, .. } => {
-            Ask::Whisper { cid: cid(id)?, to: Name::parse(&to).map_err(no)?, text: said(&text)? }
+            Ask::Whisper { cid: cid(id)?, to: Name::parse(&to).map_err(no)?, text: message(&text)? }
         }
         ClientFrame::UserTyping { room: place } => Ask::Typing(room(&place)?, true),
         ClientFrame::UserStoppedTyping { room: place } => Ask::Typing(room(&place)?, false),

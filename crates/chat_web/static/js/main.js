@@ -84,12 +84,12 @@ const app = {
   /** `quiet`: the answer is not shown in the room, only a refusal. */
   command(text, quiet = false, then = null) {
     const room = app.room();
-    const me = /^\/me\s+(.+)/i.exec(text);
+    const me = /^\/me\s+(.+)/is.exec(text);
     if (room.dm && !quiet && app.meantForRoom(text, room)) return undefined;
     if (me) { outbox.add(box, { cid: newCid(), room: room.id, text: me[1], act: true }); return app.sentSomething(room); }
     const join = /^\/join\s+#?([A-Za-z0-9_-]+)(?:\s+(\S+))?\s*$/i.exec(text);
     if (join && !quiet) return app.join(join[1], join[2]);
-    const whisper = /^\/(?:whisper|w|tell|msg)\s+@?([A-Za-z_][A-Za-z0-9_-]*)\s+(.+)/i.exec(text);
+    const whisper = /^\/(?:whisper|w|tell|msg)\s+@?([A-Za-z_][A-Za-z0-9_-]*)\s+(.+)/is.exec(text);
     if (whisper && !quiet) { app.openDm(whisper[1]); return app.say(whisper[2]); }
     const search = /^\/search\s+(.+)/i.exec(text);
     if (search && state.offer?.accounts) return app.search(search[1]);
@@ -181,7 +181,7 @@ const app = {
   personMenu: (anchor, name) => who.personMenu(anchor, name),
   focusComposer: () => composer.focus(),
   /** Sends files to the view. They are read off the event at once: later it has none. */
-  sendFiles(files, sent) { const all = [...files ?? []], room = app.room(); if (all.length && room) lately((parts) => parts.uploads.add(all, room, sent)); return all.length > 0; },
+  sendFiles(files) { const all = [...files ?? []], room = app.room(); if (all.length && room) lately((parts) => parts.uploads.add(all, room)); return all.length > 0; },
   heavy: (...asked) => lately((parts) => parts.heavy(...asked)),
   sorry: (text) => toast(text, { kind: 'warn' }),
   markRead(room) { take({ type: 'seen', room: room.id }); take({ type: 'unlined', room: room.id }); },

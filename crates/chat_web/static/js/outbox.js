@@ -25,7 +25,7 @@ export function outbox(storage, at = Date.now(), now = performance.now()) {
     } catch { /* Not ours, or half written: leave it. */ }
   }
   items.sort((a, b) => a.n - b.n);
-  return { items, storage, last: items.at(-1)?.n ?? 0, wait: 0, gone: [] };
+  return { items, storage, last: items.at(-1)?.n ?? 0, wait: 0 };
 }
 
 function save(box, item) {
@@ -55,18 +55,12 @@ export function rewrite(box, item, text) {
   if (item.text !== text) { item.text = text; save(box, item); }
 }
 
-export function sent(box, cid, ref, now = performance.now()) {
+export function sent(box, cid, ref) {
   const item = find(box, cid);
   if (!item) return;
   item.state = 'sent';
   item.ref = ref;
-  box.gone = lately(box, now);
-  box.gone.push({ at: now, text: item.text });
 }
-
-const lately = (box, now) => box.gone.filter(({ at }) => now - at < 60000);
-/** The messages that the server counts together with the next ones: those of the last minute, and those queued before. */
-export const said = (box, now = performance.now()) => [...lately(box, now), ...box.items.filter((item) => item.state === 'queued')].map(({ text }) => text);
 
 /** Acknowledged, or seen in the room: it is not ours to keep any more. */
 export function done(box, cid) {

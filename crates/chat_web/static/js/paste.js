@@ -16,16 +16,6 @@ export const lineCount = (text) => { let n = 1; for (let at = -1; (at = text.ind
 /** Whether a text, beside `chars` characters that are there, is too much for the field. */
 export const isHeavy = (text, chars = 0) => text.length + chars > MOST_CHARS || lineCount(text) > MOST_LINES;
 
-/** Why several lines, beside those of the last minute (`said`), would mute their author; null if they would not. Limits of 0 are none. */
-export function spamIn(text, said, { lines = 0, same = 0 } = {}) {
-  if (text.length < 2) return null;
-  const all = [...said, ...text], share = Math.ceil(lines * 2 / 3), times = new Map();
-  if (lines && all.length > share) return { n: all.length, most: share };
-  for (const line of all) times.set(line, (times.get(line) ?? 0) + 1);
-  const line = same && text.find((one) => times.get(one) > same);
-  return line ? { n: times.get(line), most: same, line } : null;
-}
-
 const utf8 = new TextEncoder(), bytes = (text) => utf8.encode(text).length;
 /** By how many bytes the longest line is over `most`, or several are over `all`; below zero: how many are left. */
 export function overBy(text, most, all = Infinity) {

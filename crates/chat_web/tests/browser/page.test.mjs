@@ -802,7 +802,7 @@ test('to the beginning of a long room by scrolling, with everything once and in 
   assert.deepEqual(page.errors, []);
 });
 
-test('by the popups: a person, a room, an emoji, a command; several lines are several messages', async () => {
+test('by the popups: a person, a room, an emoji, a command; several lines are one message', async () => {
   await serve();
   const budi = await terminal('budi');
   const page = await person('ana');
@@ -826,8 +826,15 @@ test('by the popups: a person, a room, an emoji, a command; several lines are se
   await page.keyboard.press('Shift+Enter');
   await page.keyboard.type('second');
   await page.keyboard.press('Enter');
-  await budi.hears('citra: first');
-  await budi.hears('citra: second');
+  await budi.hears('citra part=1/2: first');
+  await budi.hears('citra part=2/2: second');
+  await page.waitForFunction(() => [...document.querySelectorAll('.msg .text')].at(-1).innerText === 'first\nsecond');
+  await page.keyboard.press('ArrowUp');
+  await page.waitForFunction(() => document.querySelector('#text').value === 'first\nsecond');
+  await page.keyboard.press('Shift+Enter');
+  await page.keyboard.type('  third');
+  await page.keyboard.press('Enter');
+  await budi.hears('part=3/3:   third');
   await page.keyboard.type('/nonsense');
   await page.keyboard.press('Enter');
   await page.waitForSelector('.answer.refused');

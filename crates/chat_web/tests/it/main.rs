@@ -10,6 +10,7 @@ mod gate;
 mod kept;
 mod kit;
 mod listener;
+mod marks;
 mod openapi;
 mod pages;
 mod programs;

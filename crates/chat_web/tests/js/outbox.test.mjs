@@ -41,19 +41,6 @@ test('after a cut the same goes again; a refusal that means "later" waits, anoth
   assert.equal(outbox.next(box, 2000).cid, 'a', 'it keeps its place');
 });
 
-test('what the server counts is known: what went in the last minute, whenever it was typed, and what waits to go', () => {
-  const box = outbox.outbox(shelf(), 1, 0);
-  for (const cid of ['a', 'b', 'c', 'd']) outbox.add(box, item(cid), 1, 0);
-  outbox.sent(box, 'a', 7, 100_000);
-  outbox.done(box, 'a');
-  outbox.sent(box, 'b', 8, 130_000);
-  outbox.refused(box, 8, 'You may not speak here.', 130_001);
-  assert.deepEqual(outbox.said(box, 159_999), ['a', 'b', 'c', 'd']);
-  assert.deepEqual(outbox.said(box, 160_000), ['b', 'c', 'd']);
-  outbox.done(box, 'd');
-  assert.deepEqual(outbox.said(box, 190_000), ['c'], 'what is discarded, and what waits for a person, do not go');
-});
-
 test('what is unsent outlives the page, in its order; what has lain long is not sent unasked', () => {
   const store = shelf();
   const box = outbox.outbox(store);

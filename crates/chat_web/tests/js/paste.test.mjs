@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MOST_CHARS, MOST_LINES, filesIn, isHeavy, lineCount, overBy, spamIn } from '../../static/js/paste.js';
+import { MOST_CHARS, MOST_LINES, filesIn, isHeavy, lineCount, overBy } from '../../static/js/paste.js';
 
 const data = (text, ...names) => ({ files: names.map((name) => ({ name })), getData: () => text });
 const names = (what) => filesIn(what).map((file) => file.name);
@@ -21,22 +21,6 @@ test('too much is told from enough without a look at each line', () => {
   assert.equal(lineCount('a\nb\n'), 3);
   assert.ok(!isHeavy('x'.repeat(MOST_CHARS)) && isHeavy('x'.repeat(MOST_CHARS), 1));
   assert.ok(!isHeavy('x\n'.repeat(MOST_LINES - 1)) && isHeavy('x\n'.repeat(MOST_LINES)));
-});
-
-test('lines that would be spam are not sent one by one: their author would be muted in the middle of them', () => {
-  const lines = (n, mark = '') => Array.from({ length: n }, (_, i) => `line ${i}${mark}`), minute = { lines: 90, same: 5 };
-  assert.equal(spamIn(lines(60), [], minute), null);
-  assert.deepEqual(spamIn(lines(61), [], minute), { n: 61, most: 60 }, 'a third stays for what is typed beside it');
-  assert.equal(spamIn(Array(5).fill('}'), [], minute), null);
-  assert.deepEqual(spamIn([...Array(6).fill('}'), 'x'], [], minute), { n: 6, most: 5, line: '}' });
-  // What was said a moment ago counts; a line alone is for the server to judge.
-  assert.deepEqual(spamIn(['}', '}'], Array(4).fill('}'), minute), { n: 6, most: 5, line: '}' });
-  assert.equal(spamIn(['a', 'b'], Array(9).fill('}'), minute), null, 'another line is no more of it');
-  assert.deepEqual(spamIn(lines(30), lines(31, '!'), minute), { n: 61, most: 60 });
-  assert.equal(spamIn(['}'], Array(99).fill('}'), minute), null);
-  // The server's limits decide, and where it has none there is none.
-  assert.deepEqual(spamIn(['a', 'b'], [], { lines: 1, same: 0 }), { n: 2, most: 1 });
-  for (const none of [undefined, {}, { lines: 0, same: 0 }]) assert.equal(spamIn([...lines(500), ...Array(9).fill('}')], [], none), null);
 });
 
 test('the longest line is measured in bytes, however many lines there are', () => {

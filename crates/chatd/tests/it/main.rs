@@ -18,6 +18,7 @@ mod files;
 mod kit;
 #[cfg(target_os = "linux")]
 mod life;
+mod month;
 mod product;
 mod proxies;
 mod readme;

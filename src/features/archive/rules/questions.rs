@@ -49,6 +49,10 @@ impl Turn<'_, Features> {
             Question::Search { room: None, hidden, .. } => {
                 self.access(who, &Access::Everything).map(|unreadable| *hidden = unreadable)
             }
+            Question::Mentions { account, .. } => {
+                let own = who.client.ok_or(Refusal::NOT_SIGNED_IN).and_then(|id| self.account_of(id));
+                own.map(|own| *account = own)
+            }
             _ => Err(Refusal::no_store("history")),
         };
         let asked = match may {

@@ -13,6 +13,9 @@ impl Turn<'_, Features> {
         if self.router.features.archive.is_none() {
             return;
         }
+        if let Some(number) = line.id() {
+            self.router.features.members.hold_back(room, number);
+        }
         match &line.event {
             Event::Said(speech) => {
                 if speech.signed {
@@ -37,12 +40,6 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// A turn begins: the clients whose lines are taken in it have read what they were shown.
-    pub(crate) fn begin_reading(&mut self) {
-        let heard = self.router.features.archive.as_mut().map(|archive| std::mem::take(&mut archive.heard));
-        heard.into_iter().flatten().for_each(|id| self.read_what_was_shown(id));
-    }
-
     /// Whether a user may see a line that mentions them: as one who reads in the room, or as a member who could come in.
     pub(crate) fn may_see(&self, id: ClientId, room: &RoomName) -> bool {
         let Some(there) = self.router.place(room) else { return false };
@@ -52,13 +49,18 @@ impl Turn<'_, Features> {
         self.not_banned_from(id, there).is_ok() && (there.is_open_to(id) || self.is_member(id, room))
     }
 
-    /// A member who speaks has read what was said before. Where that was unread, the followers of the account hear of it.
+    /// A member who speaks has read what was said before, but for lines of others that are not handed out yet. Where that was unread,
+    /// the followers of the account hear of it.
     fn read_by_speaking(&mut self, account: &Name, room: &RoomName, id: u64) {
-        let Some(member) = self.router.features.members.get(account, room) else { return };
-        if member.mark.read + 1 < id {
-            self.move_mark(None, account, room, id);
+        let members = &mut self.router.features.members;
+        let Some(member) = members.get(account, room) else { return };
+        let handed_out = members.handed_out(room, id - 1);
+        if member.mark.read + 1 >= id {
+            members.read(account, room, id);
+        } else if handed_out + 1 < id {
+            self.move_mark(None, account, room, handed_out);
         } else {
-            self.router.features.members.read(account, room, id);
+            self.move_mark(None, account, room, id);
         }
     }
 

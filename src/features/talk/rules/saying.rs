@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::chat::router::Turn;
 use crate::features::state::{Answer, Features};
 use crate::metrics::Metrics;
+use crate::model::body::Body;
 use crate::model::code::Code;
 use crate::model::command::{Command, HistoryQuery, Line};
 use crate::model::event::{Change, Done, Envelope, Event, Speech, Version};
@@ -110,8 +111,7 @@ impl Turn<'_, Features> {
         self.open_talk(&name).ok()?;
         let (room, signed, by, file) = (name.clone(), self.is_signed_in(author), *by, *file);
         let (from, text, version) = (from.clone(), text.clone(), Version::First);
-        let speech =
-            Speech { room, id: 0, by, from, act: false, re: None, version, signed, cid: None, file, text: text.into() };
+        let speech = Speech { room, id: 0, by, from, act: false, re: None, version, signed, cid: None, file, text };
         *id = self.write_down(&name, |id| Event::Said(Speech { id, ..speech })).map(|(number, _)| number);
         *id
     }
@@ -120,7 +120,7 @@ impl Turn<'_, Features> {
     ///
     /// # Errors
     /// There is no such account, the author has none, or what is said is not kept at the moment.
-    pub(crate) fn whisper_away(&mut self, author: ClientId, shown: &str, text: Text) -> Result<Answer, Refusal> {
+    pub(crate) fn whisper_away(&mut self, author: ClientId, shown: &str, text: Body) -> Result<Answer, Refusal> {
         let from = self.name_of(author)?;
         self.not_muted(author, None)?;
         let account = Name::parse(shown).ok().and_then(|name| self.account_name(&name));

@@ -29,5 +29,5 @@ export default {
   stopped_left: 'You have left.', stopped_kicked: 'You were asked to leave.', stopped_banned: 'You may not come in.', stopped_bug: 'The server and this page do not understand each other. Reload the page.', 'stopped_sign-on': 'The server would not let you in.', show: 'Show',
   settings: 'Settings', auto: 'Automatic', light: 'Light', dark: 'Dark', shortcuts: 'Keyboard shortcuts', signOut: 'Leave the chat',
   notify: 'Notifications',
-  attach: 'Send a file', uploads: 'Files on their way', picture: 'Picture: {name}', dropHere: 'Drop to send to {room}', heavy: 'One line, {size}: too much for a message.|{n} lines, {size}: too much for messages.', spam: '{n} lines{same} are too many for one minute: {most} may go. Send a part now, the rest in a minute.',
+  attach: 'Send a file', uploads: 'Files on their way', picture: 'Picture: {name}', dropHere: 'Drop to send to {room}', heavy: 'One line, {size}: too much for a message.|{n} lines, {size}: too much for a message.',
 };

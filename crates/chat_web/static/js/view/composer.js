@@ -5,8 +5,7 @@ import { t } from '../i18n.js';
 import { draft } from '../prefs.js';
 import { expand } from '../emoji.js';
 import { format, plainText } from '../format.js';
-import { said } from '../outbox.js';
-import { filesIn, isHeavy, overBy, spamIn } from '../paste.js';
+import { filesIn, isHeavy, overBy } from '../paste.js';
 import { title } from '../store.js';
 import { popup } from './popup.js';
 
@@ -17,7 +16,7 @@ export function composerView(app) {
   const pop = popup(app, input);
   let room = null, mode = null, typed = null, saved = 0;
 
-  const over = () => overBy(input.value, app.state.limits.text_bytes);
+  const over = () => overBy(input.value, app.state.limits.text_bytes, app.state.limits.message_bytes);
 
   function grow() {
     // Where the browser can size the field by its content, css does it.
@@ -68,7 +67,9 @@ export function composerView(app) {
   }
 
   function submit() {
-    const text = input.value.trim();
+    const several = input.value.trim().includes('\n');
+    // The first line of several keeps what it is indented by.
+    const text = several ? input.value.replace(/^\s*\n/, '').trimEnd() : input.value.trim();
     pop.close();
     if (!text) return;
     if (over() > 0) { app.sorry(t('tooLong', { n: over() })); return; }
@@ -81,20 +82,13 @@ export function composerView(app) {
     }
     const answered = mode?.message.seq ?? null, raw = input.value.trimStart(), secret = app.holdsSecret(text);
     // Lines beside it would be said aloud, and perhaps the wrong one with them.
-    if (secret && text.includes('\n')) { app.sorry(t('secretAlone')); return; }
-    // `//word` says "/word"; `/word` is a command; several lines are several messages.
-    const lines = text.split('\n').filter((one) => one.trim()).map((line) => line.replace(/^\/\//, '/'));
-    const spam = spamIn(lines.map(expand), said(app.box), app.state.limits.minute);
-    if (spam) {
-      const here = room;
-      app.heavy(text, spam, () => { if (here === room && input.value.trim() === text) empty(); });
-      return;
-    }
+    if (secret && several) { app.sorry(t('secretAlone')); return; }
     // Emptied first: a command may lead into another room, and the text would stay here as a draft.
     empty();
     if (secret) app.command(raw);
-    else if (/^\/[a-z?]/i.test(text) && !text.includes('\n')) app.command(text);
-    else for (const [i, line] of lines.entries()) app.say(line, i === 0 ? answered : null);
+    // `//word` says "/word"; `/word` is a command, which of several lines only these can be.
+    else if (several ? /^\/(me|whisper|w|tell|msg)\s/i.test(text) : /^\/[a-z?]/i.test(text)) app.command(text);
+    else app.say(text.replace(/^\/\//, '/'), answered);
   }
 
   function empty() {

@@ -1,18 +1,16 @@
-// Heavy: offers a file where words are too many for the field, or for the minute.
+// Heavy: offers a file where words are too many for the field.
 import { h, $ } from '../dom.js';
 import { icon } from './icons.js';
 import { t, lang } from '../i18n.js';
 import { bytesOf } from '../format.js';
 import { lineCount } from '../paste.js';
 
-/** `spam`: why they are too many for the minute (paste.js), else they are too much for the field. `sent`: called when the file is there. */
-export const heavy = (app) => (text, spam, sent) => {
+export const heavy = (app) => (text) => {
   const strip = $('#heavy'), takesFiles = app.state.offer?.files != null;
   const close = () => { strip.hidden = true; app.focusComposer(); };
-  const file = () => { close(); app.sendFiles([new File([text], 'paste.txt', { type: 'text/plain' })], sent); };
-  const same = spam?.line ? ` “${spam.line.trim().slice(0, 40)}”` : '';
-  const why = spam ? t('spam', { ...spam, same }) : t('heavy', { n: lineCount(text), size: bytesOf(new Blob([text]).size, lang) });
-  strip.replaceChildren(h('span', { role: 'status' }, why, !spam && !takesFiles && ` ${t('noFiles')} ${t('pasteLess')}`),
+  const file = () => { close(); app.sendFiles([new File([text], 'paste.txt', { type: 'text/plain' })]); };
+  const why = t('heavy', { n: lineCount(text), size: bytesOf(new Blob([text]).size, lang) });
+  strip.replaceChildren(h('span', { role: 'status' }, why, !takesFiles && ` ${t('noFiles')} ${t('pasteLess')}`),
     takesFiles && h('button.link', { onclick: file }, t('asFile')),
     h('button.icon', { 'aria-label': t('cancel'), onclick: close }, icon('close')));
   strip.hidden = false;

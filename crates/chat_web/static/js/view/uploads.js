@@ -8,7 +8,7 @@ import { announce } from './toast.js';
 export function uploads(app) {
   const list = $('#uploads');
 
-  function send(file, room, sent) {
+  function send(file, room) {
     const most = app.state.offer?.files, name = file.name || 'file';
     if (most == null) return app.sorry(t('noFiles'));
     if (most > 0 && file.size > most) return app.sorry(t('fileTooBig', { name, most: bytesOf(most, lang) }));
@@ -26,7 +26,7 @@ export function uploads(app) {
     };
     request.upload.onprogress = (e) => { bar.value = e.loaded; };
     request.onload = () => {
-      if (request.status === 201) { ended(); sent?.(); return announce(t('fileSent', { name })); }
+      if (request.status === 201) { ended(); return announce(t('fileSent', { name })); }
       let problem = null;
       try { problem = JSON.parse(request.responseText); } catch { /* an answer that is not ours, of a proxy perhaps */ }
       if (request.status === 413) return ended(problem && most ? t('fileTooBig', { name, most: bytesOf(most, lang) }) : t('fileTooBigOnTheWay', { name, size: bytesOf(file.size, lang) }));
@@ -43,5 +43,5 @@ export function uploads(app) {
     return announce(t('uploading', { name }));
   }
 
-  return { add: (files, room, sent) => files.forEach((file) => send(file, room, sent)) };
+  return { add: (files, room) => files.forEach((file) => send(file, room)) };
 }
