@@ -22,9 +22,17 @@ pub fn render(envelope: &Envelope, wire: Wire) -> Vec<u8> {
     render_by(envelope, wire, Clock { zone: Zone::UTC, is_own: false }, None)
 }
 
+/// The same for a program that wants the numbers of whispers, too (`ids=on`).
+fn render_numbered(envelope: &Envelope, wire: Wire, language: Option<Translate>) -> Vec<u8> {
+    let clock = Clock { zone: Zone::UTC, is_own: false };
+    let mut lines = Lines { out: String::new(), at: envelope.at, wire, clock, language, has_numbers: true };
+    lines.event(&envelope.event);
+    lines.out.into_bytes()
+}
+
 /// The same by another clock, and with the server's sentences in another language.
 fn render_by(envelope: &Envelope, wire: Wire, clock: Clock, language: Option<Translate>) -> Vec<u8> {
-    let mut lines = Lines { out: String::new(), at: envelope.at, wire, clock, language };
+    let mut lines = Lines { out: String::new(), at: envelope.at, wire, clock, language, has_numbers: false };
     match wire {
         Wire::Line | Wire::LineMillis => lines.event(&envelope.event),
         Wire::Short | Wire::ShortIds | Wire::Plain | Wire::PlainIds => lines.for_people(&envelope.event),
@@ -66,6 +74,8 @@ struct Lines {
     clock: Clock,
     /// Into which language the sentences are turned; `None` is English, as they are made.
     language: Option<Translate>,
+    /// Whether programs are shown the numbers of whispers in their talks.
+    has_numbers: bool,
 }
 
 /// One server line under way: `time KIND fields: text`.

@@ -102,7 +102,7 @@ fn make(
         );
         return Ok(Answer::Refused(Refusal::new(Code::BadArgument, words).into()));
     }
-    let secret = format!("whsec_{}", STANDARD.encode(random::<32>()?));
+    let secret = format!("whsec_{}", STANDARD.encode(random::<24>()?));
     db.execute(
         "INSERT INTO webhooks (room, address, secret, by, created, reached) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![room.as_str(), address.reveal(), secret, by.as_str(), now, reached],
@@ -244,7 +244,7 @@ mod tests {
         let db = db();
         let (made, _) = both(new(&db, "#rust", "https://example.org/chat?key=x"));
         assert!(made[0].secret.reveal().starts_with("whsec_") && made[0].reached == 7 && made[0].used.is_none());
-        assert_eq!(STANDARD.decode(&made[0].secret.reveal()[6..]).unwrap().len(), 32);
+        assert_eq!(STANDARD.decode(&made[0].secret.reveal()[6..]).unwrap().len(), 24);
         assert!(
             matches!(new(&db, "#Rust", "https://example.org/chat?key=x"), Answer::Refused(_)),
             "it is there already"

@@ -29,7 +29,7 @@ pub struct Webhook {
     pub room: RoomName,
     /// Where it goes.
     pub address: Address,
-    /// What each call is signed with: `whsec_` and 32 bytes in base64.
+    /// What each call is signed with: `whsec_` and 24 bytes in base64, which need no `=`.
     pub secret: Secret,
     /// The user who made it.
     pub by: Name,

@@ -16,7 +16,8 @@ use crate::model::zone::Zone;
 impl Lines {
     pub(super) fn done(&mut self, verb: &str, tag: Option<&str>, done: &Done) {
         let words = words(done, self.clock.zone).map(|words| self.of_done(done, &words));
-        let line = pairs(self.line("OK").field(verb).maybe("tag", tag), done);
+        let id = if let Done::Whispered { id, .. } = done { id.filter(|_| self.has_numbers) } else { None };
+        let line = pairs(self.line("OK").field(verb).maybe("tag", tag), done).maybe("id", id);
         match words {
             Some(words) => line.text(words),
             None => line.end(),

@@ -26,7 +26,9 @@ impl Lines {
             Event::Block(block) => self.block(block),
             Event::Said(speech) => self.said(speech),
             Event::Changed(change) => self.changed(change),
-            Event::Whispered { from, to, file, text, .. } => self.whispered(from, to, *file, text),
+            Event::Whispered { from, to, id, file, text, .. } => {
+                self.whispered(from, to, id.filter(|_| self.has_numbers), *file, text);
+            }
             Event::Joined { room, name, .. } => self.line("JOINED").field(room).field(name).end(),
             Event::Left { room, name, why, .. } => self.line("LEFT").field(room).field(name).text(why.reason()),
             Event::Renamed { old, new, .. } => self.line("NICK").field(old).field(new).end(),
@@ -137,7 +139,7 @@ impl Lines {
         }
     }
 
-    fn whispered(&mut self, from: &Name, to: &Name, file: Option<SharedFile>, text: &Body) {
+    fn whispered(&mut self, from: &Name, to: &Name, id: Option<u64>, file: Option<SharedFile>, text: &Body) {
         each_part(text, |part, words| {
             let line = match file {
                 // To one user alone a file has no number.
@@ -146,7 +148,7 @@ impl Lines {
                 }
                 None => self.line("WHISPER").field(from).field(to),
             };
-            line.maybe("part", part).text(words);
+            line.maybe("part", part).maybe("id", id).text(words);
         });
     }
 

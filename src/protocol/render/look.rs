@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, Timelike, Utc};
 
-use super::{Clock, has_sentences, render, render_by};
+use super::{Clock, has_sentences, render, render_by, render_numbered};
 use crate::model::command::{Choice, View};
-use crate::model::event::{Envelope, Event, Translate, Wire};
+use crate::model::event::{Done, Envelope, Event, Translate, Wire};
 use crate::model::zone::Zone;
 
 /// The line that stands between two days in a view for people. It says whose days they are.
@@ -57,6 +57,14 @@ fn quarter(at: DateTime<Utc>) -> i64 {
     at.timestamp().div_euclid(900)
 }
 
+/// Whether it is about a whisper that stands in a talk.
+fn has_number(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Whispered { id: Some(_), .. } | Event::Done { done: Done::Whispered { id: Some(_), .. }, .. }
+    )
+}
+
 impl Look {
     /// The server's clock and sentences, as its greeting says.
     pub(crate) fn set_servers(&mut self, zone: Zone, indonesian: Translate) {
@@ -98,6 +106,11 @@ impl Look {
     pub(crate) fn show(&mut self, envelope: &Envelope, wire: Wire, out: &mut Vec<u8>) -> usize {
         let start = out.len();
         let language = self.language().filter(|_| has_sentences(&envelope.event));
+        // A whisper and its answer are for few, so that those who want its number need no wire of their own.
+        if !wire.is_for_people() && self.ids == Some(true) && has_number(&envelope.event) {
+            out.extend_from_slice(&render_numbered(envelope, wire, language));
+            return start;
+        }
         if !wire.is_for_people() && language.is_some() {
             out.extend_from_slice(&render_by(envelope, wire, Clock { zone: Zone::UTC, is_own: false }, language));
             return start;
