@@ -121,7 +121,7 @@ impl Told for Wiped {
     }
 
     fn line(&self) -> Parts {
-        Parts::new("NOTE").text(&self.sentence())
+        Parts::new("NOTE").text(self.sentence())
     }
 
     fn sentence(&self) -> String {

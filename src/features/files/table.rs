@@ -237,6 +237,7 @@ impl Files {
 
     /// Gives files of a talk another line. `line` is told whether a file was whispered.
     fn change_in_talk(&self, name: &RoomName, line: impl Fn(&Speech, bool) -> Option<Event>) {
+        #[expect(clippy::iter_over_hash_type, reason = "each is changed by itself, and no client hears of it here")]
         for kept in self.lock().kept.values_mut() {
             if let Event::Said(speech) = &kept.line.event
                 && speech.room == *name

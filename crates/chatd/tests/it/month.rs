@@ -305,7 +305,7 @@ impl Present {
     }
 
     /// Loses the connection: what the server has sent by then is not read.
-    fn is_cut(self, memory: &mut Memory) {
+    fn cut_off(self, memory: &mut Memory) {
         memory.is_unsure();
         if let Some(mut line) = self.line {
             line.get_mut().shutdown(Shutdown::Write).expect("it is open");
@@ -415,7 +415,7 @@ impl Team {
         for person in present {
             let who = person.who;
             if person.line.is_some() && self.dice.percent(10) {
-                person.is_cut(&mut self.memories[who]);
+                person.cut_off(&mut self.memories[who]);
             } else {
                 there.push(person);
             }

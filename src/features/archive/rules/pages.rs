@@ -71,15 +71,19 @@ impl Turn<'_, Features> {
     ///
     /// # Errors
     /// What the store is to be asked for it, and what is done with its answer.
-    pub(super) fn page_of_call(&self, question: Question) -> Result<Page, (Question, Then)> {
+    pub(super) fn page_of_call(&self, question: Question) -> Result<Page, Box<(Question, Then)>> {
         let Question::Page { room, before, after, limit, export } = &question else {
-            return Err((question, Then::Shown));
+            return Err(Box::new((question, Then::Shown)));
         };
-        let Some(talk) = self.router.features.talks.get(room) else { return Err((question, Then::Shown)) };
+        let Some(talk) = self.router.features.talks.get(room) else {
+            return Err(Box::new((question, Then::Shown)));
+        };
         let (limit, after, export, room) = (*limit, *after, *export, room.clone());
         match self.older(talk, Some(*before), after, limit, export) {
             Older::Here(page) => Ok(page),
-            Older::InStore(question, behind) => Err((question, Then::Page { room, limit, after, behind, export })),
+            Older::InStore(question, behind) => {
+                Err(Box::new((question, Then::Page { room, limit, after, behind, export })))
+            }
         }
     }
 

@@ -65,7 +65,8 @@ impl Turn<'_, Features> {
                         Err(error) => Err((Asker::Caller(who, reply), error)),
                     }
                 }
-                Err((question, then)) => {
+                Err(asked) => {
+                    let (question, then) = *asked;
                     let (asker, place) = (Asker::Caller(who, reply), (Some(who.address), who.client));
                     self.put_paced(question, asker, then, place, Duration::ZERO).map(drop)
                 }
