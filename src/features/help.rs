@@ -96,7 +96,7 @@ pub static SUBJECTS: &[Subject] = &[
     ),
     subject(
         "rooms",
-        "come in, enter, leave, open",
+        "come in, enter, leave",
         &[
             &kernel::JOIN,
             &kernel::ROOMS,
@@ -105,6 +105,7 @@ pub static SUBJECTS: &[Subject] = &[
             &rooms::verbs::TOPIC,
             &rooms::verbs::INVITE,
             &rooms::verbs::MODE,
+            &membership::verbs::FOLLOW,
         ],
     ),
     subject(
@@ -131,13 +132,12 @@ pub static SUBJECTS: &[Subject] = &[
             &accounts::verbs::PASSWD,
             &accounts::verbs::RESET,
             &accounts::verbs::ROLE,
-            &membership::verbs::FOLLOW,
             &operators::verbs::OPER,
         ],
     ),
     subject(
         "order",
-        "run a room",
+        "keep it",
         &[
             &moderation::verbs::OP,
             &moderation::verbs::DEOP,

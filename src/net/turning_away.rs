@@ -14,7 +14,7 @@ use crate::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 /// How many sockets are waited for at a time, and how many may be on their way here: the descriptors besides those of
 /// clients. When more come, the oldest is closed.
 const WAITING: usize = 32;
-const COMING: usize = 16;
+const COMING: usize = 64;
 /// How often they are looked at.
 const TICK: Duration = Duration::from_millis(10);
 

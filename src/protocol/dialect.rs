@@ -21,7 +21,7 @@ use crate::protocol::screen::Screen;
 use crate::protocol::telnet::{HIDE, OFFER, SHOW, WITHDRAW};
 
 mod hand;
-mod paste;
+pub mod paste;
 
 use hand::Hand;
 use paste::{PASTE_LEFT, PASTE_UNFINISHED, Paste};

@@ -51,12 +51,13 @@ impl Router<Features> {
         for stored in rooms {
             if stored.state.name.is_talk() {
                 let talk = Room::restored(stored, self.history.min(TALK_LINES), now, trusted);
-                self.features.restore_member_marks(&talk);
+                self.features.restore_marks(&talk);
                 self.features.talks.insert(talk.name.clone(), false, talk);
                 continue;
             }
             seed.extend(stored.lines.iter().map(|(_, line)| line.clone()));
             let room = Room::restored(stored, self.history, now, trusted);
+            self.features.restore_marks(&room);
             self.rooms.insert(room.name.clone(), room);
         }
         self.features.bans = Bans::restored(bans, now, trusted);

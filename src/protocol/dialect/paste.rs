@@ -124,7 +124,10 @@ impl Paste {
 const LINES: &str = "…";
 
 /// The command that stands behind `PASTE:`, if one does.
-fn command_of(behind: &str, verbs: &Verbs) -> Result<Option<Command>, Refusal> {
+///
+/// # Errors
+/// What stands there is no command, or one that takes no lines (PROTOCOL.md section 6, "Pastes").
+pub fn command_of(behind: &str, verbs: &Verbs) -> Result<Option<Command>, Refusal> {
     const RIGHT: &str = "Behind /paste stands nothing, or a command without its text: say, me, answer, edit, whisper or reply, as in /paste edit 12.";
     if behind.is_empty() {
         return Ok(None);

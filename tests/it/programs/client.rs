@@ -77,8 +77,8 @@ fn a_pipe_is_said_whole_and_its_exit_code_says_so() {
     }
     let (code, out, _) = piped(&server, b"PASTE:\n/oper\nQUIT\n.\n");
     assert_eq!(code, Some(0), "{out}");
-    budi.hears("* MSG #lobby 4 ci: /oper");
-    budi.hears("* MSG #lobby 5 ci: QUIT");
+    budi.hears("* MSG #lobby 4 ci part=1/2: /oper");
+    budi.hears("* MSG #lobby 4 ci part=2/2: QUIT");
 }
 
 #[test]

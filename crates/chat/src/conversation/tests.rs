@@ -492,7 +492,8 @@ fn lines_of_a_paste_are_no_commands_and_no_dot_ends_them_early() {
     // The server would refuse it at its end, and what is typed until then with it.
     client.shown();
     client.types("/paste #rust");
-    assert!(client.shown().contains("Nothing stands behind /paste"));
+    let shown = client.shown();
+    assert!(shown.contains("Behind /paste stands nothing"), "{shown}");
     assert_eq!(client.sent().0, [] as [&str; 0]);
 }
 

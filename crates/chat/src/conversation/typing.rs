@@ -6,6 +6,7 @@ use chat_server::model::command::{Choice, Command, View as WireView};
 use chat_server::model::request::Request;
 use chat_server::model::secrets::Secret;
 use chat_server::model::text::Text;
+use chat_server::protocol::dialect::paste;
 use chat_server::protocol::parse;
 
 use super::speech::Speech;
@@ -123,12 +124,14 @@ impl Conversation {
                 self.speaking_in = Some(room.to_string());
                 self.put(&text);
             }
-            Ok(Command::PasteBegins) => {
-                self.pasting = true;
-                self.put(&text);
-            }
-            // The server would read what is typed next as a part of it.
-            Err(error) if request.verb.is_some_and(|verb| verb.name == "PASTE") => self.trouble(&error.to_string()),
+            Ok(Command::PasteBegins) => match paste::command_of(args_of(&text, "PASTE").trim(), &VERBS) {
+                Ok(_) => {
+                    self.pasting = true;
+                    self.put(&text);
+                }
+                // The server would read what is typed next as a part of it.
+                Err(error) => self.trouble(&error.to_string()),
+            },
             what if request.verb.is_some_and(|verb| verb.secret) => {
                 self.put_secret(&text, Request { what, ..request });
             }

@@ -6,7 +6,7 @@ use chat_server::model::roles::{Policy, Role};
 use chat_web::{Times, WebConfig};
 use serde_json::{Value, json};
 
-use crate::kit::{Call, Guest, MemoryStore, Reply, Setup, Stage, TestClient, Ws, call, eventually, get, post, quick};
+use crate::kit::{Call, Guest, MemoryStore, Reply, Setup, Stage, TestClient, Ws, call, get, post, quick};
 
 fn stage(policy: Policy) -> Stage {
     let memory = MemoryStore::from_iter([("root", "correct-horse", Role::Admin)]);
@@ -185,12 +185,14 @@ fn the_next_session_of_a_bot_is_in_its_rooms_and_that_of_another_bot_is_not() {
     let first = bot(&stage, &token(&mut root, "BOT:deploy"));
     assert_eq!(first.call(call("PUT", "/api/me/rooms/den").header("content-length", "0")).status, 204);
     let old = me(&first).json()["user"]["id"].clone();
-    // A call that comes sooner than `unattended` keeps the session alive.
-    let called_late = || {
-        std::thread::sleep(Duration::from_millis(100));
-        me(&first).json()
+    // A session that no call comes for ends.
+    let later = loop {
+        root.until("* LEFT #lobby deploy-bot: ...");
+        let later = me(&first).json();
+        if later["user"]["id"] != old {
+            break later;
+        }
     };
-    let later = eventually("another session", called_late, |me| me["user"]["id"] != old);
     assert_eq!(later["rooms"], json!(["lobby", "den"]));
     root.send("UNBOT:deploy");
     root.until("* OK UNBOT ...");

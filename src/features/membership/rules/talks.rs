@@ -3,19 +3,27 @@
 use crate::chat::router::Turn;
 use crate::features::membership::OwnRoom;
 use crate::features::state::{Features, Room};
-use crate::model::event::Envelope;
+use crate::model::event::{Envelope, Event};
 use crate::model::names::{ClientId, Name, RoomName};
 
 /// The most direct talks that one list shows: those with something unread, and then those in which was spoken last.
 const LISTED: usize = 200;
 
 impl Features {
-    /// A talk comes from the store. A member of whom the store has no mark has read what was said while it was here.
-    pub(crate) fn restore_member_marks(&mut self, talk: &Room) {
-        for member in talk.name.members() {
-            let first_unread = talk.features.waiting.get(&member).copied();
-            let read = first_unread.map_or(talk.last_id(), |first| first.saturating_sub(1));
-            self.members.add(&member, &talk.name, read);
+    /// A room or talk comes from the store, with the marks that were written. A member of a talk of whom the store has no mark has read
+    /// what was said while it was here. Who spoke has read so far: the mark of that may not have been written before a crash.
+    pub(crate) fn restore_marks(&mut self, room: &Room) {
+        for member in room.name.members() {
+            let first_unread = room.features.waiting.get(&member).copied();
+            let read = first_unread.map_or(room.last_id(), |first| first.saturating_sub(1));
+            self.members.add(&member, &room.name, read);
+        }
+        for line in room.history.newest_first() {
+            if let Event::Said(speech) = &line.event
+                && speech.signed
+            {
+                self.members.read(&speech.from, &room.name, speech.id);
+            }
         }
     }
 }
