@@ -1079,7 +1079,7 @@ proptest! {
             let lines = wire::plain_lines(&bytes).map_err(TestCaseError::fail)?;
             prop_assert!(block.is_some() || lines.len() == 1 || lines.len() == envelope.count(), "{lines:?}");
             let is_further = |line: &&str| line.starts_with("      ");
-            prop_assert!(block.is_some() || !is_further(&lines[0]) && lines[1..].iter().all(|line| is_further(line)), "{lines:?}");
+            prop_assert!(block.is_some() || !is_further(&lines[0]) && lines[1..].iter().all(is_further), "{lines:?}");
         }
     }
 

@@ -126,7 +126,7 @@ const LINES: &str = "…";
 /// The command that stands behind `PASTE:`, if one does.
 ///
 /// # Errors
-/// What stands there is no command, or one that takes no lines (PROTOCOL.md section 6, "Pastes").
+/// What stands there is no command, or one that takes no lines (PROTOCOL.md section 4, "Verbs").
 pub fn command_of(behind: &str, verbs: &Verbs) -> Result<Option<Command>, Refusal> {
     const RIGHT: &str = "Behind /paste stands nothing, or a command without its text: say, me, answer, edit, whisper or reply, as in /paste edit 12.";
     if behind.is_empty() {
