@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
 
 use chat_server::testing::Engine;
 
@@ -11,6 +13,8 @@ use crate::tcp::Tcp;
 
 /// Where the workspace lies.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+/// How many conversations are played at a time.
+const AT_A_TIME: usize = 12;
 
 /// Every transcript, with its title: those of the kernel in tests/transcripts, and those of each feature in its folder.
 ///
@@ -56,14 +60,30 @@ pub fn manual() -> Vec<(String, String)> {
     blocks
 }
 
+/// Has each of them played, some at a time, for most of a conversation is waiting.
+///
+/// # Panics
+/// One of them went otherwise.
+pub fn play_each(files: &[(String, String)], play: impl Fn(&str, &str) + Sync) {
+    let next = Mutex::new(files.iter());
+    let take = || next.lock().expect("no panic within").next();
+    thread::scope(|scope| {
+        for number in 0..AT_A_TIME {
+            let plays = || {
+                while let Some((title, text)) = take() {
+                    play(title, text);
+                }
+            };
+            let name = format!("transcripts-{number}");
+            thread::Builder::new().name(name).spawn_scoped(scope, plays).expect("a thread");
+        }
+    });
+}
+
 pub fn every_transcript_over_tcp(engine: Engine) {
-    for (title, text) in real_files() {
-        play(&title, &text, |setup| Tcp::new(engine, setup));
-    }
+    play_each(&real_files(), |title, text| play(title, text, |setup| Tcp::new(engine, setup)));
 }
 
 pub fn every_conversation_of_the_manual_over_tcp(engine: Engine) {
-    for (title, text) in manual() {
-        play(&title, &text, |setup| Tcp::new(engine, setup));
-    }
+    play_each(&manual(), |title, text| play(title, text, |setup| Tcp::new(engine, setup)));
 }

@@ -29,7 +29,8 @@ run() { # run TOKEN ARGUMENTS...
 }
 # A stream of events has no end; its tests are in tests/it/events.rs.
 run "$token" --exclude-path-regex '/admin/|/events$' --exclude-method DELETE
-run "$key" --include-path-regex '/admin/'
+# Who tries wrong keys is answered 429 after some of them, and not 401 as this check expects; tests/it/admin.rs has what is behind it.
+run "$key" --include-path-regex '/admin/' --exclude-checks ignored_auth
 kill -0 "$server" || { echo "the server is gone:" >&2; cat "$work/err" >&2; code=1; }
 cat "$work/err" >&2
 exit "$code"

@@ -123,9 +123,9 @@ pub(crate) async fn read(
     let seq = match body.trim_ascii() {
         b"" => None,
         body => {
-            let upto: ReadUpTo = serde_json::from_slice(body)
+            let upto: Option<ReadUpTo> = serde_json::from_slice(body)
                 .map_err(|error| AppError::BadJson(format!("The body cannot be read: {error}.")))?;
-            upto.seq
+            upto.and_then(|upto| upto.seq)
         }
     };
     let id = seq.map(u64::try_from).transpose();

@@ -59,6 +59,7 @@ fn what_is_unread_and_who_mentioned_one_is_asked_by_rest_and_read_for_all_device
     // It moves forward only, and not past the end.
     assert_eq!(ani.call(put("/api/rooms/%23lobby/read", r#"{"seq":1}"#)).json()["read_seq"], 2);
     assert_eq!(ani.call(put("/api/rooms/lobby/read", r#"{"seq":99}"#)).json()["read_seq"], 3);
+    assert_eq!(ani.call(put("/api/rooms/lobby/read", "null")).json()["read_seq"], 3);
     say(&budi, "four");
     let read =
         eventually("the end", || ani.call(put("/api/rooms/lobby/read", "")).json(), |room| room["read_seq"] == 4);

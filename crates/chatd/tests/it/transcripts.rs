@@ -203,30 +203,29 @@ fn is_about_no_store(title: &str) -> bool {
         .any(|name| title.ends_with(name))
 }
 
+/// Plays, at a door, those that are meant.
+fn play_where<D: Dial>(is_meant: impl Fn(&str, &str) -> bool, keeps: bool, tls: bool) {
+    let mut files = all();
+    files.retain(|(title, text)| is_meant(title, text));
+    transcripts::play_each(&files, |title, text| play(title, text, |setup| Program::<D>::new(setup, keeps, tls)));
+}
+
 #[test]
 fn every_transcript_by_the_plain_door_without_a_store() {
-    for (title, text) in all().into_iter().filter(|(_, text)| !is_about_a_store(text)) {
-        play(&title, &text, |setup| Program::<Plain>::new(setup, false, false));
-    }
+    play_where::<Plain>(|_, text| !is_about_a_store(text), false, false);
 }
 
 #[test]
 fn every_transcript_by_the_plain_door_with_a_store() {
-    for (title, text) in all().into_iter().filter(|(title, _)| !is_about_no_store(title)) {
-        play(&title, &text, |setup| Program::<Plain>::new(setup, true, false));
-    }
+    play_where::<Plain>(|title, _| !is_about_no_store(title), true, false);
 }
 
 #[test]
 fn every_transcript_by_tls_without_a_store() {
-    for (title, text) in all().into_iter().filter(|(_, text)| !is_about_a_store(text)) {
-        play(&title, &text, |setup| Program::<Trusting>::new(setup, false, true));
-    }
+    play_where::<Trusting>(|_, text| !is_about_a_store(text), false, true);
 }
 
 #[test]
 fn every_transcript_by_tls_with_a_store() {
-    for (title, text) in all().into_iter().filter(|(title, _)| !is_about_no_store(title)) {
-        play(&title, &text, |setup| Program::<Trusting>::new(setup, true, true));
-    }
+    play_where::<Trusting>(|title, _| !is_about_no_store(title), true, true);
 }
