@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::model::code::Code;
+use crate::model::command::{MAX_PAGE, PAGE};
 use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
@@ -171,6 +172,19 @@ impl Args {
         let (word, left) = (self.left.slice(start..start + word.len()), start + word.len());
         self.left = self.left.slice(left..self.left.len());
         Some(Pair { word, usage: self.usage })
+    }
+
+    /// `[n] [before=number]`: before which number, and how many at the most.
+    pub(crate) fn page(mut self) -> Result<(Option<u64>, usize), Refusal> {
+        let (mut before, mut limit) = (None, 50);
+        while let Some(option) = self.option() {
+            match option.key() {
+                Some("before") => before = Some(option.number()?),
+                None => limit = option.number_in(1..=MAX_PAGE, PAGE)?,
+                _ => return Err(option.unfit()),
+            }
+        }
+        Ok((before, limit))
     }
 
     /// `on` or `off`; `None` where nothing is left.

@@ -3,7 +3,7 @@
 use crate::features::membership::state::Notify;
 use crate::features::membership::{self, Change};
 use crate::model::args::Args;
-use crate::model::command::{Command, MAX_PAGE, PAGE};
+use crate::model::command::Command;
 use crate::model::refusal::Refusal;
 use crate::model::verb::{Needs, Verb, verb};
 
@@ -82,14 +82,7 @@ fn sealed(command: membership::Command) -> Result<Command, Refusal> {
     Ok(Command::feature(command))
 }
 
-fn mentions(mut args: Args) -> Result<Command, Refusal> {
-    let (mut before, mut limit) = (None, 50);
-    while let Some(option) = args.option() {
-        match option.key() {
-            Some("before") => before = Some(option.number()?),
-            None => limit = option.number_in(1..=MAX_PAGE, PAGE)?,
-            _ => return Err(option.unfit()),
-        }
-    }
+fn mentions(args: Args) -> Result<Command, Refusal> {
+    let (before, limit) = args.page()?;
     sealed(membership::Command::Mentions { before, limit })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::features::operators;
 use crate::model::args::{Args, duration, wrong};
-use crate::model::command::{Command, MAX_PAGE, PAGE};
+use crate::model::command::Command;
 use crate::model::refusal::Refusal;
 use crate::model::secrets::Secret;
 use crate::model::verb::{Verb, verb};
@@ -75,14 +75,7 @@ fn sealed(command: operators::Command) -> Result<Command, Refusal> {
     Ok(Command::feature(command))
 }
 
-fn audit(mut args: Args) -> Result<Command, Refusal> {
-    let (mut before, mut limit) = (None, 50);
-    while let Some(option) = args.option() {
-        match option.key() {
-            Some("before") => before = Some(option.number()?),
-            None => limit = option.number_in(1..=MAX_PAGE, PAGE)?,
-            _ => return Err(option.unfit()),
-        }
-    }
+fn audit(args: Args) -> Result<Command, Refusal> {
+    let (before, limit) = args.page()?;
     sealed(operators::Command::Audit { before, limit })
 }

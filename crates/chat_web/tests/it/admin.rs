@@ -103,7 +103,7 @@ fn an_admin_s_session_opens_each_call_and_no_other_session_does() {
     );
 }
 
-/// Whoever takes the role takes the page as well, at once.
+/// An operator who takes the role takes the page as well, at once.
 #[test]
 fn a_session_is_an_administrator_s_as_long_as_its_account_is() {
     let stage = stage();
@@ -212,8 +212,8 @@ fn a_reset_link_sets_a_password_once_and_signs_the_others_out() {
         crate::openapi::declared(&call, &reply);
         reply
     };
-    for nobody in ["dewi", "no%20name"] {
-        assert_eq!(made(nobody).problem(), "no-such-user", "{nobody}");
+    for name in ["dewi", "no%20name"] {
+        assert_eq!(made(name).problem(), "no-such-user", "{name}");
     }
     let first = made("CITRA").json();
     let link = made("citra");

@@ -61,7 +61,7 @@ fn talk(person: &mut BufReader<TcpStream>, with: &str) -> Vec<(u64, String)> {
 }
 
 #[test]
-fn what_was_acknowledged_in_a_talk_is_there_after_a_kill_and_whoever_was_away_is_told() {
+fn what_was_acknowledged_in_a_talk_is_there_after_a_kill_and_a_user_who_was_away_is_told() {
     let dir = tempfile::tempdir().expect("a folder");
     let data = dir.path().join("data");
     let chatd = start(&data);
