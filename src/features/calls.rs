@@ -22,6 +22,7 @@ impl Turn<'_, Features> {
             Call::Rights { client, reply } => reply(self.rights(client)),
             Call::Post { token, post, reply } => self.post_by_call(token, post, reply),
             Call::Webhooks(call) => self.webhook_call(call),
+            Call::Push(call) => self.push_call(call),
             Call::Store(report) => self.report(report),
             Call::Uploaded { token, reply } => self.uploaded(token, reply),
             Call::UploadFailed { by, to, name, why } => self.tell_of_failure(by, &to, &name, &why),

@@ -10,6 +10,7 @@ use crate::features::files::{FileError, To};
 use crate::features::membership::OwnRoom;
 use crate::features::programs::Post;
 use crate::features::programs::webhooks::{Ask, Courier};
+use crate::features::push::{Sender, Subscription};
 use crate::model::file::Token;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -126,6 +127,8 @@ pub enum Call {
     },
     /// The sender of webhooks asks something.
     Webhooks(WebhookCall),
+    /// A door or the sender of pushes wants something.
+    Push(PushCall),
     /// The store has something to say.
     Store(Report),
     /// The settings were read again for an operator, by this number: what has changed, or why nothing has.
@@ -181,6 +184,46 @@ pub enum WebhookCall {
     },
     /// The receiver of this webhook wants nothing more: it has answered with 410.
     Gone(u64),
+}
+
+/// What doors and the sender of pushes want of the router.
+pub enum PushCall {
+    /// The sender is there, and is told what changes from now on, first of all subscriptions.
+    Attach(Sender),
+    /// A push service has no such subscription any more.
+    Gone(u64),
+    /// Whether the user of a connection sees its page. Who says nothing does not.
+    Sight {
+        /// The connection.
+        client: ClientId,
+        /// Whether the page is in sight.
+        is_in_sight: bool,
+    },
+    /// A user wants to know which subscriptions the account has.
+    Own {
+        /// The user's connection.
+        client: ClientId,
+        /// Where the answer goes: the key that browsers subscribe for, and the subscriptions.
+        reply: Box<dyn FnOnce(Result<(String, Vec<Subscription>), Refusal>) + Send>,
+    },
+    /// A user wants to be told on one more browser. Its account and the server's key are filled in.
+    Subscribe {
+        /// The user's connection.
+        client: ClientId,
+        /// The browser.
+        subscription: Box<Subscription>,
+        /// Where the answer goes: [`Answer::Push`] with the subscription.
+        reply: Reply,
+    },
+    /// A subscription of the account of a user is to end.
+    End {
+        /// The user's connection.
+        client: ClientId,
+        /// Which.
+        number: u64,
+        /// Where the answer goes: [`Answer::Push`].
+        reply: Reply,
+    },
 }
 
 /// A user who reads by calls: with or without a connection, perhaps from another address than that.

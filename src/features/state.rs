@@ -15,6 +15,7 @@ use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::Operators;
 use crate::features::presence::state::Presence;
 use crate::features::programs::state::Programs;
+use crate::features::push::state::Pushes;
 use crate::features::rooms::limits::{Opener, RoomLimits};
 use crate::features::rooms::state::Settings;
 use crate::features::talk::state::Talks;
@@ -45,6 +46,7 @@ pub struct Features {
     pub(crate) operators: Operators,
     pub(crate) presence: Presence,
     pub(crate) programs: Programs,
+    pub(crate) pushes: Pushes,
     pub(crate) room_limits: RoomLimits,
     pub(crate) talks: Talks<Room>,
 }
@@ -63,6 +65,7 @@ impl Features {
             operators: Operators::new(config.operator_key.clone()),
             presence: Presence::new(config.arrivals),
             programs: Programs::new(),
+            pushes: Pushes::default(),
             room_limits: RoomLimits::new(config),
             talks: Talks::default(),
         }

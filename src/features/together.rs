@@ -108,6 +108,7 @@ fn traces(router: &Router<Features>, id: ClientId) -> Vec<String> {
     let mut note = |place: &str, is_there: bool| found.extend(is_there.then(|| place.to_string()));
     note("the registry", router.registry.lock().get(id).is_some());
     note("the limiter", router.limiter.knows(id));
+    note("pages in sight", router.features.pushes.in_sight.contains(&id));
     note("presence", router.features.presence.knows(id));
     note("those with something to send", router.unsent.contains(&id));
     note("those who leave", router.leaving.iter().any(|(client, _)| client.id == id));

@@ -4,6 +4,7 @@
 mod accounts;
 mod members;
 mod programs;
+mod pushes;
 mod search;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use accounts::Accounts;
 use programs::Programs;
+use pushes::Pushes;
 
 use crate::features::archive::store::{
     Account, Answer, Busy, Contents, Keeping, Proof, Question, Record, Report, RoomState, Store, StoredRoom,
@@ -45,6 +47,7 @@ struct Memory {
     forgotten_id: u64,
     accounts: Accounts,
     programs: Programs,
+    pushes: Pushes,
     acts: Vec<Act>,
     /// What the router has handed over, and what it has asked.
     records: Vec<Record>,
@@ -292,6 +295,7 @@ impl Memory {
             }
             Question::SignIn { proof: Proof::Program(token), .. } => self.programs.sign_in(&token),
             Question::Program(ask) => self.programs.answer(ask),
+            Question::Push(ask) => self.pushes.answer(ask),
             Question::SignIn { proof, token, from, guarded } => self.accounts.sign_in(proof, token, from, guarded),
             Question::ChangePassword { name, old, new, token, guarded, from } => {
                 self.accounts.change_password(&name, (&old, new), token, (guarded, from))

@@ -104,9 +104,11 @@ fn every_picture_is_shown() {
 /// The sources of the running programs with their paths: what is compiled for tests alone is left out.
 fn sources() -> Vec<(PathBuf, String)> {
     let crates = [
+        "chat_calls",
         "chat_direct",
         "chat_import",
         "chat_pool",
+        "chat_push",
         "chat_store",
         "chat_tls",
         "chat_tokio",

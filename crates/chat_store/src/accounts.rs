@@ -275,7 +275,7 @@ pub(crate) fn change_password(
     let change = "UPDATE accounts SET hash = ?3 WHERE name = ?1 AND hash = ?2 RETURNING account";
     let account = db.query_row(change, params![name.as_str(), hashed, renewed], |row| row.get(0)).optional()?;
     let Some(account) = account else { return Ok(None) };
-    db.execute("DELETE FROM tokens WHERE account = ?1", [account])?;
+    sign_out(db, name, None)?;
     end_reset(db, account)?;
     let answer = who(db, account, visit)?;
     with_token(db, answer, account, visit, now).map(Some)
@@ -299,7 +299,10 @@ pub(crate) fn sign_out(db: &Connection, name: &Name, token: Option<&Secret>) -> 
     let of = "DELETE FROM tokens WHERE account = (SELECT account FROM accounts WHERE name = ?1)";
     match token {
         Some(token) => db.execute(&format!("{of} AND hash = ?2"), params![name.as_str(), digest(token.reveal())])?,
-        None => db.execute(of, [name.as_str()])?,
+        None => {
+            crate::pushes::end_all(db, name)?;
+            db.execute(of, [name.as_str()])?
+        }
     };
     Ok(())
 }
@@ -394,6 +397,7 @@ mod tests {
     fn db() -> Connection {
         let db = Connection::open_in_memory().unwrap();
         db.execute_batch(SCHEMA).unwrap();
+        db.execute_batch(crate::pushes::SCHEMA).unwrap();
         db.execute("INSERT INTO accounts VALUES (1, 'ani', 'ani', '', 'member', 0, 0)", []).unwrap();
         db
     }

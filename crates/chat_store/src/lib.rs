@@ -86,6 +86,7 @@ mod members;
 mod offline;
 mod passwords;
 mod programs;
+mod pushes;
 mod purge;
 mod questions;
 mod reader;

@@ -17,6 +17,7 @@ use crate::invitations;
 use crate::keep;
 use crate::passwords::{self, Hasher, Password, Verdict};
 use crate::programs;
+use crate::pushes;
 use crate::resets;
 
 /// The desk for questions about accounts.
@@ -116,6 +117,7 @@ impl Accounts {
                 self.invitations(number, question, now)
             }
             Question::Program(ask) => self.programs(number, ask, now),
+            Question::Push(ask) => self.desk.write(number, move |db| pushes::answer(db, ask, now).map(Some)),
             // The store itself answers these.
             Question::Page { .. } | Question::Search { .. } | Question::Mentions { .. } | Question::Audit { .. } => {
                 Err(Busy)

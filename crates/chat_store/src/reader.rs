@@ -103,6 +103,7 @@ fn lines(db: &mut Connection, question: &Question, deadline: Instant) -> rusqlit
         | Question::Remove { .. }
         | Question::Invite { .. }
         | Question::Program(_)
+        | Question::Push(_)
         | Question::Invitations { .. }
         | Question::EndInvitation { .. }
         | Question::Mentions { .. }

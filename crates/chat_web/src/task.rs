@@ -1,6 +1,6 @@
 //! The task of a session: it turns what sockets and calls ask for into requests to the router, and answers and events into frames.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -107,6 +107,8 @@ pub(crate) async fn open(
         awaits_secret: None,
         next_tag: 0,
         last_input: Instant::now(),
+        in_sight: BTreeSet::new(),
+        told_in_sight: false,
         empty_since: None,
         timed_out: false,
         signing_out: Vec::new(),
@@ -156,6 +158,9 @@ struct Task {
     awaits_secret: Option<SocketId>,
     next_tag: u64,
     last_input: Instant,
+    /// The sockets whose page the user sees, and whether the router was told that there is one.
+    in_sight: BTreeSet<SocketId>,
+    told_in_sight: bool,
     /// Since when the last socket is gone; none while there is one, or there never was.
     empty_since: Option<Instant>,
     /// Whether it was this session's own clock that ended it.
@@ -189,6 +194,7 @@ impl Task {
                 self.event(&envelope).await;
             }
             let behind_until = self.behind_until();
+            self.tell_sight().await;
             let may_take = behind_until.is_none() && self.next_event >= self.under_way.envelopes.len();
             let deadline = behind_until.unwrap_or_else(|| self.deadline());
             tokio::select! {

@@ -35,10 +35,11 @@ mod desk;
 mod figures;
 mod signature;
 #[cfg(test)]
-#[path = "../tests/it/receiver.rs"]
+#[path = "../../chat_calls/tests/receiver/mod.rs"]
 mod receiver;
 
-use call::{CALL, Caller, Job, Outcome};
+use call::{Job, Outcome, call, caller};
+use chat_calls::Caller;
 use desk::{Desk, Do};
 use figures::Figures;
 
@@ -112,7 +113,7 @@ impl Webhooks {
         let (to_desk, inbox) = mpsc::channel();
         let (to_callers, jobs) = mpsc::channel::<Job>();
         let (alive, ended) = mpsc::channel();
-        let (jobs, caller) = (Arc::new(Mutex::new(jobs)), Caller::new(settings.inside, CALL));
+        let (jobs, caller) = (Arc::new(Mutex::new(jobs)), caller(settings.inside));
         let mut callers = Vec::new();
         for number in 1..=THREADS {
             let (jobs, caller, to_desk, alive) = (jobs.clone(), caller.clone(), to_desk.clone(), alive.clone());
@@ -172,7 +173,7 @@ fn call_receivers(jobs: &Mutex<Receiver<Job>>, caller: &Caller, to_desk: &Sender
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        let outcome = caller.call(&job);
+        let outcome = call(caller, &job);
         if to_desk.send(In::Called(job.webhook, job.event, outcome)).is_err() {
             return;
         }

@@ -24,6 +24,7 @@ mod look_over;
 mod man;
 mod notify;
 mod reload;
+mod senders;
 mod serve;
 mod settings;
 mod signals;

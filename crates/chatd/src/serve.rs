@@ -23,7 +23,6 @@ use chat_server::program::{complain, print};
 use chat_store::{Guard, OpenError};
 use chat_tls::Tls;
 use chat_web::Web;
-use chat_webhooks::Webhooks;
 use clap::ArgMatches;
 
 use crate::console::Console;
@@ -31,15 +30,13 @@ use crate::exit::{UNAVAILABLE, WRONG_CONFIG, fail};
 use crate::journal::Journal;
 use crate::notify::Notify;
 use crate::reload::Live;
+use crate::senders::Senders;
 use crate::settings::{self, Settings};
 use crate::signals::Signals;
 use crate::{data, listener, tls};
 
 /// How long the end waits for what is still to be written.
 const STORE_PATIENCE: Duration = Duration::from_secs(30);
-
-/// How long it waits for the receiver of a webhook that is being called.
-const RECEIVER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs the server until it is told to stop.
 pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatches, started: Instant) -> ExitCode {
@@ -92,10 +89,9 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
             Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--web", addr, &error)),
         },
     };
-    // What is sent elsewhere has to be kept first.
-    let webhooks = match store.as_ref().map(|_| Webhooks::start(handle.clone(), settings.webhooks)).transpose() {
-        Ok(webhooks) => webhooks,
-        Err(error) => return fail(UNAVAILABLE, &format!("error: cannot start the webhooks: {error}")),
+    let senders = match Senders::start(&handle, &settings, store.is_some()) {
+        Ok(senders) => senders,
+        Err((code, problem)) => return fail(code, &problem),
     };
     let signals = match Signals::listen() {
         Ok(signals) => signals,
@@ -124,9 +120,7 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     // As long as the directory is this server's: the next one has a socket of that name, too.
     drop(console);
     web.into_iter().for_each(Web::stop);
-    if let Some(Err(error)) = webhooks.map(|webhooks| webhooks.stop(RECEIVER_PATIENCE)) {
-        tracing::info!("{error}; what it does not have is sent after the next start");
-    }
+    senders.stop();
     if let Some(Err(error)) = store.map(|store| store.stop(STORE_PATIENCE)) {
         complain(&format!("error: {error}"));
     }

@@ -11,6 +11,7 @@ use crate::features::message::{Caller, Reply};
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::Act;
 use crate::features::programs::then as programs;
+use crate::features::push;
 use crate::model::event::{Envelope, Tag, What};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
@@ -95,6 +96,8 @@ pub enum Then {
     Account(accounts::Then),
     /// What comes of it changes the programs, or is a program's.
     Program(programs::Then),
+    /// What comes of it changes who is told by push.
+    Push(push::Outcome),
 }
 
 impl Archive {

@@ -11,6 +11,7 @@ use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
 use crate::features::programs::webhooks::{Letter, Webhook};
 use crate::features::programs::{Ask, Program};
+use crate::features::push::{self, Subscription};
 use crate::model::code::Code;
 use crate::model::event::Envelope;
 use crate::model::glyph::is_unspaced;
@@ -324,6 +325,8 @@ pub enum Question {
     },
     /// Something about programs.
     Program(Ask),
+    /// Something about pushes.
+    Push(push::Ask),
     /// The newest acts of the audit.
     Audit {
         /// Only those with a smaller number.
@@ -414,6 +417,13 @@ pub enum Answer {
     Program(Box<Program>, Secret),
     /// To [`Ask::Webhooks`]: those that were asked for, were made or ended, and letters.
     Webhooks(Vec<Webhook>, Vec<Letter>),
+    /// To [`push::Ask`].
+    Push {
+        /// The subscription that is kept now, or all.
+        subscriptions: Vec<Subscription>,
+        /// Those that have ended by that, with their accounts.
+        ended: Vec<(Name, u64)>,
+    },
     /// Done, and nothing to add.
     Done,
     /// It cannot be.

@@ -160,7 +160,7 @@ impl Turn<'_, Features> {
     }
 
     /// All rooms of an account, in the order of their names.
-    fn own_rooms(&self, account: &Name) -> Vec<OwnRoom> {
+    pub(crate) fn own_rooms(&self, account: &Name) -> Vec<OwnRoom> {
         let rooms = self.router.features.members.rooms_of(account);
         rooms.filter_map(|(room, _)| self.own_room(account, room)).collect()
     }

@@ -90,6 +90,14 @@ impl Turn<'_, Features> {
         room.features.bans.on(Kind::Ban, suspect, self.now.mono).map(|held| held.notice(self.now.mono))
     }
 
+    /// Whether an account is banned from the server, or from a room.
+    pub(crate) fn is_banned_account(&self, account: &Name, room: &Room) -> bool {
+        let suspect = Suspect { id: ClientId::NONE, name: Some(account), address: None };
+        self.role_of_name(account) < Role::Op
+            && self.router.features.bans.on(Kind::Ban, suspect, self.now.mono).is_some()
+            || self.ban_on_account(account, room).is_some()
+    }
+
     /// Whether a user is let into a room, as far as bans go.
     pub(crate) fn not_banned_from(&self, id: ClientId, room: &Room) -> Result<(), Refusal> {
         match self.ban_on(id, &room.features.bans) {

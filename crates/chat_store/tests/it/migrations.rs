@@ -73,7 +73,7 @@ const BACK_TO_10: &str = "
     DROP TABLE resets;
     DROP TABLE membership;
     DROP TABLE mentions;
-    DROP TABLE letters; DROP TABLE webhooks; DROP TABLE programs;
+    DROP TABLE pushes; DROP TABLE letters; DROP TABLE webhooks; DROP TABLE programs;
     DROP TABLE invited;
     DROP TABLE invitations;
     CREATE TABLE invitations (

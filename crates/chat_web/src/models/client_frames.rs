@@ -67,6 +67,9 @@ pub(crate) enum ClientFrame {
         room: String,
         seq: u64,
     },
+    Sight {
+        visible: bool,
+    },
     Command {
         #[serde(rename = "ref")]
         reference: Option<u64>,

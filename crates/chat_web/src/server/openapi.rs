@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use crate::error::PROBLEM;
 use crate::error::problems::PROBLEMS;
 use crate::events;
-use crate::handlers::{about, accounts, admin, files, invitations, marks, messages, pages, programs, search, users};
+use crate::handlers::{about, accounts, admin, files, invitations, marks, messages, pages, programs, push, search, users};
 use crate::http::cookies;
 use crate::state::AppState;
 
@@ -60,6 +60,8 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(marks::read))
         .routes(routes!(marks::mentions))
         .routes(routes!(programs::post_by_hook))
+        .routes(routes!(push::list, push::put))
+        .routes(routes!(push::end))
         .routes(routes!(pages::list_messages, messages::create_message))
         .routes(routes!(events::events))
         .routes(routes!(messages::get_message))

@@ -67,6 +67,8 @@ pub enum Ask {
     Typing(RoomName, bool),
     /// The user has read up to this number.
     Read(RoomName, u64),
+    /// The user sees the page of this socket, or not any more.
+    Sight(bool),
     /// Send everything after these numbers, and the whispers since that time.
     Resume(BTreeMap<String, u64>, Option<String>),
 }

@@ -109,6 +109,7 @@ impl Task {
                 self.request(Asker::default(), "TYPING", command, Wanted::Nothing).await;
             }
             Ask::Read(room, seq) => self.mark_read(&room, seq, asker.socket).await,
+            Ask::Sight(is_in_sight) => self.note_sight(asker.socket, is_in_sight),
             Ask::Resume(rooms, whispers) => {
                 if let Some(socket) = asker.socket {
                     self.give_whispers(socket, whispers.as_deref());
@@ -123,7 +124,7 @@ impl Task {
     fn may_be_the_secret(&mut self, ask: &Ask, asker: &Asker) -> Option<SocketId> {
         let socket = self.awaits_secret.filter(|socket| asker.socket == Some(*socket))?;
         let is_speech = match ask {
-            Ask::Typing(..) | Ask::Read(..) | Ask::Resume(..) => return None,
+            Ask::Typing(..) | Ask::Read(..) | Ask::Sight(_) | Ask::Resume(..) => return None,
             Ask::Say { .. } => true,
             Ask::Line { line, .. } => {
                 parse::parse(line, &VERBS).is_some_and(|request| matches!(request.what, Ok(Command::Say { .. })))

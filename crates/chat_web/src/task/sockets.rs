@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use axum::extract::ws::Utf8Bytes;
+use chat_server::features::message::{Call, PushCall};
 use chat_server::model::names::RoomName;
 
 use super::Task;
@@ -106,8 +107,28 @@ impl Task {
         self.drop_socket(socket);
     }
 
+    /// A socket says whether the user sees its page.
+    pub(super) fn note_sight(&mut self, socket: Option<SocketId>, is_in_sight: bool) {
+        let socket = socket.filter(|socket| self.sockets.contains_key(socket));
+        match socket {
+            Some(socket) if is_in_sight => drop(self.in_sight.insert(socket)),
+            Some(socket) => drop(self.in_sight.remove(&socket)),
+            None => {}
+        }
+    }
+
+    /// Tells the router whether the user sees a page of this session, where that is news: who does is not told by push.
+    pub(super) async fn tell_sight(&mut self) {
+        let is_in_sight = !self.in_sight.is_empty();
+        if std::mem::replace(&mut self.told_in_sight, is_in_sight) != is_in_sight {
+            let client = self.session.client;
+            self.state.tell_router(Call::Push(PushCall::Sight { client, is_in_sight }).into()).await;
+        }
+    }
+
     pub(super) fn drop_socket(&mut self, socket: SocketId) {
         self.sockets.remove(&socket);
+        self.in_sight.remove(&socket);
         self.resumes.retain(|_, resume| resume.socket != socket);
         if self.sockets.is_empty() {
             self.empty_since = Some(Instant::now());

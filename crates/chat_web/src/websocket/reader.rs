@@ -72,7 +72,7 @@ pub(super) async fn read(
             bucket.set(settings.config().burst, settings.config().per_second);
         }
         // Like the line door: a client that is too fast is read more slowly, and told once. Nothing is lost.
-        if !matches!(frame, Ok(ClientFrame::Ping { .. } | ClientFrame::Read { .. })) {
+        if !matches!(frame, Ok(ClientFrame::Ping { .. } | ClientFrame::Read { .. } | ClientFrame::Sight { .. })) {
             let wait = bucket.take(Moment::now());
             warned &= wait > Duration::ZERO || !bucket.is_full();
             if wait > Duration::ZERO {
@@ -155,6 +155,7 @@ fn ask_of(frame: ClientFrame, max: usize) -> Result<Option<Ask>, ErrorFor> {
         ClientFrame::UserTyping { room: place } => Ask::Typing(room(&place)?, true),
         ClientFrame::UserStoppedTyping { room: place } => Ask::Typing(room(&place)?, false),
         ClientFrame::Read { room: place, seq } => Ask::Read(room(&place)?, seq),
+        ClientFrame::Sight { visible } => Ask::Sight(visible),
         ClientFrame::Command { line, room: place, .. } => {
             Ask::Line { room: place.as_deref().map(room).transpose()?, line: said(&line)? }
         }

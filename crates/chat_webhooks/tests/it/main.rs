@@ -1,5 +1,6 @@
 //! The sender beside a server, with a receiver of the test's own.
 
+#[path = "../../../chat_calls/tests/receiver/mod.rs"]
 mod receiver;
 
 use std::io::Write;

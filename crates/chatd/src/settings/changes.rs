@@ -46,6 +46,7 @@ impl Settings {
         self.tls.addr.clone_from(&old.tls.addr);
         self.engine = old.engine;
         self.webhooks = old.webhooks;
+        self.push = old.push.clone();
         self.log_format = old.log_format;
     }
 }
@@ -78,6 +79,8 @@ mod tests {
         ("web_proxies", "127.0.0.1/32 10.0.0.0/24"),
         ("operator_key", "another-key-of-an-operator"),
         ("webhooks_inside", "yes"),
+        ("push", "mailto:ops@example.org"),
+        ("push_inside", "yes"),
         ("message_bytes", "8192"),
         ("engine", "tokio"),
         ("data", "other"),

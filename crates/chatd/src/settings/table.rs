@@ -107,6 +107,40 @@ pub(super) static OWN: &[Row] = &[
         set: Set::Text(|settings, value| set_yes(&mut settings.webhooks.inside, value)),
     },
     Row {
+        key: "push",
+        when: When::Restart,
+        help: "whether users can be told by push, with data: on, off, or on with how the push services reach the owner of this server: \
+               mailto:ops@example.org or https://example.org; Apple's wants that",
+        quoted: true,
+        get: |settings| match (settings.push.is_on, &settings.push.contact) {
+            (false, _) => "off".into(),
+            (true, None) => "on".into(),
+            (true, Some(contact)) => contact.clone(),
+        },
+        set: Set::Text(|settings, value| {
+            let is_contact = ["mailto:", "https://"]
+                .iter()
+                .any(|scheme| value.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+            let is_written = value.len() <= 200 && value.bytes().all(|byte| byte.is_ascii_graphic());
+            (settings.push.is_on, settings.push.contact) = match value {
+                "off" => (false, None),
+                "on" => (true, None),
+                contact if is_contact && is_written => (true, Some(contact.into())),
+                _ => return Err("should be on, off, or an address such as mailto:ops@example.org or https://example.org".into()),
+            };
+            Ok(())
+        }),
+    },
+    Row {
+        key: "push_inside",
+        when: When::Restart,
+        help: "whether push services may lie on this machine and its network, and be called by http://: yes or no. Users say where \
+               theirs is, so yes lets them call what only this machine reaches",
+        quoted: true,
+        get: |settings| yes(settings.push.inside),
+        set: Set::Text(|settings, value| set_yes(&mut settings.push.inside, value)),
+    },
+    Row {
         key: "engine",
         when: When::Restart,
         help: "what carries the clients of the line door: direct, threads, pool or tokio",

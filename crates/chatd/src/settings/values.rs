@@ -1,6 +1,7 @@
 //! The values of all settings, with their defaults.
 
 use chat_server::config::Config;
+use chat_push::Settings as Push;
 use chat_web::WebConfig;
 use chat_webhooks::Settings as Webhooks;
 
@@ -17,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) web: WebConfig,
     /// How webhooks are sent.
     pub(crate) webhooks: Webhooks,
+    /// How pushes are sent.
+    pub(crate) push: Push,
     /// Where the chat is kept, and the rules for accounts.
     pub(crate) data: Data,
     /// What carries the line door's clients.
@@ -34,6 +37,7 @@ impl Default for Settings {
             core: Config { files: "127.0.0.1:7879".into(), ..Config::default() },
             web: WebConfig::default(),
             webhooks: Webhooks::default(),
+            push: Push::default(),
             data: Data::default(),
             engine: Engine::default(),
             tls: TlsConfig::default(),

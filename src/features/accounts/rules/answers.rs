@@ -93,6 +93,7 @@ impl Turn<'_, Features> {
 
     /// All connections of an account are disconnected, but for one, and told why.
     pub(crate) fn sign_out_all(&mut self, name: &Name, but: Option<ClientId>, why: &'static str) {
+        self.router.features.pushes.end_all(name);
         let all: Vec<ClientId> = self.clients.all_named(name).filter(|id| Some(*id) != but).collect();
         for id in all {
             if self.is_signed_in(id) {

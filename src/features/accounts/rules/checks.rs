@@ -85,6 +85,7 @@ impl Turn<'_, Features> {
             }
             // Doors have calls of their own for these.
             Question::Program(_) => return Err(Refusal::no_store("programs")),
+            Question::Push(_) => return Err(Refusal::no_store("push subscriptions")),
             // An operator's orders, which come as `Call::Order`.
             Question::Invite { .. } | Question::Invitations { .. } | Question::EndInvitation { .. } => {
                 return Err(Refusal::not_allowed(Role::Op));

@@ -244,6 +244,9 @@ impl Turn<'_, Features> {
         if let Then::Account(then) = &then {
             self.account_answered(number, then, &answer);
         }
+        if let Then::Push(outcome) = &then {
+            self.push_answered(*outcome, &answer);
+        }
         let (is_post, answer) = match &then {
             // Its sender was told that it takes too long, and may send it again.
             Then::Program(programs::Then::Post(_)) if matches!(asker, Asker::TimedOut) => return,

@@ -1,0 +1,148 @@
+//! Who is told by push of what was said, and who may subscribe.
+
+use std::collections::BTreeSet;
+
+use crate::chat::router::Turn;
+use crate::features::archive::state::{Asker, Then};
+use crate::features::archive::store::{Answer as StoreAnswer, Question};
+use crate::features::membership::OwnRoom;
+use crate::features::membership::mention::mentioned;
+use crate::features::membership::state::{Mark, Notify};
+use crate::features::message::{PushCall, Reply};
+use crate::features::push::{Ask, EXCERPT, OFF, Outcome, Push, Subscription, Why};
+use crate::features::state::Features;
+use crate::model::event::{Envelope, Event, Speech, Version};
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::refusal::Refusal;
+
+impl Turn<'_, Features> {
+    /// A line was said: the accounts that want to hear of it by push, and have no page in sight, are told when it is kept.
+    pub(crate) fn push_line(&mut self, room: &RoomName, line: &Envelope) {
+        let Event::Said(speech) = &line.event else { return };
+        let pushes = &self.router.features.pushes;
+        if pushes.is_idle() || speech.version != Version::First {
+            return;
+        }
+        let mentions: BTreeSet<Name> =
+            mentioned(speech.text.as_str()).into_iter().filter_map(|name| Name::parse(name).ok()).collect();
+        let mut accounts: BTreeSet<Name> =
+            if room.is_talk() { room.members().collect() } else { pushes.of_rooms().cloned().collect() };
+        accounts.extend(mentions.iter().cloned());
+        for account in accounts {
+            if account != speech.from
+                && self.router.features.pushes.is_subscribed(&account)
+                && let Some(why) = self.reason_to_push(&account, room, speech, mentions.contains(&account))
+            {
+                let push = self.push_of(account, room, speech, why);
+                self.router.features.pushes.pending.push(push);
+            }
+        }
+    }
+
+    /// Why an account is told of a line; `None`: it is not.
+    fn reason_to_push(&self, account: &Name, room: &RoomName, speech: &Speech, is_mentioned: bool) -> Option<Why> {
+        let mark = self.router.features.members.get(account, room).map(|member| member.mark);
+        // In a talk that began just now nothing is chosen yet.
+        let mark = if room.is_talk() { mark.unwrap_or_default() } else { mark? };
+        let why = match mark {
+            Mark { notify: Notify::Nothing, .. } => return None,
+            _ if is_mentioned => Why::Mention,
+            Mark { notify: Notify::Mentions, .. } | Mark { muted: true, .. } => return None,
+            _ if room.is_talk() => Why::Talk,
+            _ => Why::Room,
+        };
+        let is_in_sight =
+            self.clients.all_named(account).any(|id| self.router.features.pushes.in_sight.contains(&id));
+        let is_ignored = self.clients.named(account).is_some_and(|id| !self.hears(id, &speech.from));
+        let is_banned = self.is_banned_account(account, self.router.place(room)?);
+        (!is_in_sight && !is_ignored && !is_banned).then_some(why)
+    }
+
+    fn push_of(&self, account: Name, room: &RoomName, speech: &Speech, why: Why) -> Push {
+        let text = speech.text.as_str().chars().take(EXCERPT).collect();
+        let unread = self.count_for_push(&account);
+        let (from, room) = (speech.from.clone(), room.clone());
+        Push { account, room, id: speech.id, from, text, is_file: speech.file.is_some(), why, unread }
+    }
+
+    /// How many unread messages mention the user of an account, or stand in a direct talk.
+    fn count_for_push(&self, account: &Name) -> u64 {
+        let of = |own: &OwnRoom| match own.room.is_talk() && !own.muted {
+            true => own.unread,
+            false => own.mentions as u64,
+        };
+        self.own_rooms(account).iter().map(of).sum()
+    }
+
+    /// What a door or the sender of pushes wants.
+    pub(crate) fn push_call(&mut self, call: PushCall) {
+        match call {
+            PushCall::Attach(sender) => {
+                let load = Ask::Load(sender.key.clone());
+                self.router.features.pushes.sender = Some(sender);
+                self.ask_of_pushes(load, Outcome::Kept, Box::new(drop));
+            }
+            PushCall::Gone(number) => self.ask_of_pushes(Ask::End(number, None), Outcome::Ended, Box::new(drop)),
+            PushCall::Sight { client, is_in_sight } => {
+                let in_sight = &mut self.router.features.pushes.in_sight;
+                if !is_in_sight {
+                    in_sight.remove(&client);
+                } else if self.clients.get(client).is_some() {
+                    in_sight.insert(client);
+                }
+            }
+            PushCall::Own { client, reply } => {
+                let own = self.may_subscribe(client);
+                reply(own.map(|(account, key)| (key, self.router.features.pushes.of(&account))));
+            }
+            PushCall::Subscribe { client, subscription, reply } => match self.to_keep(client, *subscription) {
+                Ok(ask) => self.ask_of_pushes(ask, Outcome::Kept, reply),
+                Err(refusal) => reply(StoreAnswer::Refused(refusal.into())),
+            },
+            PushCall::End { client, number, reply } => match self.may_subscribe(client) {
+                Ok((account, _)) => self.ask_of_pushes(Ask::End(number, Some(account)), Outcome::Ended, reply),
+                Err(refusal) => reply(StoreAnswer::Refused(refusal.into())),
+            },
+        }
+    }
+
+    /// The account of a client, and the key that its browsers subscribe for.
+    fn may_subscribe(&self, client: ClientId) -> Result<(Name, String), Refusal> {
+        let account = self.account_of(client)?;
+        let sender = self.router.features.pushes.sender.as_ref().ok_or(OFF)?;
+        Ok((account, sender.key.clone()))
+    }
+
+    fn to_keep(&self, client: ClientId, subscription: Subscription) -> Result<Ask, Refusal> {
+        let (account, server_key) = self.may_subscribe(client)?;
+        let calls_inside = self.router.features.pushes.sender.as_ref().is_some_and(|sender| sender.inside);
+        let endpoint = &subscription.endpoint;
+        if !calls_inside && (endpoint.is_inside() || endpoint.is_plain()) {
+            let right = "A push service has an address out there that begins with https://. The setting push_inside allows others.";
+            return Err(Refusal::bad_argument(endpoint.origin(), right));
+        }
+        Ok(Ask::Keep(Subscription { account, server_key, ..subscription }))
+    }
+
+    fn ask_of_pushes(&mut self, ask: Ask, outcome: Outcome, reply: Reply) {
+        // Where there is no store it was refused, or there is no sender.
+        let _number = self.put(Question::Push(ask), Asker::Door(reply), Then::Push(outcome));
+    }
+
+    /// What an answer of the store about subscriptions changes.
+    pub(crate) fn push_answered(&mut self, outcome: Outcome, answer: &StoreAnswer) {
+        let StoreAnswer::Push { subscriptions, ended } = answer else { return };
+        let pushes = &mut self.router.features.pushes;
+        for (account, number) in ended {
+            pushes.end(account, *number);
+        }
+        if outcome == Outcome::Kept {
+            for subscription in subscriptions {
+                // It may have been removed while the store was asked.
+                if self.account_name(&subscription.account).is_some() {
+                    self.router.features.pushes.add(subscription.clone());
+                }
+            }
+        }
+    }
+}
