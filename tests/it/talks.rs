@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use chat_server::chat::message::Message;
 use chat_server::config::OperatorKey;
 use chat_server::features::archive::store::Question;
-use chat_server::features::message::{Access, Call, Caller};
+use chat_server::features::calls::{Access, Call, Caller};
 use chat_server::model::names::RoomName;
 use chat_server::model::now::Now;
 use chat_server::model::roles::Policy;
