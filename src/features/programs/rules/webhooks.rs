@@ -160,6 +160,10 @@ impl Turn<'_, Features> {
                 self.ask_of_webhooks(ask, WebhookPurpose::Nothing, reply);
             }
             WebhookCall::Ask(_, reply) => reply(StoreAnswer::Refused(Refused::Busy)),
+            // No user may make a webhook of a direct talk, so none is sent anywhere.
+            WebhookCall::Page { room, reply, .. } if room.is_talk() => {
+                reply(StoreAnswer::Refused(Refusal::no_such_talk(&room).into()));
+            }
             WebhookCall::Page { room, after, before, limit, reply } => {
                 let question = Question::Page { room, before, after: Some(after), limit, export: false };
                 let _number = self.put(question, Asker::Door(reply), archive::Then::Shown);
