@@ -146,7 +146,7 @@ pub type Courier = Box<dyn Fn(Notice) + Send>;
 
 /// What an answer of the store changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
+pub enum PushPurpose {
     /// Subscriptions are there.
     Kept,
     /// Subscriptions are no more.
@@ -171,7 +171,10 @@ pub(crate) const OFF: Refusal = Refusal::fixed(
 
 /// There is no subscription of that number.
 pub fn no_subscription(number: u64) -> Refusal {
-    Refusal::new(Code::NoSuchUser, format!("Your account has no push subscription {number}. GET /api/me/push shows those it has."))
+    Refusal::new(
+        Code::NoSuchUser,
+        format!("Your account has no push subscription {number}. GET /api/me/push shows those it has."),
+    )
 }
 
 #[cfg(test)]

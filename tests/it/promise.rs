@@ -70,7 +70,11 @@ fn a_crate_knows_the_core_and_no_other_crate() {
             // What both senders call by.
             let calls = line.starts_with("chat_calls");
             let is_store_of_importer = path.ends_with("chat_import") && line.starts_with("chat_store");
-            assert!(line.starts_with("chat_server") || calls || is_store_of_importer, "{} knows {line}", path.display());
+            assert!(
+                line.starts_with("chat_server") || calls || is_store_of_importer,
+                "{} knows {line}",
+                path.display()
+            );
         }
         looked_at += 1;
     }

@@ -235,7 +235,9 @@ impl Desk {
                     self.back(number, note);
                 }
                 None => {
-                    log::warn!("push: {origin} takes nothing for subscription {number}, and what waits is given up: {why}");
+                    log::warn!(
+                        "push: {origin} takes nothing for subscription {number}, and what waits is given up: {why}"
+                    );
                     self.give_up(number);
                 }
             },

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use chat_server::features::message::{Call, PushCall};
+use chat_server::features::calls::{Call, PushCall};
 use chat_server::features::push::{self, Notice};
 use chat_server::model::now::{Moment, Now};
 use chat_server::net::server::ServerHandle;

@@ -104,8 +104,7 @@ mod tests {
     #[test]
     fn the_example_of_the_rfc_comes_out_byte_for_byte() {
         let ours = SecretKey::from_slice(&bytes("yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw")).unwrap();
-        let theirs =
-            bytes("BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4");
+        let theirs = bytes("BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4");
         let peer = p256::PublicKey::from_sec1_bytes(&theirs).unwrap();
         let shared = diffie_hellman(ours.to_nonzero_scalar(), peer.as_affine());
         assert_eq!(BASE64.encode(shared.raw_secret_bytes()), "kyrL1jIIOHEzg3sM2ZWRHDRB62YACZhhSlknJ672kSs");

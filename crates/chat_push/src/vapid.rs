@@ -114,7 +114,8 @@ mod tests {
         let (head, claims) = signed.split_once('.').unwrap();
         assert_eq!(BASE64.decode(head).unwrap(), br#"{"typ":"JWT","alg":"ES256"}"#);
         let claims: serde_json::Value = serde_json::from_slice(&BASE64.decode(claims).unwrap()).unwrap();
-        let right = serde_json::json!({ "aud": "https://push.example.net", "exp": 44_200, "sub": "mailto:a@example.org" });
+        let right =
+            serde_json::json!({ "aud": "https://push.example.net", "exp": 44_200, "sub": "mailto:a@example.org" });
         assert_eq!(claims, right);
         fs::remove_dir_all(file.parent().unwrap()).unwrap();
     }

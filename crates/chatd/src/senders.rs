@@ -34,7 +34,8 @@ impl Senders {
             .map_err(|error| (UNAVAILABLE, format!("error: cannot start the webhooks: {error}")))?;
         let pusher = if settings.push.is_on {
             let file = dir.join(KEY);
-            let vapid = Vapid::open(&file).map_err(|error| (WRONG_CONFIG, format!("error: {}: {error}", file.display())))?;
+            let vapid =
+                Vapid::open(&file).map_err(|error| (WRONG_CONFIG, format!("error: {}: {error}", file.display())))?;
             let pusher = Pusher::start(handle.clone(), vapid, &settings.push);
             Some(pusher.map_err(|error| (UNAVAILABLE, format!("error: cannot start the pushes: {error}")))?)
         } else {

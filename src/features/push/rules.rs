@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use crate::chat::router::Turn;
 use crate::features::archive::state::{Asker, Then};
 use crate::features::archive::store::{Answer as StoreAnswer, Question};
+use crate::features::calls::{PushCall, Reply};
 use crate::features::membership::OwnRoom;
 use crate::features::membership::mention::mentioned;
 use crate::features::membership::state::{Mark, Notify};
-use crate::features::message::{PushCall, Reply};
-use crate::features::push::{Ask, EXCERPT, OFF, Outcome, Push, Subscription, Why};
+use crate::features::push::{Ask, EXCERPT, OFF, Push, PushPurpose, Subscription, Why};
 use crate::features::state::Features;
 use crate::model::event::{Envelope, Event, Speech, Version};
 use crate::model::names::{ClientId, Name, RoomName};
@@ -51,8 +51,7 @@ impl Turn<'_, Features> {
             _ if room.is_talk() => Why::Talk,
             _ => Why::Room,
         };
-        let is_in_sight =
-            self.clients.all_named(account).any(|id| self.router.features.pushes.in_sight.contains(&id));
+        let is_in_sight = self.clients.all_named(account).any(|id| self.router.features.pushes.in_sight.contains(&id));
         let is_ignored = self.clients.named(account).is_some_and(|id| !self.hears(id, &speech.from));
         let is_banned = self.is_banned_account(account, self.router.place(room)?);
         (!is_in_sight && !is_ignored && !is_banned).then_some(why)
@@ -80,9 +79,9 @@ impl Turn<'_, Features> {
             PushCall::Attach(sender) => {
                 let load = Ask::Load(sender.key.clone());
                 self.router.features.pushes.sender = Some(sender);
-                self.ask_of_pushes(load, Outcome::Kept, Box::new(drop));
+                self.ask_of_pushes(load, PushPurpose::Kept, Box::new(drop));
             }
-            PushCall::Gone(number) => self.ask_of_pushes(Ask::End(number, None), Outcome::Ended, Box::new(drop)),
+            PushCall::Gone(number) => self.ask_of_pushes(Ask::End(number, None), PushPurpose::Ended, Box::new(drop)),
             PushCall::Sight { client, is_in_sight } => {
                 let in_sight = &mut self.router.features.pushes.in_sight;
                 if !is_in_sight {
@@ -96,11 +95,11 @@ impl Turn<'_, Features> {
                 reply(own.map(|(account, key)| (key, self.router.features.pushes.of(&account))));
             }
             PushCall::Subscribe { client, subscription, reply } => match self.to_keep(client, *subscription) {
-                Ok(ask) => self.ask_of_pushes(ask, Outcome::Kept, reply),
+                Ok(ask) => self.ask_of_pushes(ask, PushPurpose::Kept, reply),
                 Err(refusal) => reply(StoreAnswer::Refused(refusal.into())),
             },
             PushCall::End { client, number, reply } => match self.may_subscribe(client) {
-                Ok((account, _)) => self.ask_of_pushes(Ask::End(number, Some(account)), Outcome::Ended, reply),
+                Ok((account, _)) => self.ask_of_pushes(Ask::End(number, Some(account)), PushPurpose::Ended, reply),
                 Err(refusal) => reply(StoreAnswer::Refused(refusal.into())),
             },
         }
@@ -124,19 +123,19 @@ impl Turn<'_, Features> {
         Ok(Ask::Keep(Subscription { account, server_key, ..subscription }))
     }
 
-    fn ask_of_pushes(&mut self, ask: Ask, outcome: Outcome, reply: Reply) {
+    fn ask_of_pushes(&mut self, ask: Ask, purpose: PushPurpose, reply: Reply) {
         // Where there is no store it was refused, or there is no sender.
-        let _number = self.put(Question::Push(ask), Asker::Door(reply), Then::Push(outcome));
+        let _number = self.put(Question::Push(ask), Asker::Door(reply), Then::Push(purpose));
     }
 
     /// What an answer of the store about subscriptions changes.
-    pub(crate) fn push_answered(&mut self, outcome: Outcome, answer: &StoreAnswer) {
+    pub(crate) fn push_answered(&mut self, purpose: PushPurpose, answer: &StoreAnswer) {
         let StoreAnswer::Push { subscriptions, ended } = answer else { return };
         let pushes = &mut self.router.features.pushes;
         for (account, number) in ended {
             pushes.end(account, *number);
         }
-        if outcome == Outcome::Kept {
+        if purpose == PushPurpose::Kept {
             for subscription in subscriptions {
                 // It may have been removed while the store was asked.
                 if self.account_name(&subscription.account).is_some() {

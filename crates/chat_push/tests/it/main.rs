@@ -11,7 +11,7 @@ use std::time::Instant;
 use browser::Browser;
 use chat_push::{Pusher, Settings, Vapid};
 use chat_server::features::archive::store::Answer;
-use chat_server::features::message::{Call, PushCall};
+use chat_server::features::calls::{Call, PushCall};
 use chat_server::features::programs::address::Address;
 use chat_server::features::push::{Subscription, Wish};
 use chat_server::model::names::{ClientId, Name};
@@ -266,7 +266,9 @@ fn nothing_inside_is_called_unless_it_is_allowed() {
     let (memory, folder) = stage.stop();
     let stage = Stage::of(memory, folder, false);
     let _budi = stage.signed_in("budi");
-    for service in ["http://127.0.0.1:9", "https://localhost", "https://[::1]", "https://10.0.0.1", "http://push.example"] {
+    for service in
+        ["http://127.0.0.1:9", "https://localhost", "https://[::1]", "https://10.0.0.1", "http://push.example"]
+    {
         let refused = stage.subscribe(&Browser::new("x"), service, WORDS).expect_err(service);
         assert!(refused.contains("push_inside"), "{service}: {refused}");
     }

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chat_server::features::archive::store::Answer;
-use chat_server::features::message::{Call, PushCall};
+use chat_server::features::calls::{Call, PushCall};
 use chat_server::features::programs::address::Address;
 use chat_server::features::push::{Subscription, Wish};
 use serde::{Deserialize, Serialize};

@@ -12,7 +12,9 @@ use utoipa_axum::routes;
 use crate::error::PROBLEM;
 use crate::error::problems::PROBLEMS;
 use crate::events;
-use crate::handlers::{about, accounts, admin, files, invitations, marks, messages, pages, programs, push, search, users};
+use crate::handlers::{
+    about, accounts, admin, files, invitations, marks, messages, pages, programs, push, search, users,
+};
 use crate::http::cookies;
 use crate::state::AppState;
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use axum::extract::ws::Utf8Bytes;
-use chat_server::features::message::{Call, PushCall};
+use chat_server::features::calls::{Call, PushCall};
 use chat_server::model::names::RoomName;
 
 use super::Task;

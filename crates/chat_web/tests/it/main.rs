@@ -14,6 +14,7 @@ mod marks;
 mod openapi;
 mod pages;
 mod programs;
+mod push;
 mod rest;
 mod rights;
 mod rooms;

@@ -126,7 +126,11 @@ pub(super) static OWN: &[Row] = &[
                 "off" => (false, None),
                 "on" => (true, None),
                 contact if is_contact && is_written => (true, Some(contact.into())),
-                _ => return Err("should be on, off, or an address such as mailto:ops@example.org or https://example.org".into()),
+                _ => {
+                    return Err(
+                        "should be on, off, or an address such as mailto:ops@example.org or https://example.org".into(),
+                    );
+                }
             };
             Ok(())
         }),

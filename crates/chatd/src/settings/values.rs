@@ -1,7 +1,7 @@
 //! The values of all settings, with their defaults.
 
-use chat_server::config::Config;
 use chat_push::Settings as Push;
+use chat_server::config::Config;
 use chat_web::WebConfig;
 use chat_webhooks::Settings as Webhooks;
 
