@@ -107,7 +107,7 @@ pub static VERBS: Verbs = Verbs::new(&[
 
 pub mod accounts;
 pub mod archive;
-mod args;
+pub mod args;
 pub mod calls;
 pub mod dice;
 pub mod figures;

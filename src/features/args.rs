@@ -43,7 +43,7 @@ impl Args {
 
 /// A length of time as it is typed: `30s`, `10m`, `2h`, `1d`, `2w`; a number alone is seconds. One that is too long to be counted is
 /// as long as can be. `None` if the word does not look like one.
-pub(crate) fn duration(word: &str) -> Option<Duration> {
+pub fn duration(word: &str) -> Option<Duration> {
     let digits = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
