@@ -10,7 +10,7 @@ use chat_server::config::OperatorKey;
 use chat_server::features::VERBS;
 use chat_server::features::accounts::orders::AccountOrder;
 use chat_server::features::archive::store::Question;
-use chat_server::features::calls::{Access, Call, Caller, Order, Orderer, WebhookCall};
+use chat_server::features::calls::{Access, Call, Caller, Order, Orderer, PushCall, WebhookCall};
 use chat_server::features::programs::webhooks::Ask;
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::now::Now;
@@ -228,6 +228,15 @@ fn kind(call: &Call) -> (&'static str, bool) {
             // It is there from the start, and what it is told is compared.
             WebhookCall::Attach(..) => ("courier", false),
             WebhookCall::Gone(_) => ("webhook-gone", false),
+        },
+        // Who is told by push is the account's own; what is told goes to its browsers alone.
+        Call::Push(call) => match call {
+            PushCall::Attach(_) => ("push-attach", false),
+            PushCall::Gone(_) => ("push-gone", false),
+            PushCall::Sight { .. } => ("sight", false),
+            PushCall::Own { .. } => ("push-own", false),
+            PushCall::Subscribe { .. } => ("subscribe", false),
+            PushCall::End { .. } => ("push-end", false),
         },
         // Its answer is whether the token, or the key, is right.
         Call::Post { .. } => ("post", false),

@@ -133,8 +133,7 @@ mod tests {
     use super::*;
 
     fn db() -> Connection {
-        let db = Connection::open_in_memory().unwrap();
-        db.execute_batch(&format!("PRAGMA foreign_keys = ON; {} {SCHEMA}", crate::accounts::SCHEMA)).unwrap();
+        let db = crate::db::in_memory();
         for (number, name) in [(1, "ani"), (2, "budi")] {
             let add = "INSERT INTO accounts VALUES (?1, ?2, ?2, '', 'member', 0, 0)";
             db.execute(add, params![number, name]).unwrap();

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The page's tests in a real Chromium, and those of its pure modules: bash crates/chat_web/tests/page.sh, as root on Debian.
 #
-# Installs Chromium (Debian) and playwright-core with axe-core (npm) where they are missing. Needs Node 20 or later. CHATD_BIN is
-# the server program to test; without it, it is built.
+# Installs Chromium (Debian), playwright-core with axe-core, prettier and TypeScript (npm) where they are missing; the last two check
+# how the page's code is laid out, and its types. Needs Node 20 or later. CHATD_BIN is the server program to test; without it, it is
+# built.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 
@@ -27,6 +28,7 @@ crates/chat_web/tests/browser/node_modules/.bin/prettier --check "crates/chat_we
     echo "lay it out: cd crates/chat_web && tests/browser/node_modules/.bin/prettier --write 'static/js/**/*.js'" >&2
     exit 1
 }
+crates/chat_web/tests/browser/node_modules/.bin/tsc -p crates/chat_web
 if [ -z "${CHATD_BIN:-}" ]; then
     cargo build --locked -p chatd
     CHATD_BIN="${CARGO_TARGET_DIR:-target}/debug/chatd"
