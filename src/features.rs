@@ -299,10 +299,7 @@ impl Hooks for Features {
 
     fn left(turn: &mut Turn<'_, Self>, client: &Client) {
         turn.router.stop_showing(client.id);
-        turn.router.features.operators.forget(client.id);
-        turn.router.features.members.forget_client(client.id);
-        turn.router.features.presence.forget(client.id);
-        turn.router.features.pushes.in_sight.remove(&client.id);
+        turn.router.features.forget(client.id);
         turn.end_talks_of(client);
         if client.state.is_listed {
             turn.router.forget_banned(client.id);
@@ -313,7 +310,6 @@ impl Hooks for Features {
     fn said(turn: &mut Turn<'_, Self>, room: &RoomName, line: &Arc<Envelope>) {
         turn.record_line(room, line);
         turn.note_line(room, line);
-        turn.push_line(room, line);
     }
 
     fn whispered(turn: &mut Turn<'_, Self>, from: ClientId, to: ClientId) {
@@ -392,7 +388,6 @@ impl Hooks for Features {
     fn committed(turn: &mut Turn<'_, Self>) {
         turn.router.features.members.hand_out();
         turn.posts_are_kept();
-        turn.router.features.pushes.hand_out();
         turn.ask_store();
     }
 

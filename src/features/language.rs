@@ -36,6 +36,7 @@ pub const PARTS: &[Part] = &[
     Part { name: "features/operators", sentences: include_str!("operators/id.txt") },
     Part { name: "features/presence", sentences: include_str!("presence/id.txt") },
     Part { name: "features/programs", sentences: include_str!("programs/id.txt") },
+    Part { name: "features/push", sentences: include_str!("push/id.txt") },
     Part { name: "features/rooms", sentences: include_str!("rooms/id.txt") },
     Part { name: "features/stats", sentences: include_str!("stats.id.txt") },
     Part { name: "features/talk", sentences: include_str!("talk/id.txt") },

@@ -72,6 +72,16 @@ impl Features {
     }
 }
 
+impl Features {
+    /// A connection is gone.
+    pub(super) fn forget(&mut self, id: ClientId) {
+        self.operators.forget(id);
+        self.members.forget_client(id);
+        self.pushes.in_sight.remove(&id);
+        self.presence.forget(id);
+    }
+}
+
 /// A room with all that features know of it.
 pub(crate) type Room = room::Room<RoomState>;
 

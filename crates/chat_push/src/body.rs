@@ -9,8 +9,8 @@ use crate::seal::MOST;
 struct Body<'a> {
     /// `mention`, `talk` or `room`.
     why: &'static str,
-    /// Without its `#`.
-    room: &'a str,
+    /// Without its `#`; a direct talk with one other user is `@` and that name.
+    room: String,
     seq: u64,
     /// How many messages it stands for.
     count: u32,
@@ -30,7 +30,7 @@ pub(crate) fn body(push: &Push, count: u32, wish: Wish) -> Vec<u8> {
     let words = |text| wish.words.then_some(text);
     let mut body = Body {
         why: push.why.word(),
-        room: push.room.as_str().trim_start_matches('#'),
+        room: place(push),
         seq: push.id,
         count,
         unread: push.unread,
@@ -47,6 +47,14 @@ pub(crate) fn body(push: &Push, count: u32, wish: Wish) -> Vec<u8> {
         json = serde_json::to_vec(&body).unwrap_or_default();
     }
     json
+}
+
+fn place(push: &Push) -> String {
+    let mut others = push.room.members().filter(|member| *member != push.account);
+    match (others.next(), others.next()) {
+        (Some(other), None) => format!("@{other}"),
+        _ => push.room.as_str().trim_start_matches('#').into(),
+    }
 }
 
 #[cfg(test)]
@@ -72,6 +80,12 @@ mod tests {
             json(Wish { words: true, ..Wish::default() }),
             r#"{"why":"mention","room":"rust","seq":42,"count":2,"unread":3,"lang":"en","from":"ani","text":"@budi lunch?"}"#
         );
+    }
+
+    #[test]
+    fn a_talk_is_named_as_its_reader_names_it() {
+        let place_of = |talk: &str| place(&Push { room: RoomName::any(talk).unwrap(), ..push("x") });
+        assert_eq!((place_of("@ani+budi"), place_of("@ani+budi+citra")), ("@ani".into(), "@ani+budi+citra".into()));
     }
 
     #[test]

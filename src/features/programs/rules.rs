@@ -237,11 +237,12 @@ impl Turn<'_, Features> {
         self.router.features.programs.said.push(told);
     }
 
-    /// What was said is kept.
+    /// What was said is kept: who waits for that is told, and so is who wants to hear of it by push.
     pub(crate) fn posts_are_kept(&mut self) {
         for tell in std::mem::take(&mut self.router.features.programs.said) {
             tell();
         }
+        self.router.features.pushes.hand_out();
     }
 }
 

@@ -140,7 +140,7 @@ fn who_is_away_is_told_of_mentions_and_talks_and_the_browser_can_read_it() {
     ani.send("/w budi psst");
     ani.settle();
     let told = browser.open(&service.next().bytes);
-    assert_eq!((&told["why"], &told["room"], &told["text"]), (&json!("talk"), &json!("@ani+budi"), &json!("psst")));
+    assert_eq!((&told["why"], &told["room"], &told["text"]), (&json!("talk"), &json!("@ani"), &json!("psst")));
     assert_eq!(told["unread"], json!(2));
     stage.figure("chat_push_calls_total{outcome=\"delivered\"} 2\n");
     stage.end();
@@ -315,7 +315,7 @@ fn a_member_says_of_which_lines_it_is_told_and_who_signs_out_of_all_devices_of_n
         let told = browser.open(&service.next().bytes);
         assert_eq!((&told["why"], &told["text"]), (&json!(why), &json!(text)));
     }
-    budi.send("LOGOUT:");
+    budi.send("LOGOUT:all");
     stage.figure("chat_push_subscriptions 0\n");
     stage.end();
     assert!(service.is_quiet());

@@ -41,6 +41,14 @@ pub(crate) async fn asset(
         "favicon.ico" => "icon.svg",
         path => path,
     };
+    // `/a/<version>/app.css`. Of another version it is what a page wants that was loaded before the server was updated.
+    let (path, of_version) = match path.strip_prefix("a/").and_then(|rest| rest.split_once('/')) {
+        Some((version, name)) if is_versioned(name) => (name, Some(version)),
+        Some(_) => return Err(AppError::NotFound),
+        None => (path, None),
+    };
+    let never_changes = of_version == Some(VERSION) && state.config.dir.is_none();
+    let cache = if never_changes { "public, max-age=31536000, immutable" } else { "no-cache" };
     let (bytes, tag, packed) = match &state.config.dir {
         Some(dir) => from_folder(dir, path).map(|bytes| (bytes.clone().into(), tag(&bytes), false)),
         None => ASSETS.iter().find(|asset| asset.name == path).map(|asset| {
@@ -64,7 +72,7 @@ pub(crate) async fn asset(
     let instead = negotiation::instead(&headers, &tag);
     let cached = [
         (header::ETAG, tag),
-        (header::CACHE_CONTROL, "no-cache".to_string()),
+        (header::CACHE_CONTROL, cache.to_string()),
         (header::VARY, "accept-encoding".to_string()),
     ];
     match instead {

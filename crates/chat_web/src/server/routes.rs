@@ -33,7 +33,7 @@ const CALL: Duration = Duration::from_secs(15);
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
     connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; \
-    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+    frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types worker";
 
 /// What every answer carries (OWASP's secure headers, as strict as the page allows).
 const HEADERS: [(&str, &str); 6] = [

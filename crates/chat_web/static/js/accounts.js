@@ -1,7 +1,8 @@
 // Accounts: one's name with its password, and the ways out.
 import * as api from './api.js';
 import { t } from './i18n.js';
-import { setPref } from './prefs.js';
+import { prefs, setPref } from './prefs.js';
+import { turnOff } from './view/push.js';
 import { toast } from './view/toast.js';
 
 /** @param {Needs.Accounts} app */
@@ -26,12 +27,14 @@ export function accounts(app) {
 
   function gone() {
     setPref('account', false);
+    setPref('push', null);
     location.reload();
   }
 
   return {
     async signOut() {
       if (stays()) return;
+      if (prefs.push) await turnOff().catch(() => {});
       app.stop();
       // It ends by itself when the socket has been gone for a while.
       await (state.signedIn ? api.signOutMember() : api.signOut()).catch(() => {});

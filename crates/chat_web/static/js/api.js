@@ -80,6 +80,11 @@ export function search(words, { room, before } = /** @type {{ room?: string, bef
   return call(`/api/search?${query}`);
 }
 
+/** Which browsers are told by push, and the key that they subscribe for. */
+export const pushes = () => call('/api/me/push');
+export const keepPush = (subscription) => call('/api/me/push', { method: 'PUT', body: subscription });
+export const endPush = (number) => call(`/api/me/push/${number}`, { method: 'DELETE' });
+
 export const rooms = () => call('/api/rooms');
 export const users = () => call('/api/users');
 

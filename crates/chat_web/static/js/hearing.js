@@ -2,7 +2,7 @@
 import { t } from './i18n.js';
 import { format, plainText } from './format.js';
 import { prefs } from './prefs.js';
-import { notify } from './view/notify.js';
+import { chime, notify } from './view/notify.js';
 import { speak, toast } from './view/toast.js';
 
 /**
@@ -21,7 +21,9 @@ export function hear(app, { room, message, pings }) {
     focus();
     open();
   };
-  const shown = document.hidden && prefs.notify && notify(from, { body: words, tag: `chat-${room}` }, come);
+  if (prefs.sound && (document.hidden || room !== state.current)) chime();
+  const options = { body: words, tag: `chat-${room}`, data: { room, seq: message.seq } };
+  const shown = document.hidden && prefs.notify && notify(from, options, come);
   if (!shown && room !== state.current)
     toast(`${from}: ${words.slice(0, 140)}`, { action: { label: t('show'), run: open } });
 }

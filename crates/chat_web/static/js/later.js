@@ -18,6 +18,7 @@ const load = () =>
     import('./view/menus.js'),
     import('./view/order.js'),
     import('./view/picker.js'),
+    import('./view/push.js'),
     import('./view/search.js'),
     import('./view/secret.js'),
     import('./view/settings.js'),
@@ -25,7 +26,7 @@ const load = () =>
     import('./view/switcher.js'),
     import('./view/uploads.js'),
     import('./i18n/en_later.js'),
-    style('/later.css'),
+    style(new URL('../later.css', import.meta.url).href),
     loadEmoji(),
   ]);
 
@@ -35,9 +36,26 @@ const load = () =>
  */
 async function partsOf(app) {
   // The order of load().
-  const [a, m, actions, confirm, heavy, mentions, menus, order, picker, search, secret, settings, sheet, go, uploads] =
-    await load();
+  const [
+    a,
+    m,
+    actions,
+    confirm,
+    heavy,
+    mentions,
+    menus,
+    order,
+    picker,
+    push,
+    search,
+    secret,
+    settings,
+    sheet,
+    go,
+    uploads,
+  ] = await load();
   const accounts = a.accounts(app);
+  push.startWorker(app);
   const { deed } = m.moderation(app);
   return {
     accounts,

@@ -518,9 +518,15 @@ function up() {
   if (isRoom(to)) app.join(to);
   if (app.room() && !app.room().loaded) past.load(state.current);
   app.watched();
+  sight();
   app.lookAround();
   lookAtOffer();
   whenIdle(app, timeline.actions);
+}
+
+/** Who sees the page is not told by push. */
+function sight() {
+  connection.send({ type: 'Sight', visible: !document.hidden });
 }
 
 /** What only a server with a store has: after a restart it may be another one. */
@@ -643,6 +649,7 @@ function look(seen) {
   if (seen || slept) connection.feed({ type: 'visible', slept });
 }
 document.addEventListener('visibilitychange', () => {
+  sight();
   if (document.hidden) return void sinceLook();
   look(true);
   return app.watched();

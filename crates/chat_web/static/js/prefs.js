@@ -5,6 +5,9 @@ const DEFAULTS = {
   lang: 'auto',
   hours: 'auto',
   notify: false,
+  /** @type {{ number: number, words: boolean, rooms: boolean } | null} */
+  push: null,
+  sound: false,
   announce: 'all',
   people: true,
   name: '',

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::kit::{Stage, get};
+
 // What build.rs makes of a file.
 include!("../../src/handlers/served.rs");
 
@@ -34,7 +36,7 @@ fn all() -> BTreeSet<String> {
 
 #[test]
 fn the_page_loads_nothing_from_elsewhere_and_holds_nothing_inline() {
-    for file in all() {
+    for file in all().into_iter().filter(|file| !file.ends_with(".png")) {
         let text = fs::read_to_string(root().join(&file)).unwrap();
         if file.ends_with(".html") {
             for inline in ["style=", "onclick=", "onload=", "<style", "<script>", "innerHTML"] {
@@ -153,6 +155,7 @@ fn the_page_stays_small() {
         "js/view/mentions.js",
         "js/view/order.js",
         "js/view/picker.js",
+        "js/view/push.js",
         "js/view/reset.js",
         "js/view/search.js",
         "js/view/secret.js",
@@ -163,7 +166,10 @@ fn the_page_stays_small() {
     ];
     let late: BTreeSet<String> = late.map(String::from).into();
     let first = first_load();
-    let own = all().into_iter().filter(|file| !file.contains("admin"));
+    // The worker, and the icons of who installs the page.
+    let beside = |file: &String| file == "sw.js" || file.ends_with(".png");
+    let own = all().into_iter().filter(|file| !file.contains("admin") && !beside(file));
+    let first: BTreeSet<String> = first.into_iter().filter(|file| !beside(file)).collect();
     assert_eq!(own.collect::<BTreeSet<String>>(), &first | &late);
     for (files, most_raw, most_packed) in [(&first, 205, 74), (&late, 75, 30)] {
         let raw: usize = files.iter().map(|file| sent(file).0).sum();
@@ -172,4 +178,48 @@ fn the_page_stays_small() {
         assert!(raw <= most_raw * 1024, "{raw} bytes");
         assert!(packed <= most_packed * 1024, "{packed} bytes packed");
     }
+}
+
+/// Each script and style has an address with the version, under which it never changes; what names them is asked for each time.
+#[test]
+fn files_of_a_version_are_kept_for_ever_and_what_names_them_is_not() {
+    let stage = Stage::start();
+    let shell = stage.call(get("/"));
+    let page = String::from_utf8(shell.body.clone()).unwrap();
+    let version = page.split("/a/").nth(1).and_then(|rest| rest.split('/').next()).expect("a version").to_string();
+    assert_eq!(shell.header("cache-control"), Some("no-cache"));
+    assert!(!page.contains("\"/js/") && !page.contains("\"/app.css\""), "all have it");
+    let cached = |path: &str| stage.call(get(path)).header("cache-control").map(String::from);
+    let for_ever = Some("public, max-age=31536000, immutable".to_string());
+    assert_eq!(cached(&format!("/a/{version}/js/main.js")), for_ever);
+    assert_eq!(cached(&format!("/a/{version}/app.css")), for_ever);
+    for changing in ["/js/main.js", "/a/another/js/main.js", "/sw.js", "/manifest.webmanifest"] {
+        assert_eq!(cached(changing).as_deref(), Some("no-cache"), "{changing}");
+    }
+    for no_file in ["/a/x/index.html", "/a/x/sw.js", "/a/x/js/none.js", "/a/x", "/a/"] {
+        assert_eq!(stage.call(get(no_file)).status, 404, "{no_file}");
+    }
+    // The worker keeps every one of them but the dashboard's, and knows its version.
+    let worker = String::from_utf8(stage.call(get("/sw.js")).body).unwrap();
+    assert!(worker.contains(&format!("const VERSION = '{version}';")), "{worker:.300}");
+    let files = worker.split("const FILES = [").nth(1).and_then(|rest| rest.split("];").next()).expect("files");
+    let files: BTreeSet<String> = files.split(',').map(|file| file.trim_matches('\'').to_string()).collect();
+    let own = all().into_iter().filter(|file| !file.contains("admin") && file != "sw.js");
+    let own = own.filter(|file| file.ends_with(".js") || file.ends_with(".css"));
+    assert_eq!(files, own.map(|file| format!("/a/{version}/{file}")).collect());
+}
+
+#[test]
+fn the_manifest_has_icons_for_every_home_screen() {
+    let manifest = fs::read_to_string(root().join("manifest.webmanifest")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    for icon in manifest["icons"].as_array().unwrap() {
+        let (path, sizes) = (icon["src"].as_str().unwrap(), icon["sizes"].as_str().unwrap());
+        let bytes = fs::read(root().join(path.trim_start_matches('/'))).unwrap_or_else(|e| panic!("{path}: {e}"));
+        if let Some((width, height)) = sizes.split_once('x') {
+            let size = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()).to_string();
+            assert_eq!((size(16).as_str(), size(20).as_str()), (width, height), "{path}");
+        }
+    }
+    assert!(manifest["icons"].as_array().unwrap().iter().any(|icon| icon["purpose"] == "maskable"));
 }

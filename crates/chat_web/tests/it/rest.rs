@@ -15,7 +15,7 @@ use crate::kit::{Call, KEY, Reply, Stage, Ws, call, eventually, get, post, quick
 #[track_caller]
 pub(crate) fn dressed(reply: &Reply) {
     let policy = reply.header("content-security-policy").expect("a content security policy");
-    for rule in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "trusted-types 'none'"] {
+    for rule in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "trusted-types worker"] {
         assert!(policy.contains(rule), "{policy}");
     }
     let headers = [

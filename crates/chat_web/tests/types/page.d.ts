@@ -199,6 +199,7 @@ declare namespace Needs {
   type People = Pick<App, 'state' | 'person' | 'personMenu'>;
   type Popup = Pick<App, 'names' | 'roomIds' | 'commands'>;
   type Rooms = Pick<App, 'state' | 'box' | 'directory' | 'person' | 'open' | 'join' | 'leave' | 'roomMenu'>;
+  type Push = Pick<App, 'state' | 'openDm' | 'showFound'>;
   type Search = Pick<App, 'room' | 'showFound'>;
   type Secret = Pick<App, 'state' | 'order' | 'focusComposer' | 'settings'>;
   type Settings = Pick<App, 'state' | 'set' | 'give' | 'sorry' | 'sheet' | 'focusComposer'>;

@@ -8,7 +8,7 @@ use crate::model::event::{Change, Envelope, Event, Speech, What};
 use crate::model::names::{ClientId, Name, RoomName};
 
 impl Turn<'_, Features> {
-    /// A line was said, or was changed: its author has read so far, and who is mentioned by it is noted.
+    /// A line was said, or was changed: its author has read so far, who is mentioned by it is noted, and who wants that is told by push.
     pub(crate) fn note_line(&mut self, room: &RoomName, line: &Envelope) {
         if self.router.features.archive.is_none() {
             return;
@@ -38,6 +38,7 @@ impl Turn<'_, Features> {
             }
             _ => {}
         }
+        self.push_line(room, line);
     }
 
     /// Whether a user may see a line that mentions them: as one who reads in the room, or as a member who could come in.

@@ -100,7 +100,6 @@ impl Turn<'_, Features> {
         self.record_line(talk, &line);
         self.let_wait(talk, number);
         self.note_talk_line(talk, number, &line);
-        self.push_line(talk, &line);
         Some((number, line))
     }
 

@@ -1,12 +1,13 @@
 // Settings: the looks, the language, what makes a sound in the world, one's name, and the way out.
-import { h } from '../dom.js';
+import { $, h } from '../dom.js';
 import { icon } from './icons.js';
 import { t, LANGS } from '../i18n.js';
 import { prefs } from '../prefs.js';
 import { isName } from '../names.js';
 import { dialog as makeDialog } from './dialog.js';
 import { account } from './account.js';
-import { notify } from './notify.js';
+import { chime, notify } from './notify.js';
+import { canPush, turnOff, turnOn } from './push.js';
 import { openDialog } from './toast.js';
 
 /**
@@ -42,6 +43,56 @@ export function settings(app, accounts) {
         ),
       ),
     );
+
+  const onOff = (label, more, attributes) =>
+    h(
+      'label.switch',
+      {},
+      h('span', {}, label, h('small', {}, more)),
+      h('input', { type: 'checkbox', role: 'switch', ...attributes }),
+    );
+
+  /** Why push cannot be had, in words; empty: it can. */
+  const noPush = () =>
+    (!isSecureContext && t('notifySecure')) ||
+    (!canPush() && t('pushCannot')) ||
+    (!app.state.signedIn && t('pushAccount')) ||
+    (Notification.permission === 'denied' && t('notifyDenied')) ||
+    '';
+
+  /** The switch of push, and, where it is on, what is told. */
+  function pushSwitches() {
+    const why = noPush(),
+      on = !why && !!prefs.push;
+    const choose = async (input, wish) => {
+      try {
+        await (wish ? turnOn(wish) : turnOff());
+      } catch (error) {
+        console.warn(error);
+        app.sorry(error.status ? error.message : t('pushFailed'));
+      }
+      draw();
+      $(`#settings [data-push=${input}]`)?.focus();
+    };
+    const wish = (key) =>
+      onOff(t(`push_${key}`), t(`pushMore_${key}`), {
+        checked: prefs.push[key],
+        'data-push': key,
+        onchange: (e) => choose(key, { words: false, rooms: false, ...prefs.push, [key]: e.target.checked }),
+      });
+    return [
+      onOff(t('push'), why || t('pushMore'), {
+        checked: on,
+        disabled: !!why,
+        'data-push': 'all',
+        onchange: async (e) => {
+          const wanted = e.target.checked && (await Notification.requestPermission()) === 'granted';
+          await choose('all', wanted && { words: false, rooms: false });
+        },
+      }),
+      ...(on ? ['words', 'rooms'].map(wish) : []),
+    ];
+  }
 
   function draw() {
     const name = h('input', {
@@ -86,22 +137,10 @@ export function settings(app, accounts) {
         'announce',
         ['all', 'mentions', 'none'].map((v) => [v, t(`announce_${v}`)]),
       ),
-      h(
-        'label.switch',
-        {},
-        h(
-          'span',
-          {},
-          t('notify'),
-          h(
-            'small',
-            {},
-            secure ? (Notification.permission === 'denied' ? t('notifyDenied') : t('notifyMore')) : t('notifySecure'),
-          ),
-        ),
-        h('input', {
-          type: 'checkbox',
-          role: 'switch',
+      onOff(
+        t('notify'),
+        secure ? (Notification.permission === 'denied' ? t('notifyDenied') : t('notifyMore')) : t('notifySecure'),
+        {
           checked: prefs.notify && secure && Notification.permission === 'granted',
           disabled: !secure || Notification.permission === 'denied',
           onchange: async (e) => {
@@ -112,8 +151,16 @@ export function settings(app, accounts) {
             e.target.checked = on;
             app.set('notify', on);
           },
-        }),
+        },
       ),
+      ...pushSwitches(),
+      onOff(t('sound'), t('soundMore'), {
+        checked: prefs.sound,
+        onchange: (e) => {
+          if (e.target.checked) chime();
+          app.set('sound', e.target.checked);
+        },
+      }),
       h(
         'div.row',
         {},
