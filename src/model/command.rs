@@ -32,7 +32,7 @@ pub enum Command {
         /// The words.
         text: Body,
     },
-    /// A command whose words came in lines, carried out as if the room were the current one that was it when they began.
+    /// A command whose words came in lines. Where it names no room, it is for the room that was current when they began.
     Paste(Box<Command>),
     /// The first line of a paste was read; its lines follow.
     PasteBegins,
@@ -197,6 +197,5 @@ pub const CROWD: usize = 250;
 
 /// The most lines `HISTORY` gives at once.
 pub const MAX_PAGE: usize = 500;
-
 /// The words of the refusal of a page of 0 lines, or of more than `MAX_PAGE`.
 pub(crate) const PAGE: &str = "It is 1 to 500 lines.";

@@ -15,6 +15,7 @@ const LAYERS: &[&str] = &[
     "protocol",
     "net",
     // What features know and hold.
+    "features::args",
     "features::limits",
     "features::talk::limits",
     "features::talk::state",
@@ -27,8 +28,8 @@ const LAYERS: &[&str] = &[
     "features::operators",
     "features::accounts",
     "features::files",
-    "features::message",
-    "features::programs::then",
+    "features::calls",
+    "features::programs::purpose",
     "features::archive::state",
     "features::line_editing",
     "features::lab",
@@ -56,6 +57,7 @@ const LAYERS: &[&str] = &[
     "features::files::rules",
     "features::lab::rules",
     "features::programs::rules",
+    "features::calls::rules",
     "features",
     "program",
 ];

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::features::accounts::state::{self as accounts, Accounts};
-use crate::features::archive::store::{Question, Store};
+use crate::features::accounts::state::{AccountPurpose, Accounts};
+use crate::features::archive::store::{Disowned, Question, Store};
+use crate::features::calls::{Caller, Reply};
 use crate::features::membership::state::{Membership, Mention};
-use crate::features::message::{Caller, Reply};
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::Act;
-use crate::features::programs::then as programs;
+use crate::features::programs::purpose::ProgramPurpose;
 use crate::model::event::{Envelope, Tag, What};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
@@ -33,6 +33,8 @@ pub(crate) struct Archive {
     pub(crate) mentions: Vec<Mention>,
     /// Accounts whose words go.
     pub(crate) wiped: Vec<Name>,
+    /// Accounts and programs that are no more.
+    pub(crate) disowned: Vec<Disowned>,
     /// The server is about to end.
     pub(crate) is_ending: bool,
     /// The turn that is being kept, and since when. Until it is, no client hears of it.
@@ -92,9 +94,9 @@ pub enum Then {
     /// Show it as it is.
     Shown,
     /// What comes of it changes the accounts.
-    Account(accounts::Then),
+    Account(AccountPurpose),
     /// What comes of it changes the programs, or is a program's.
-    Program(programs::Then),
+    Program(ProgramPurpose),
 }
 
 impl Archive {
@@ -111,6 +113,7 @@ impl Archive {
             memberships: Vec::new(),
             mentions: Vec::new(),
             wiped: Vec::new(),
+            disowned: Vec::new(),
             is_ending: false,
             pending: None,
             trouble: None,

@@ -1,26 +1,31 @@
 //! The verbs of memberships: what is unread, how far one has read, who mentioned one.
 
 use crate::features::membership::state::Notify;
-use crate::features::membership::{self, Change};
+use crate::features::membership::{self, Wish};
 use crate::model::args::Args;
 use crate::model::command::Command;
 use crate::model::refusal::Refusal;
-use crate::model::verb::{Needs, Verb, verb};
+use crate::model::verb::{Needs, Subject, Verb, verb};
 
 /// `/unread [all]`
-pub static UNREAD: Verb =
-    verb("UNREAD", &["unread"], "/unread [all]", "what is unread in your rooms; with all: each of them", |args| {
-        match args.as_str() {
-            "" => sealed(membership::Command::Unread { all: false }),
-            "all" => sealed(membership::Command::Unread { all: true }),
-            _ => Err(args.unfit()),
-        }
-    })
-    .needs(Needs::Store)
-    .long();
+pub static UNREAD: Verb = verb(
+    Subject::History,
+    "UNREAD",
+    &["unread"],
+    "/unread [all]",
+    "what is unread in your rooms; with all: each of them",
+    |args| match args.as_str() {
+        "" => sealed(membership::Command::Unread { all: false }),
+        "all" => sealed(membership::Command::Unread { all: true }),
+        _ => Err(args.unfit()),
+    },
+)
+.needs(Needs::Store)
+.long();
 
 /// `/read [#room|@user|all] [id]`
 pub static READ: Verb = verb(
+    Subject::History,
     "READ",
     &["read"],
     "/read [#room|@user|all] [id]",
@@ -38,35 +43,43 @@ pub static READ: Verb = verb(
 .needs(Needs::Store);
 
 /// `/mentions [n] [before=number]`
-pub static MENTIONS: Verb =
-    verb("MENTIONS", &["mentions"], "/mentions [n] [before=number]", "show the lines that mentioned you", mentions)
-        .needs(Needs::Store)
-        .long();
+pub static MENTIONS: Verb = verb(
+    Subject::History,
+    "MENTIONS",
+    &["mentions"],
+    "/mentions [n] [before=number]",
+    "show the lines that mentioned you",
+    mentions,
+)
+.needs(Needs::Store)
+.long();
 
 /// `/notify [#room|@user] [all|mentions|none|mute|unmute]`
 pub static NOTIFY: Verb = verb(
+    Subject::History,
     "NOTIFY",
     &["notify"],
     "/notify [#room|@user] [all|mentions|none|mute|unmute]",
     "choose what you are told of a room",
     |mut args| {
         let room = args.place()?;
-        let change = match args.as_str() {
+        let wish = match args.as_str() {
             "" => None,
-            "mute" => Some(Change::Muted(true)),
-            "unmute" => Some(Change::Muted(false)),
+            "mute" => Some(Wish::Muted(true)),
+            "unmute" => Some(Wish::Muted(false)),
             word => {
                 let notify = Notify::ALL.into_iter().find(|notify| notify.word() == word);
-                Some(Change::Notify(notify.ok_or_else(|| args.unfit())?))
+                Some(Wish::Notify(notify.ok_or_else(|| args.unfit())?))
             }
         };
-        sealed(membership::Command::Notify { room, change })
+        sealed(membership::Command::Notify { room, wish })
     },
 )
 .needs(Needs::Store);
 
 /// `/follow [on|off]`
 pub static FOLLOW: Verb = verb(
+    Subject::Rooms,
     "FOLLOW",
     &["follow"],
     "/follow [on|off]",

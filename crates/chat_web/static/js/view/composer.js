@@ -3,6 +3,7 @@ import { h, $, isComposing, typeInto } from '../dom.js';
 import { icon } from './icons.js';
 import { t } from '../i18n.js';
 import { draft } from '../prefs.js';
+import { submission } from '../composing.js';
 import { expand } from '../emoji.js';
 import { format, plainText } from '../format.js';
 import { filesIn, isHeavy, overBy } from '../paste.js';
@@ -11,16 +12,32 @@ import { popup } from './popup.js';
 
 const TYPING_MS = 3000;
 
-export function composerView(app) {
-  const form = $('#composer'), input = $('#text'), strip = $('#context'), heavy = $('#heavy'), left = $('#left');
-  const pop = popup(app, input);
-  let room = null, mode = null, typed = null, saved = 0;
+/**
+ * `form` holds an `.input`, a `.popup`, a `.context`, a `.heavy`, a list of `.uploads`, and the buttons `.emoji` and `.go`.
+ * @param {HTMLFormElement} form
+ * @param {Needs.Composer} app
+ */
+export function composerView(form, app) {
+  const input = $('.input', form),
+    strip = $('.context', form),
+    heavy = $('.heavy', form),
+    left = $('.left', form);
+  const pop = popup(app, input, $('.popup', form));
+  /** @type {string | null} */
+  let room = null;
+  /** @type {{ kind: 'reply' | 'edit', message: Message } | null} */
+  let mode = null;
+  let typed = null,
+    saved = 0;
 
   const over = () => overBy(input.value, app.state.limits.text_bytes, app.state.limits.message_bytes);
 
   function grow() {
     // Where the browser can size the field by its content, css does it.
-    if (!CSS.supports('field-sizing', 'content')) { input.style.height = 'auto'; input.style.height = `${Math.min(input.scrollHeight, 200)}px`; }
+    if (!CSS.supports('field-sizing', 'content')) {
+      input.style.height = 'auto';
+      input.style.height = `${Math.min(input.scrollHeight, 200)}px`;
+    }
     form.classList.toggle('filled', input.value.trim() !== '');
     const more = over();
     left.hidden = more < -200;
@@ -28,67 +45,105 @@ export function composerView(app) {
     left.textContent = more > 0 ? t('tooLong', { n: more }) : String(-more);
   }
 
-  function stopTyping() { if (typed !== null && room) { app.typing(room, false); typed = null; } }
+  function stopTyping() {
+    if (typed !== null && room) {
+      app.typing(room, false);
+      typed = null;
+    }
+  }
 
   input.addEventListener('input', () => {
     grow();
     pop.update();
     clearTimeout(saved);
     const here = room;
-    saved = setTimeout(() => { if (mode?.kind !== 'edit' && here === room) app.keepDraft(here, input.value); }, 300);
+    saved = setTimeout(() => {
+      if (mode?.kind !== 'edit' && here === room) app.keepDraft(here, input.value);
+    }, 300);
     if (!input.value || input.value.startsWith('/') || mode?.kind === 'edit') return stopTyping();
     const now = performance.now();
-    if ((typed === null || now - typed > TYPING_MS) && !document.hidden) { typed = now; app.typing(room, true); }
+    if ((typed === null || now - typed > TYPING_MS) && !document.hidden) {
+      typed = now;
+      app.typing(room, true);
+    }
   });
 
   input.addEventListener('keydown', (e) => {
     if (isComposing(e)) return;
-    if (pop.key(e)) { e.preventDefault(); e.stopPropagation(); return; }
-    if (e.key === 'Enter' && !e.shiftKey) { e.preventDefault(); submit(); }
-    else if (e.key === 'Escape' && !heavy.hidden) { e.preventDefault(); e.stopPropagation(); heavy.hidden = true; }
-    else if (e.key === 'Escape' && mode) { e.preventDefault(); e.stopPropagation(); clear(); }
-    else if (e.key === 'ArrowUp' && !input.value && !e.altKey) { if (app.editLast()) e.preventDefault(); }
-    else if (e.key === 'PageUp' || e.key === 'PageDown') { e.preventDefault(); $('#log').scrollBy(0, (e.key === 'PageUp' ? -0.85 : 0.85) * $('#log').clientHeight); }
+    if (pop.key(e)) {
+      e.preventDefault();
+      e.stopPropagation();
+      return;
+    }
+    if (e.key === 'Enter' && !e.shiftKey) {
+      e.preventDefault();
+      submit();
+    } else if (e.key === 'Escape' && !heavy.hidden) {
+      e.preventDefault();
+      e.stopPropagation();
+      heavy.hidden = true;
+    } else if (e.key === 'Escape' && mode) {
+      e.preventDefault();
+      e.stopPropagation();
+      clear();
+    } else if (e.key === 'ArrowUp' && !input.value && !e.altKey) {
+      if (app.editLast()) e.preventDefault();
+    } else if (e.key === 'PageUp' || e.key === 'PageDown') {
+      e.preventDefault();
+      app.scroll(e.key === 'PageUp' ? -0.85 : 0.85);
+    }
   });
-  input.addEventListener('blur', () => setTimeout(() => { if (document.activeElement !== input) pop.close(); }, 120));
-  form.addEventListener('submit', (e) => { e.preventDefault(); submit(); });
+  input.addEventListener('blur', () =>
+    setTimeout(() => {
+      if (document.activeElement !== input) pop.close();
+    }, 120),
+  );
+  form.addEventListener('submit', (e) => {
+    e.preventDefault();
+    submit();
+  });
   // On a phone the button must not take the focus, else the keyboard closes at every message.
-  $('#send').addEventListener('pointerdown', (e) => e.preventDefault());
-  $('#emoji').addEventListener('click', (e) => app.pickEmoji(e.currentTarget, input, (char) => typeInto(input, char)));
-  input.addEventListener('paste', (e) => { if (takes(e.clipboardData)) e.preventDefault(); });
+  $('.go', form).addEventListener('pointerdown', (e) => e.preventDefault());
+  $('.emoji', form).addEventListener('click', (e) =>
+    app.pickEmoji(e.currentTarget, input, (char) => typeInto(input, char)),
+  );
+  input.addEventListener('paste', (e) => {
+    if (takes(e.clipboardData)) e.preventDefault();
+  });
 
   /** Sends files; offers a text that is too long for the field as a file. False: the browser inserts it. */
   function takes(data) {
-    if (app.sendFiles(filesIn(data))) return true;
+    if (sendFiles(filesIn(data))) return true;
     const text = data?.getData('text/plain') ?? '';
     if (!isHeavy(text, input.value.length - (input.selectionEnd - input.selectionStart))) return false;
-    app.heavy(text);
+    app.heavy(heavy, text, sendFiles);
     return true;
   }
 
+  /** Files are read off their event at once: later it has none. */
+  function sendFiles(files) {
+    const all = [...(files ?? [])];
+    if (all.length && room) app.upload($('.uploads', form), all, room);
+    return all.length > 0;
+  }
+
   function submit() {
-    const several = input.value.trim().includes('\n');
-    // The first line of several keeps what it is indented by.
-    const text = several ? input.value.replace(/^\s*\n/, '').trimEnd() : input.value.trim();
+    const editing = mode?.kind === 'edit' ? mode.message : null;
+    const answered = mode?.message.seq ?? null;
+    const what = submission(input.value, { over: over(), editing, answered, holdsSecret: app.holdsSecret });
     pop.close();
-    if (!text) return;
-    if (over() > 0) { app.sorry(t('tooLong', { n: over() })); return; }
+    if (what.do === 'nothing') return;
+    if (what.do === 'refuse') return app.sorry(t(what.why, { n: what.n }));
     stopTyping();
-    if (mode?.kind === 'edit') {
-      const { message } = mode;
-      clear(true);
-      if (text !== message.text) app.saveEdit(message, expand(text));
+    if (editing) {
+      clear();
+      if (what.do === 'save') app.saveEdit(editing, expand(what.text));
       return;
     }
-    const answered = mode?.message.seq ?? null, raw = input.value.trimStart(), secret = app.holdsSecret(text);
-    // Lines beside it would be said aloud, and perhaps the wrong one with them.
-    if (secret && several) { app.sorry(t('secretAlone')); return; }
     // Emptied first: a command may lead into another room, and the text would stay here as a draft.
     empty();
-    if (secret) app.command(raw);
-    // `//word` says "/word"; `/word` is a command, which of several lines only these can be.
-    else if (several ? /^\/(me|whisper|w|tell|msg)\s/i.test(text) : /^\/[a-z?]/i.test(text)) app.command(text);
-    else app.say(text.replace(/^\/\//, '/'), answered);
+    if (what.do === 'command') app.command(what.text);
+    else if (what.do === 'say') app.say(what.text, what.answered);
   }
 
   function empty() {
@@ -106,8 +161,27 @@ export function composerView(app) {
     form.classList.toggle('editing', mode?.kind === 'edit');
     if (!mode) return strip.replaceChildren();
     const { message, kind } = mode;
-    strip.replaceChildren(icon(kind), h('span', {}, kind === 'edit' ? t('editing') : [h('b', {}, t('replyTo', { name: message.from.name })), ' ', plainText(format(message.text))]),
-      h('button.icon', { 'aria-label': t('cancel'), onclick: () => { clear(); input.focus(); } }, icon('close')));
+    strip.replaceChildren(
+      icon(kind),
+      h(
+        'span',
+        {},
+        kind === 'edit'
+          ? t('editing')
+          : [h('b', {}, t('replyTo', { name: message.from.name })), ' ', plainText(format(message.text))],
+      ),
+      h(
+        'button.icon',
+        {
+          'aria-label': t('cancel'),
+          onclick: () => {
+            clear();
+            input.focus();
+          },
+        },
+        icon('close'),
+      ),
+    );
   }
 
   function clear(restore = true) {
@@ -141,7 +215,10 @@ export function composerView(app) {
     },
     start(kind, message) {
       mode = { kind, message };
-      if (kind === 'edit') { app.keepDraft(room, input.value); input.value = message.text; }
+      if (kind === 'edit') {
+        app.keepDraft(room, input.value);
+        input.value = message.text;
+      }
       context();
       grow();
       input.focus();
@@ -155,9 +232,19 @@ export function composerView(app) {
       return true;
     },
     takes,
+    sendFiles,
+    /** Keeps what is typed, before the page goes. */
+    keep() {
+      if (room && mode?.kind !== 'edit') app.keepDraft(room, input.value);
+    },
     insert: (text) => typeInto(input, text),
     /** Gives back what could not be done, unless something else is written by now. */
-    put(text) { if (!input.value) { input.value = text; input.focus(); grow(); } },
-    empty: () => !input.value && !mode,
+    put(text) {
+      if (!input.value) {
+        input.value = text;
+        input.focus();
+        grow();
+      }
+    },
   };
 }
