@@ -15,11 +15,10 @@ use crate::model::event::{Envelope, Event, Leave, Tag, Translate};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
-use crate::model::roles::Role;
-use crate::model::rows::Stat;
 use crate::model::text::Text;
 use crate::model::verb::{Verb, Verbs};
 use crate::model::verbs as kernel;
+use crate::model::{roles::Role, rows::Stat};
 
 use state::{Room, RoomState};
 
@@ -48,6 +47,7 @@ pub static VERBS: Verbs = Verbs::new(&[
     &rooms::verbs::TOPIC,
     &rooms::verbs::INVITE,
     &rooms::verbs::MODE,
+    &rooms::verbs::RETAIN,
     &moderation::verbs::OP,
     &moderation::verbs::DEOP,
     &moderation::verbs::KICK,

@@ -110,7 +110,7 @@ pub static SUBJECTS: &[Subject] = &[
     ),
     subject(
         "history",
-        "what was said",
+        "the record",
         &[
             &kernel::HISTORY,
             &membership::verbs::UNREAD,
@@ -119,6 +119,7 @@ pub static SUBJECTS: &[Subject] = &[
             &membership::verbs::NOTIFY,
             &archive::verbs::SEARCH,
             &archive::verbs::EXPORT,
+            &rooms::verbs::RETAIN,
         ],
     ),
     subject("files", "send and find files", &[&files::verbs::SEND, &files::verbs::FILES]),
