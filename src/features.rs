@@ -1,6 +1,6 @@
 //! What the chat can do beyond joining, speaking, listing and leaving: the table of the features, and the order in
-//! which they are asked. Each has a folder, or a file if it is small; `state`, `calls` and
-//! `limits` are common to them.
+//! which they are asked. Each has a folder, or a file if it is small; `state`, `calls`, `args`
+//! and `limits` are common to them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -47,7 +47,6 @@ pub static VERBS: Verbs = Verbs::new(&[
     &rooms::verbs::TOPIC,
     &rooms::verbs::INVITE,
     &rooms::verbs::MODE,
-    &rooms::verbs::RETAIN,
     &moderation::verbs::OP,
     &moderation::verbs::DEOP,
     &moderation::verbs::KICK,
@@ -65,6 +64,7 @@ pub static VERBS: Verbs = Verbs::new(&[
     &membership::verbs::FOLLOW,
     &archive::verbs::SEARCH,
     &archive::verbs::EXPORT,
+    &rooms::verbs::RETAIN,
     &accounts::verbs::REGISTER,
     &accounts::verbs::LOGIN,
     &accounts::verbs::LOGOUT,
@@ -84,13 +84,13 @@ pub static VERBS: Verbs = Verbs::new(&[
     &operators::verbs::REHASH,
     &operators::verbs::SHUTDOWN,
     &operators::verbs::AUDIT,
-    &dice::ROLL,
     &presence::verbs::AWAY,
     &presence::verbs::IGNORE,
     &presence::verbs::UNIGNORE,
     &kernel::OPT,
     &line_editing::verbs::TELNET,
     &presence::verbs::TYPING,
+    &dice::ROLL,
     &kernel::PING,
     &kernel::WHY,
     &help::HELP,
@@ -107,6 +107,7 @@ pub static VERBS: Verbs = Verbs::new(&[
 
 pub mod accounts;
 pub mod archive;
+pub mod args;
 pub mod calls;
 pub mod dice;
 pub mod figures;
