@@ -10,7 +10,7 @@ use chat_server::config::OperatorKey;
 use chat_server::features::VERBS;
 use chat_server::features::accounts::orders::AccountOrder;
 use chat_server::features::archive::store::Question;
-use chat_server::features::message::{Access, Call, Caller, Order, Orderer, WebhookCall};
+use chat_server::features::calls::{Access, Call, Caller, Order, Orderer, WebhookCall};
 use chat_server::features::programs::webhooks::Ask;
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::now::Now;
