@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use chat_server::features::archive::store::{Answer, Question, Refused};
-use chat_server::features::message::{Call, Caller};
+use chat_server::features::calls::{Call, Caller};
 use chat_server::features::{VERBS, files, messages, presence, rooms};
 use chat_server::model::body::Body;
 use chat_server::model::command::{Command, Line};
