@@ -248,6 +248,7 @@ impl Turn<'_, Features> {
             memberships: std::mem::take(&mut archive.memberships),
             mentions: std::mem::take(&mut archive.mentions),
             wiped: std::mem::take(&mut archive.wiped),
+            disowned: std::mem::take(&mut archive.disowned),
         };
         if record.is_empty() {
             return Commit::Now;
