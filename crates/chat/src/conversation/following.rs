@@ -3,6 +3,7 @@
 use super::room::Room;
 use super::{Ask, Conversation};
 use crate::line::{Block, Line};
+use crate::words::short;
 
 /// As many unread lines of a room are shown at sign-in. Of more the last ones are shown, and `/history` has the others.
 const MOST_UNREAD: u64 = 100;
@@ -51,6 +52,7 @@ impl Conversation {
         let (name, unread) = (row.field(0).to_string(), row.number(1).unwrap_or(0));
         let number = |key| row.pair(key).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);
         let (read, last) = (number("read"), number("last"));
+        let is_shown_whole = self.with_history && unread <= MOST_UNREAD;
         let room = self.known(&name);
         room.read = room.read.max(read);
         let known = room.last.as_ref().and_then(|line| line.number(1));
@@ -58,9 +60,15 @@ impl Conversation {
         match known {
             Some(known) if known < last => self.catch_up(&name),
             Some(_) => {}
-            None if (1..=MOST_UNREAD).contains(&unread) => self.fill(&name, Some(read), None),
-            None if unread > 0 || is_first => self.fill(&name, None, None),
-            None => {}
+            None if unread == 0 && !is_first => {}
+            None if unread == 0 => self.fill(&name, None, None),
+            None if is_shown_whole => self.fill(&name, Some(read), None),
+            None => {
+                self.known(&name).unshown = last;
+                let place = short(&name, &self.name);
+                self.own(&format!("more is unread in {place} than is shown: /history {place} after={read} begins there, /read {place} ends it"));
+                self.fill(&name, None, None);
+            }
         }
     }
 
@@ -108,7 +116,7 @@ impl Conversation {
             return;
         }
         let mut read = Vec::new();
-        for room in self.rooms.iter_mut().filter(|room| room.fill.is_none()) {
+        for room in self.rooms.iter_mut().filter(|room| room.fill.is_none() && room.read >= room.unshown) {
             let last = room.last.as_ref().and_then(|line| line.number(1)).unwrap_or(0);
             if last > room.read && (is_command || self.speaking_in.as_deref() != Some(&room.name)) {
                 room.read = last;
@@ -120,10 +128,10 @@ impl Conversation {
         }
     }
 
-    /// Another connection of the account has read a room.
-    pub(super) fn read_elsewhere(&mut self, line: &Line) {
-        let id = line.number(1).unwrap_or(0);
-        if let Some(room) = self.room(line.field(0)) {
+    /// The person, or another connection of the account, has read a room up to a line.
+    pub(super) fn is_read(&mut self, room: &str, id: Option<u64>) {
+        let id = id.unwrap_or(0);
+        if let Some(room) = self.room(room) {
             room.read = room.read.max(id);
         }
     }

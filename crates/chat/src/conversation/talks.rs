@@ -73,12 +73,14 @@ impl Conversation {
             return text.into();
         };
         let request = Text::new(text).ok().and_then(|text| parse::parse(&text, &VERBS));
-        let Some((request, verb)) =
-            request.and_then(|request| Some((request.verb?.name, request))).map(|(v, r)| (r, v))
-        else {
-            return text.into();
+        let Some(request) = request else { return text.into() };
+        let verb = request.verb.map_or("", |verb| verb.name);
+        // Behind a tag they stand as behind a verb.
+        let args = match &request.tag {
+            Some(_) => text.split_once(':').map_or("", |(_, args)| args),
+            None => args_of(text, verb),
         };
-        let args = args_of(text, verb).trim_start();
+        let args = args.trim_start();
         if !OF_A_PLACE.contains(&verb) || args.starts_with(['@', '#']) || (verb == "READ" && args == "all") {
             return text.into();
         }

@@ -67,6 +67,24 @@ fn what_stands_on_the_screen_is_read_when_the_person_types() {
 }
 
 #[test]
+fn what_was_not_shown_is_not_marked_as_read() {
+    let mut client = Played::new();
+    let (sent, tags) = signs_in(&mut client, &["UNREAD #lobby 0 read=4 last=4", "UNREAD #plan 150 read=7 last=157"]);
+    assert_eq!(sent[..2], ["HISTORY:#lobby limit=20", "HISTORY:#plan limit=20"]);
+    assert!(client.shown().contains("/history #plan after=7 begins there"));
+    client.page("#lobby", &tags[0], &["MSG #lobby 4 budi: old"], "");
+    client.page("#plan", &tags[1], &["MSG #plan 157 budi: the last"], "more=157");
+    client.hears("MSG #plan 158 budi: and one");
+    client.types("hello");
+    assert_eq!(client.sent().0, ["MSG:hello"]);
+    client.types("/read #plan");
+    client.hears("OK READ room=#plan id=158 unread=0: #plan is read up to 158.\nMSG #plan 159 budi: new");
+    client.sent();
+    client.types("again");
+    assert_eq!(client.sent().0, ["READ:#plan 159", "MSG:again"]);
+}
+
+#[test]
 fn after_a_cut_only_what_is_new_is_asked_for_and_what_was_left_elsewhere_is_gone() {
     let mut client = Played::new();
     let (_, tags) = signs_in(&mut client, &ROWS);

@@ -83,7 +83,7 @@ fn a_talk_calls_and_its_holes_are_filled() {
     client.0.has_bell = true;
     client.hears("MSG @ani+budi 2 budi: hello");
     assert!(std::mem::take(&mut client.0.rings));
-    client.hears("OK WHISPER to=budi id=3\nMSG @ani+budi 4 ani: mine");
+    client.hears("MSG @ani+budi 3 ani: mine\nOK WHISPER to=budi id=4");
     assert!(!client.0.rings);
     client.shown();
     client.0.cut();
@@ -91,9 +91,9 @@ fn a_talk_calls_and_its_holes_are_filled() {
     let (_, tags) = client.sent();
     client.hears(&format!("OK JOIN tag={} room=#lobby", tags[1]));
     let (sent, tags) = client.sent();
-    assert_eq!(sent, ["HISTORY:#lobby after=0 limit=500", "HISTORY:@ani+budi after=3 limit=500", "ROOM:#lobby"]);
+    assert_eq!(sent, ["HISTORY:#lobby after=0 limit=500", "HISTORY:@ani+budi after=2 limit=500", "ROOM:#lobby"]);
     assert_eq!(client.0.prompt(), "@budi> ");
-    let missed = ["MSG @ani+budi 3 ani: whispered", "MSG @ani+budi 4 ani: mine", "MSG @ani+budi 5 budi: missed"];
+    let missed = ["MSG @ani+budi 3 ani: mine", "MSG @ani+budi 4 ani: whispered", "MSG @ani+budi 5 budi: missed"];
     client.page("@ani+budi", &tags[1], &missed, "");
     let seen = client.shown();
     assert!(seen.contains("missed") && !seen.contains("whispered") && !seen.contains("mine"), "{seen}");
