@@ -17,6 +17,7 @@ mod pages;
 mod programs;
 mod push;
 mod rest;
+mod retention;
 mod rights;
 mod rooms;
 mod sockets;
