@@ -21,6 +21,7 @@ const LAYERS: &[&str] = &[
     "features::moderation",
     "features::operators::audit",
     "features::membership",
+    "features::preferences",
     "features::programs",
     "features::accounts::invitations",
     "features::archive",
@@ -45,6 +46,7 @@ const LAYERS: &[&str] = &[
     "features::operators::reload",
     // What they do with it.
     "features::membership::rules",
+    "features::preferences::rules",
     "features::presence::rules",
     "features::talk::rules",
     "features::rooms::rules",

@@ -167,6 +167,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     crate::resets::SCHEMA,
     // 17: webhooks, and what their receivers do not have yet.
     crate::webhooks::SCHEMA,
+    // 18: what accounts prefer.
+    crate::preferences::SCHEMA,
 ];
 
 /// Opens the database for writing, with everything that has to be set, and makes it one of this version. The caller

@@ -10,6 +10,7 @@ use crate::features::membership::state::{Membership, Mention};
 use crate::features::message::{Caller, Reply};
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::Act;
+use crate::features::preferences::state::Preference;
 use crate::features::programs::then as programs;
 use crate::model::event::{Envelope, Tag, What};
 use crate::model::names::{ClientId, Name, RoomName};
@@ -31,6 +32,8 @@ pub(crate) struct Archive {
     /// Memberships that are not what they were, and lines that mention an account.
     pub(crate) memberships: Vec<Membership>,
     pub(crate) mentions: Vec<Mention>,
+    /// Preferences that are not what they were.
+    pub(crate) preferences: Vec<Preference>,
     /// Accounts whose words go.
     pub(crate) wiped: Vec<Name>,
     /// The server is about to end.
@@ -110,6 +113,7 @@ impl Archive {
             bans: None,
             memberships: Vec::new(),
             mentions: Vec::new(),
+            preferences: Vec::new(),
             wiped: Vec::new(),
             is_ending: false,
             pending: None,

@@ -11,6 +11,7 @@ mod memory;
 mod members;
 mod migrations;
 mod model;
+mod preferences;
 mod scripts;
 mod talks;
 mod tools;

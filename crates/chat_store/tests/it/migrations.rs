@@ -73,7 +73,7 @@ const BACK_TO_10: &str = "
     DROP TABLE resets;
     DROP TABLE membership;
     DROP TABLE mentions;
-    DROP TABLE letters; DROP TABLE webhooks; DROP TABLE programs;
+    DROP TABLE preferences; DROP TABLE letters; DROP TABLE webhooks; DROP TABLE programs;
     DROP TABLE invited;
     DROP TABLE invitations;
     CREATE TABLE invitations (
@@ -178,7 +178,7 @@ fn a_file_from_before_there_were_programs_gets_their_table() {
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
     db.execute_batch(
-        "DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE membership; DROP TABLE mentions; DROP TABLE programs; PRAGMA user_version = 12;",
+        "DROP TABLE preferences; DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE membership; DROP TABLE mentions; DROP TABLE programs; PRAGMA user_version = 12;",
     )
     .unwrap();
     drop(db);
@@ -258,7 +258,7 @@ fn a_file_from_before_there_were_members_gets_their_tables() {
     talk.say([said("#a", 1, "ani", "a line")]);
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    db.execute_batch("DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE membership; DROP TABLE mentions; PRAGMA user_version = 13;")
+    db.execute_batch("DROP TABLE preferences; DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE membership; DROP TABLE mentions; PRAGMA user_version = 13;")
         .unwrap();
     drop(db);
     let talk = Talk::open(dir.path());

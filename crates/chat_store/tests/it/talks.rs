@@ -54,7 +54,7 @@ fn a_store_of_version_11_opens_and_who_waits_is_kept() {
     store.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
     db.execute_batch(
-        "ALTER TABLE rooms DROP COLUMN waiting; DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE programs; DROP TABLE membership; DROP TABLE mentions;
+        "ALTER TABLE rooms DROP COLUMN waiting; DROP TABLE preferences; DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE programs; DROP TABLE membership; DROP TABLE mentions;
          PRAGMA user_version = 11;",
     )
     .unwrap();
