@@ -2,7 +2,7 @@
 
 pub mod chaos;
 pub mod hosts;
-mod change;
+mod changed_setting;
 mod changes;
 mod help;
 mod loaded;
@@ -11,7 +11,7 @@ mod setting;
 mod table;
 mod values;
 
-pub use change::{Change, When};
+pub use changed_setting::{ChangedSetting, When};
 pub use help::{example, help};
 pub use loaded::{Loaded, Task, nearest};
 pub use operator_key::OperatorKey;

@@ -1,6 +1,6 @@
 //! What the chat can do beyond joining, speaking, listing and leaving: the table of the features, and the order in
-//! which they are asked. Each has a folder, or a file if it is small; `state`, `message`, `calls` and `limits` are
-//! common to them.
+//! which they are asked. Each has a folder, or a file if it is small; `state`, `calls` and
+//! `limits` are common to them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -107,7 +107,7 @@ pub static VERBS: Verbs = Verbs::new(&[
 
 pub mod accounts;
 pub mod archive;
-mod calls;
+pub mod calls;
 pub mod dice;
 pub mod figures;
 pub mod files;
@@ -116,7 +116,6 @@ pub mod lab;
 pub mod language;
 pub mod line_editing;
 pub mod membership;
-pub mod message;
 pub mod messages;
 pub mod moderation;
 pub mod operators;

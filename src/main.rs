@@ -8,7 +8,7 @@ use std::thread;
 
 mod journal;
 
-use chat_server::config::{self, Change, Config, ConfigError, Loaded, Origin, Task};
+use chat_server::config::{self, ChangedSetting, Config, ConfigError, Loaded, Origin, Task};
 use chat_server::features::Server;
 use chat_server::features::figures::Exporter;
 use chat_server::features::files::door::FileDoor;
@@ -62,7 +62,7 @@ fn look_over(loaded: &mut Loaded) -> Result<Option<String>, ConfigError> {
 }
 
 /// Reads the settings again and puts in force what can change. Where anything is wrong with them, nothing changes.
-fn reread(handle: &ServerHandle) -> Result<Vec<Change>, ConfigError> {
+fn reread(handle: &ServerHandle) -> Result<Vec<ChangedSetting>, ConfigError> {
     let mut loaded = load()?;
     if let Some(note) = look_over(&mut loaded)? {
         log::warn!("{}", note.replace('\n', " "));

@@ -1,12 +1,12 @@
 //! Settings that are read again while the server runs: what is different, and what of it holds at once.
 
-use crate::config::change::{Change, When};
+use crate::config::changed_setting::{ChangedSetting, When};
 use crate::config::table::{SETTINGS, Setting};
 use crate::config::values::Config;
 
 impl Config {
     /// What is different in `new`.
-    pub fn changes(&self, new: &Config) -> Vec<Change> {
+    pub fn changes(&self, new: &Config) -> Vec<ChangedSetting> {
         let change = |setting: &Setting| {
             let is_same = match setting.key {
                 // They are not shown, or not as they are, so they have to be looked at by themselves.
@@ -16,7 +16,7 @@ impl Config {
             };
             let (old, new) = (setting.value(self), setting.value(new));
             let when = setting.when().unwrap_or(When::Restart);
-            (!is_same).then(|| Change { key: setting.key, old, new, when, is_path: setting.is_path() })
+            (!is_same).then(|| ChangedSetting { key: setting.key, old, new, when, is_path: setting.is_path() })
         };
         SETTINGS.iter().filter_map(change).collect()
     }

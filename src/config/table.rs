@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 use std::time::Duration;
 
-use crate::config::change::When;
+use crate::config::changed_setting::When;
 use crate::config::hosts::Hosts;
 use crate::config::operator_key::OperatorKey;
 use crate::config::setting::{ConfigError, Origin, Set};

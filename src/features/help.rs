@@ -5,8 +5,8 @@ use crate::chat::hooks::Hooks;
 use crate::chat::router::Turn;
 use crate::features::state::{Answer, Features};
 use crate::features::{
-    accounts, archive, dice, files, lab, line_editing, membership, messages, moderation, operators, preferences, presence,
-    programs, rooms,
+    accounts, archive, dice, files, lab, line_editing, membership, messages, moderation, operators, preferences,
+    presence, programs, rooms,
 };
 use crate::model::args::wrong;
 use crate::model::command::Command;

@@ -47,13 +47,13 @@ pub enum Command {
         /// Which; `None` is the current room.
         room: Option<RoomName>,
         /// What, from now on; `None` asks what it is.
-        change: Option<Change>,
+        wish: Option<Wish>,
     },
 }
 
 /// Another wish for a room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Change {
+pub enum Wish {
     /// Of which lines the user wants to be told.
     Notify(Notify),
     /// Whether the room stands back in lists of what is unread.

@@ -13,7 +13,7 @@ pub mod verbs;
 
 /// `EDIT`, `DELETE`, `REACT` or `UNREACT`: something is done to a line that was said.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Change {
+pub struct ChangeLine {
     /// The room of the line; `None` is the current one.
     pub room: Option<RoomName>,
     /// The line.
@@ -22,10 +22,10 @@ pub struct Change {
     pub what: What,
 }
 
-impl Asked for Change {
+impl Asked for ChangeLine {
     fn with_text(&self, text: Body) -> Option<FeatureCommand> {
         let what = matches!(self.what, What::Edited(_)).then_some(What::Edited(text))?;
-        Some(FeatureCommand::new(Change { what, ..self.clone() }))
+        Some(FeatureCommand::new(ChangeLine { what, ..self.clone() }))
     }
 
     /// One line that corrects another is no repetition; several lines count by their number.

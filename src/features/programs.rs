@@ -16,9 +16,9 @@ use crate::model::secrets::Secret;
 
 pub mod address;
 mod list;
+pub mod purpose;
 pub(crate) mod rules;
 pub(crate) mod state;
-pub mod then;
 pub mod verbs;
 pub mod webhooks;
 

@@ -32,7 +32,7 @@ pub enum Command {
         /// The words.
         text: Body,
     },
-    /// A command whose words came in lines, carried out as if the room were the current one that was it when they began.
+    /// A command whose words came in lines. Where it names no room, it is for the room that was current when they began.
     Paste(Box<Command>),
     /// The first line of a paste was read; its lines follow.
     PasteBegins,

@@ -28,8 +28,8 @@ const LAYERS: &[&str] = &[
     "features::operators",
     "features::accounts",
     "features::files",
-    "features::message",
-    "features::programs::then",
+    "features::calls",
+    "features::programs::purpose",
     "features::archive::state",
     "features::line_editing",
     "features::lab",
@@ -58,6 +58,7 @@ const LAYERS: &[&str] = &[
     "features::files::rules",
     "features::lab::rules",
     "features::programs::rules",
+    "features::calls::rules",
     "features",
     "program",
 ];

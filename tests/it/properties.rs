@@ -21,13 +21,13 @@ use chat_server::features::lab::verbs::Inspect;
 use chat_server::features::lab::{Doing, Inspection, Queue, Thread, Turns};
 use chat_server::features::line_editing::Telnet;
 use chat_server::features::membership::state::Notify;
-use chat_server::features::preferences::state::Key;
 use chat_server::features::moderation::action::{Action, Moderate, Scope, ShowBans};
 use chat_server::features::moderation::ban::{Kind, Notice, Target};
 use chat_server::features::moderation::list::{BanRow, bans};
 use chat_server::features::moderation::moderated::{Effect, Moderated};
 use chat_server::features::moderation::network::Network;
 use chat_server::features::operators::audit::{Act as PowerAct, Entry};
+use chat_server::features::preferences::state::Key;
 use chat_server::features::presence::typing::Typing;
 use chat_server::features::rooms::ModeChange;
 use chat_server::features::rooms::told::{Modes, Topic};
@@ -301,13 +301,17 @@ fn members() -> impl Strategy<Value = (Command, &'static str, String)> {
             made(membership::Command::Mentions { before, limit }, "MENTIONS", args)
         }),
         (room(), wish).prop_map(move |(room, wish)| {
-            let change = match wish {
+            let mode = match wish {
                 "" => None,
-                "mute" => Some(membership::Change::Muted(true)),
-                "unmute" => Some(membership::Change::Muted(false)),
-                word => Notify::ALL.into_iter().find(|notify| notify.word() == word).map(membership::Change::Notify),
+                "mute" => Some(membership::Wish::Muted(true)),
+                "unmute" => Some(membership::Wish::Muted(false)),
+                word => Notify::ALL.into_iter().find(|notify| notify.word() == word).map(membership::Wish::Notify),
             };
-            made(membership::Command::Notify { room: Some(room.clone()), change }, "NOTIFY", format!("{room} {wish}"))
+            made(
+                membership::Command::Notify { room: Some(room.clone()), wish: mode },
+                "NOTIFY",
+                format!("{room} {wish}"),
+            )
         }),
     ]
 }
@@ -583,7 +587,7 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
                 What::Unreacted(emoji) => ("UNREACT", emoji.to_string()),
             };
             let args = format!("{} {} {more}", room_args(&room), line_args(line));
-            (Command::feature(messages::Change { room, line, what }), verb, args)
+            (Command::feature(messages::ChangeLine { room, line, what }), verb, args)
         }),
         (option::of(room()), option::of(words())).prop_map(|(room, text)| {
             let args = format!("{} {}", room_args(&room), text.clone().unwrap_or_default());
@@ -841,7 +845,10 @@ fn block() -> impl Strategy<Value = Block> {
         text().prop_map(|text| {
             let motd = |words: &str| format!("{words:?}");
             let (old, new) = (motd(""), motd(&text));
-            Block::new("REHASH", vec![config::Change { key: "motd", old, new, when: When::AtOnce, is_path: false }])
+            Block::new(
+                "REHASH",
+                vec![config::ChangedSetting { key: "motd", old, new, when: When::AtOnce, is_path: false }],
+            )
         }),
         (vec(entry(), 0..4), more()).prop_map(|(acts, more)| Entry::block(acts, more)),
         (option::of(room()), vec(ban(), 0..4)).prop_map(|(room, listed)| bans(room, listed)),
@@ -979,7 +986,7 @@ fn rows_of(block: &Block) -> usize {
         made::<Exported>,
         made::<&'static Verb>,
         made::<Stat>,
-        made::<config::Change>,
+        made::<config::ChangedSetting>,
         made::<Entry>,
         made::<BanRow>,
     ];

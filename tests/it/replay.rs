@@ -12,7 +12,7 @@ use chat_server::config::Config;
 use chat_server::config::OperatorKey;
 use chat_server::features::VERBS;
 use chat_server::features::archive::store::Question;
-use chat_server::features::message::{Access, Call, Caller, Order};
+use chat_server::features::calls::{Access, Call, Caller, Order};
 use chat_server::model::event::{Leave, Wire};
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::now::{Moment, Now};
@@ -72,6 +72,10 @@ const LINES: &[&str] = &[
     "/read all",
     "MENTIONS:",
     "NOTIFY:R mentions",
+    "PREF:",
+    "PREF:mentions bare",
+    "PREF:draft.tea so",
+    "PREF:draft.tea default",
     "FOLLOW:on",
     "FOLLOW:off",
     "SAY:R @N W",
@@ -447,7 +451,7 @@ impl Play {
     }
 
     fn order(&self, order: Order) -> Message {
-        Call::Order { order, by: chat_server::features::message::Orderer::Page(None), reply: self.reply() }.into()
+        Call::Order { order, by: chat_server::features::calls::Orderer::Page(None), reply: self.reply() }.into()
     }
 
     fn connect(&mut self, seat: usize, from: u8) {

@@ -96,8 +96,7 @@ impl Backlog {
     fn boil_down(&mut self, new: Record) -> usize {
         let Some(entry) = self.entries.back_mut() else { return 0 };
         // By name, so that a field that is new cannot be forgotten here.
-        let Record { turn, lines, rooms, forgotten, acts, bans, memberships, mentions: _, preferences, wiped } =
-            new;
+        let Record { turn, lines, rooms, forgotten, acts, bans, memberships, mentions: _, preferences, wiped } = new;
         let (rows_before, bytes_before) = (entry.record.lines.len(), entry.bytes);
         let kept = &mut entry.record;
         kept.turn = turn;

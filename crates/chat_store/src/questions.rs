@@ -46,7 +46,7 @@ struct Trial {
 }
 
 /// A user who wants another password.
-struct Change {
+struct PasswordChange {
     trial: Trial,
     new: Secret,
 }
@@ -76,7 +76,7 @@ impl Accounts {
             }
             Question::ChangePassword { name, old, new, token, from, guarded } => {
                 let trial = Trial { name, secret: old, visit: Visit { token, from }, guarded };
-                self.change_password(number, Change { trial, new }, now)
+                self.change_password(number, PasswordChange { trial, new }, now)
             }
             Question::SignOut { name, token } => self
                 .desk
@@ -259,10 +259,10 @@ impl Accounts {
         })
     }
 
-    fn change_password(&self, number: u64, change: Change, now: i64) -> Result<(), Busy> {
+    fn change_password(&self, number: u64, change: PasswordChange, now: i64) -> Result<(), Busy> {
         let this = self.clone();
         self.hashing.submit(number, self.caller(&change.trial), move |hasher, db| {
-            let Change { trial, new } = &change;
+            let PasswordChange { trial, new } = &change;
             let shown = trial.shown(hasher, db);
             let shown = shown.and_then(|shown| Ok((shown.hashed, fit(new, &trial.name)?)));
             let (hashed, renewed) = match shown.map(|(hashed, new)| (hashed, hasher.hash(&new))) {

@@ -8,7 +8,7 @@ use chat_server::chat::message::{Client, Message as ToRouter};
 use chat_server::chat::outbox::{Batch, Outbox};
 use chat_server::chat::ticket::Ticket;
 use chat_server::features::archive::store::Proof;
-use chat_server::features::message::Rights;
+use chat_server::features::calls::Rights;
 use chat_server::features::{VERBS, accounts, membership};
 use chat_server::model::command::{Choice, Command, Presence};
 use chat_server::model::names::{Name, RoomName};

@@ -23,6 +23,10 @@ if ! command -v chromium >/dev/null; then
 fi
 node --test crates/chat_web/tests/js/
 (cd crates/chat_web/tests/browser && again npm install --no-audit --no-fund --no-package-lock --loglevel=error)
+crates/chat_web/tests/browser/node_modules/.bin/prettier --check "crates/chat_web/static/js/**/*.js" || {
+    echo "lay it out: cd crates/chat_web && tests/browser/node_modules/.bin/prettier --write 'static/js/**/*.js'" >&2
+    exit 1
+}
 if [ -z "${CHATD_BIN:-}" ]; then
     cargo build --locked -p chatd
     CHATD_BIN="${CARGO_TARGET_DIR:-target}/debug/chatd"

@@ -24,7 +24,7 @@ use std::time::Duration;
 use chat_server::chat::message::Message;
 use chat_server::chat::outbox::{Batch, Deliver, Undelivered};
 use chat_server::features::archive::store::Answer;
-use chat_server::features::message::{Call, Reply, WebhookCall};
+use chat_server::features::calls::{Call, Reply, WebhookCall};
 use chat_server::features::programs::webhooks::{Ask, Notice};
 use chat_server::model::now::{Moment, Now};
 use chat_server::net::server::ServerHandle;

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use chat_server::features::accounts::invitations::Terms;
 use chat_server::features::accounts::orders::AccountOrder;
 use chat_server::features::archive::store::Answer;
-use chat_server::features::message::{Call, Order, Orderer};
+use chat_server::features::calls::{Call, Order, Orderer};
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::refusal::Refusal;
 use chat_server::model::roles::Role;

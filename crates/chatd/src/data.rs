@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chat_server::features::Server;
 use chat_server::features::archive::kept::Kept;
 use chat_server::features::archive::store::Contents;
-use chat_server::features::message::Call;
+use chat_server::features::calls::Call;
 use chat_server::model::roles::Policy;
 use chat_store::{Durability, Guard, OpenError, Options, Retention, Sqlite, Strength};
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chat_server::config::{Change, ConfigError, When};
-use chat_server::features::message::Call;
+use chat_server::config::{ChangedSetting, ConfigError, When};
+use chat_server::features::calls::Call;
 use chat_server::net::server::ServerHandle;
 use chat_tls::Tls;
 use clap::ArgMatches;
@@ -35,7 +35,7 @@ impl Live<'_> {
     ///
     /// # Errors
     /// What is wrong, in the words of the start.
-    pub(crate) fn reload(&mut self) -> Result<Vec<Change>, ConfigError> {
+    pub(crate) fn reload(&mut self) -> Result<Vec<ChangedSetting>, ConfigError> {
         let read = self.read_again();
         self.accepted.store(read.is_ok(), Ordering::Relaxed);
         match &read {
@@ -46,7 +46,7 @@ impl Live<'_> {
         read
     }
 
-    fn read_again(&mut self) -> Result<Vec<Change>, ConfigError> {
+    fn read_again(&mut self) -> Result<Vec<ChangedSetting>, ConfigError> {
         let loaded = Loaded::new(self.matches)?;
         let mut settings = look_over(loaded, |note| tracing::warn!("{}", one_line(note)))?;
         let filter = journal::filter(&settings.core.log).map_err(ConfigError::value)?;
@@ -74,7 +74,7 @@ fn one_line(text: &str) -> String {
     text.replace("\n  ", "; ").replace('\n', " ")
 }
 
-fn report(change: &Change) {
+fn report(change: &ChangedSetting) {
     match change.when {
         When::AtOnce | When::NextClient => tracing::info!("{change}"),
         When::Restart => tracing::warn!("{change}"),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use chat_server::config::{Change, ConfigError};
+use chat_server::config::{ChangedSetting, ConfigError};
 use chat_server::features::operators::reload::ReloadRequests;
 use chat_server::net::server::ServerHandle;
 use chat_server::program;
@@ -94,7 +94,7 @@ impl Signals {
     }
 }
 
-fn reload(notify: &Notify, live: &Mutex<&mut Live<'_>>) -> Result<Vec<Change>, ConfigError> {
+fn reload(notify: &Notify, live: &Mutex<&mut Live<'_>>) -> Result<Vec<ChangedSetting>, ConfigError> {
     // Where it broke down once, the settings in force are still whole: they are replaced as such.
     let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);
     notify.reloading();

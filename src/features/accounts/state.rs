@@ -42,11 +42,11 @@ pub(crate) struct Trial {
     /// The name that is tried; `None` where only a code is.
     name: Option<Name>,
     from: Option<IpAddr>,
-    what: What,
+    tried: Tried,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
+enum Tried {
     /// A name is registered, without an invitation.
     Registering,
     /// A code is tried, of an invitation or of a reset link, which may be a guess.
@@ -67,9 +67,9 @@ pub(crate) enum Admission {
     Never(Refusal),
 }
 
-/// What an answer changes, besides what its asker is told.
+/// What a question about accounts is for: what its answer changes, besides what its asker is told.
 #[derive(Clone, Debug)]
-pub enum Then {
+pub enum AccountPurpose {
     /// There is a new account.
     Registered,
     /// A user showed who they are, or did not.
@@ -165,18 +165,18 @@ impl Accounts {
         }
         let guesses = |retry| Admission::Never(TooFast { retry, why: Spam::Guesses }.into());
         let wait_here = near.and_then(|near| self.wrong_from.wait(&near, now));
-        let what = match question {
+        let tried = match question {
             Question::Register { invite: None, .. } => {
-                let ahead = self.at_work(|trial| trial.near() == near && trial.what == What::Registering) as u32;
+                let ahead = self.at_work(|trial| trial.near() == near && trial.tried == Tried::Registering) as u32;
                 match near.and_then(|near| self.registered.wait(&near, ahead, now)) {
                     Some(_) if ahead > 0 => return Admission::Later,
                     Some(retry) => return Admission::Never(TooFast { retry, why: Spam::Registrations }.into()),
-                    None => What::Registering,
+                    None => Tried::Registering,
                 }
             }
             Question::Register { .. } | Question::Reset { .. } => match wait_here {
                 Some(retry) => return guesses(retry),
-                None => What::Code,
+                None => Tried::Code,
             },
             Question::SignIn { guarded, .. } | Question::ChangePassword { guarded, .. } => {
                 let Some(name) = &name else { return Admission::Now };
@@ -184,15 +184,15 @@ impl Accounts {
                     return guesses(retry);
                 }
                 // The passwords that the store is checking may all be wrong.
-                let ahead = self.at_work(|trial| trial.name.as_ref() == Some(name) && trial.what == What::Guess);
+                let ahead = self.at_work(|trial| trial.name.as_ref() == Some(name) && trial.tried == Tried::Guess);
                 let is_full = ahead >= self.wrong_for.left(name) as usize;
                 let wait_for = self.wrong_for.wait(name, now).or(is_full.then_some(1));
                 *guarded = wait_here.max(wait_for);
-                if wait_for.is_some() { What::Guarded } else { What::Guess }
+                if wait_for.is_some() { Tried::Guarded } else { Tried::Guess }
             }
             _ => return Admission::Now,
         };
-        self.trials.push(Trial { number, name, from, what });
+        self.trials.push(Trial { number, name, from, tried });
         Admission::Now
     }
 
@@ -210,7 +210,7 @@ impl Accounts {
                     self.wrong_from.wrong(near, now);
                     self.wrong_there.wrong((name.clone(), near), now);
                 }
-                if trial.what == What::Guess {
+                if trial.tried == Tried::Guess {
                     self.wrong_for.wrong(name, now);
                 }
             }
@@ -225,7 +225,7 @@ impl Accounts {
                 wrong(trial.from, format_args!("invitation"));
                 near.into_iter().for_each(|near| self.wrong_from.wrong(near, now));
             }
-            Answer::Account { .. } if trial.what == What::Registering => {
+            Answer::Account { .. } if trial.tried == Tried::Registering => {
                 near.into_iter().for_each(|near| self.registered.take(near, now));
             }
             _ => {}

@@ -13,8 +13,8 @@ use crate::features::accounts::state::Accounts;
 use crate::features::archive::state::Archive;
 use crate::features::archive::store;
 use crate::features::archive::store::{Contents, Keeping, Record, Report, Store, StoredRoom};
+use crate::features::calls::Call;
 use crate::features::membership::state::Members;
-use crate::features::message::Call;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::audit::Act;
 use crate::features::preferences::state::Preferences;
@@ -338,7 +338,7 @@ mod tests {
     use crate::features::VERBS;
     use crate::features::archive::reads;
     use crate::features::archive::store::{Account, Answer, Busy, Question, Refused};
-    use crate::features::message::{Access, Caller, Reply};
+    use crate::features::calls::{Access, Caller, Reply};
     use crate::metrics::Metrics;
     use crate::model::event::{Done, Leave, Speech, Warning};
     use crate::model::names::{ClientId, Name};

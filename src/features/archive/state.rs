@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::features::accounts::state::{self as accounts, Accounts};
+use crate::features::accounts::state::{AccountPurpose, Accounts};
 use crate::features::archive::store::{Question, Store};
+use crate::features::calls::{Caller, Reply};
 use crate::features::membership::state::{Membership, Mention};
-use crate::features::message::{Caller, Reply};
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::Act;
 use crate::features::preferences::state::Preference;
-use crate::features::programs::then as programs;
+use crate::features::programs::purpose::ProgramPurpose;
 use crate::model::event::{Envelope, Tag, What};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::Moment;
@@ -95,9 +95,9 @@ pub enum Then {
     /// Show it as it is.
     Shown,
     /// What comes of it changes the accounts.
-    Account(accounts::Then),
+    Account(AccountPurpose),
     /// What comes of it changes the programs, or is a program's.
-    Program(programs::Then),
+    Program(ProgramPurpose),
 }
 
 impl Archive {

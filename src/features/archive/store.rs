@@ -39,7 +39,7 @@ pub enum Proof {
 }
 
 /// A store, as the router knows it. Neither call may block: both only hand something to threads of the store, which tell the
-/// router what became of it by [`Call::Store`](crate::features::message::Call::Store).
+/// router what became of it by [`Call::Store`](crate::features::calls::Call::Store).
 pub trait Store: Send {
     /// Takes what one turn changed. No client has heard of it yet.
     fn keep(&mut self, record: Record) -> Keeping;

@@ -18,7 +18,7 @@ use crate::chat::message::Message;
 use crate::chat::router::Router;
 use crate::config::Config;
 use crate::features::archive::store::Contents;
-use crate::features::message::{Access, Call, Caller, Placed};
+use crate::features::calls::{Access, Call, Caller, Placed};
 use crate::features::state::Features;
 use crate::metrics::Metrics;
 use crate::model::event::Foreign;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::chat::router::{Router, Turn};
 use crate::config::Config;
+use crate::features::calls::{Placed, Settled};
 use crate::features::files::{Command, FileError, Files, OFFER_FOR, Offer, Owner, Recipient, To};
-use crate::features::message::{Placed, Settled};
 use crate::features::state::{Answer, Features};
 use crate::metrics::Metrics;
 use crate::model::event::{Block, Done, Envelope, Event, Greeting, SharedFile, Speech, Version};

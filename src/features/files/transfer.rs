@@ -176,7 +176,7 @@ impl Upload {
     }
 
     /// All bytes are here: from now on the file stands under its token. No client knows of it before the router has
-    /// said so ([`Call::Uploaded`](crate::features::message::Call::Uploaded)).
+    /// said so ([`Call::Uploaded`](crate::features::calls::Call::Uploaded)).
     ///
     /// # Errors
     /// [`FileError::WrongSize`] if there are too few, and what the disk says.

@@ -19,7 +19,7 @@ use crate::model::refusal::Refusal;
 
 impl Router<Features> {
     /// Lets people look inside. Who waits on what is returned takes a snapshot whenever something comes, and says so by
-    /// [`Call::Sampled`](crate::features::message::Call::Sampled).
+    /// [`Call::Sampled`](crate::features::calls::Call::Sampled).
     pub fn show(&mut self, lab: Arc<Lab>) -> Receiver<()> {
         let (wake, woken) = mpsc::sync_channel(1);
         self.features.snapshots = Some(Snapshots { lab, wake, watchers: BTreeSet::new() });

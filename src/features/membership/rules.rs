@@ -7,7 +7,7 @@ use crate::chat::router::Turn;
 use crate::features::archive::state::Then;
 use crate::features::archive::store::Question;
 use crate::features::membership::state::{Mark, Membership, Notify, ROOMS};
-use crate::features::membership::{self, Change, Command, OwnRoom, Read};
+use crate::features::membership::{self, Command, OwnRoom, Read, Wish};
 use crate::features::state::{Answer, Features, Later};
 use crate::model::code::Code;
 use crate::model::event::{Event, Leave, Words};
@@ -36,7 +36,7 @@ pub(crate) fn carry_out(
         Command::ReadAll => turn.read_all(id),
         Command::Unread { all } => turn.unread(id, all),
         Command::Mentions { before, limit } => turn.mentions(id, before, limit),
-        Command::Notify { room, change } => turn.notify(id, room, change),
+        Command::Notify { room, wish } => turn.notify(id, room, wish),
     })
 }
 
@@ -266,18 +266,18 @@ impl Turn<'_, Features> {
     }
 
     /// `NOTIFY`.
-    fn notify(&mut self, id: ClientId, room: Option<RoomName>, change: Option<Change>) -> Result<Answer, Refusal> {
+    fn notify(&mut self, id: ClientId, room: Option<RoomName>, wish: Option<Wish>) -> Result<Answer, Refusal> {
         let account = self.account_of(id)?;
         let room = self.meant(id, room)?;
         let not_there = || not_a_member(&room);
         let member = self.router.features.members.get_mut(&account, &room).ok_or_else(not_there)?;
-        match change {
-            Some(Change::Notify(notify)) => member.mark.notify = notify,
-            Some(Change::Muted(muted)) => member.mark.muted = muted,
+        match wish {
+            Some(Wish::Notify(notify)) => member.mark.notify = notify,
+            Some(Wish::Muted(muted)) => member.mark.muted = muted,
             None => {}
         }
         let Mark { notify, muted, .. } = member.mark;
-        if change.is_some() {
+        if wish.is_some() {
             self.record_membership(account, room.clone());
         }
         let what = match notify {

@@ -1,7 +1,7 @@
 //! The verbs of memberships: what is unread, how far one has read, who mentioned one.
 
 use crate::features::membership::state::Notify;
-use crate::features::membership::{self, Change};
+use crate::features::membership::{self, Wish};
 use crate::model::args::Args;
 use crate::model::command::Command;
 use crate::model::refusal::Refusal;
@@ -51,16 +51,16 @@ pub static NOTIFY: Verb = verb(
     "choose what you are told of a room",
     |mut args| {
         let room = args.place()?;
-        let change = match args.as_str() {
+        let wish = match args.as_str() {
             "" => None,
-            "mute" => Some(Change::Muted(true)),
-            "unmute" => Some(Change::Muted(false)),
+            "mute" => Some(Wish::Muted(true)),
+            "unmute" => Some(Wish::Muted(false)),
             word => {
                 let notify = Notify::ALL.into_iter().find(|notify| notify.word() == word);
-                Some(Change::Notify(notify.ok_or_else(|| args.unfit())?))
+                Some(Wish::Notify(notify.ok_or_else(|| args.unfit())?))
             }
         };
-        sealed(membership::Command::Notify { room, change })
+        sealed(membership::Command::Notify { room, wish })
     },
 )
 .needs(Needs::Store);

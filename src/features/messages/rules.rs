@@ -28,7 +28,7 @@ pub(crate) fn carry_out(
     id: ClientId,
     command: &FeatureCommand,
 ) -> Option<Result<Answer, Refusal>> {
-    let messages::Change { room, line, what } = command.open().cloned()?;
+    let messages::ChangeLine { room, line, what } = command.open().cloned()?;
     Some(turn.change(id, room, line, what))
 }
 

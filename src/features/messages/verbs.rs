@@ -1,6 +1,6 @@
 //! The verbs about a line: answer, correct, delete, react.
 
-use crate::features::messages::Change;
+use crate::features::messages::ChangeLine;
 use crate::features::messages::emoji::{MAX_EMOJI, NO_EMOJI, is_reaction};
 use crate::model::args::{Args, wrong};
 use crate::model::command::{Command, Line};
@@ -26,7 +26,7 @@ pub static ANSWER: Verb = verb(
 pub static EDIT: Verb =
     verb("EDIT", &["edit"], "/edit [#room|@user] <id|last> <text>", "correct a line of yours", |mut args| {
         let (room, line) = (args.place()?, line(&mut args)?);
-        Ok(Command::feature(Change { room, line, what: What::Edited(args.text()?.into()) }))
+        Ok(Command::feature(ChangeLine { room, line, what: What::Edited(args.text()?.into()) }))
     })
     .loud();
 
@@ -35,7 +35,7 @@ pub static DELETE: Verb =
     verb("DELETE", &["delete"], "/delete [#room|@user] <id|last>", "delete a line of yours", |mut args| {
         let (room, line) = (args.place()?, line(&mut args)?);
         args.finish()?;
-        Ok(Command::feature(Change { room, line, what: What::Deleted }))
+        Ok(Command::feature(ChangeLine { room, line, what: What::Deleted }))
     })
     .loud();
 
@@ -47,7 +47,7 @@ pub static REACT: Verb = verb(
     "react to a line: /react last 👍",
     |mut args| {
         let (room, line) = (args.place()?, line(&mut args)?);
-        Ok(Command::feature(Change { room, line, what: What::Reacted(emoji(args)?) }))
+        Ok(Command::feature(ChangeLine { room, line, what: What::Reacted(emoji(args)?) }))
     },
 )
 .loud();
@@ -56,7 +56,7 @@ pub static REACT: Verb = verb(
 pub static UNREACT: Verb =
     verb("UNREACT", &["unreact"], "/unreact [#room|@user] <id|last> <emoji>", "take a reaction back", |mut args| {
         let (room, line) = (args.place()?, line(&mut args)?);
-        Ok(Command::feature(Change { room, line, what: What::Unreacted(symbol(args)?) }))
+        Ok(Command::feature(ChangeLine { room, line, what: What::Unreacted(symbol(args)?) }))
     })
     .loud();
 

@@ -2,8 +2,8 @@
 //! thread of its own, and says what has changed.
 
 use crate::chat::router::Router;
-use crate::config::{Change, ConfigError};
-use crate::features::message::Call;
+use crate::config::{ChangedSetting, ConfigError};
+use crate::features::calls::Call;
 use crate::features::state::Features;
 use crate::model::text::Text;
 use crate::net::server::{Part, Server, ServerHandle};
@@ -22,7 +22,7 @@ pub struct ReloadRequests {
 pub struct ReloadRequest {
     number: u64,
     handle: ServerHandle,
-    outcome: Option<Result<Vec<Change>, Text>>,
+    outcome: Option<Result<Vec<ChangedSetting>, Text>>,
 }
 
 /// Without this part `REHASH` says that there is nothing to read.
@@ -59,9 +59,9 @@ impl Iterator for ReloadRequests {
 impl ReloadRequest {
     /// They were read, and these are in force or wait for a restart; or nothing has changed, and this is why. An operator of the
     /// chat need not be one of the machine, and is told no path of it.
-    pub fn done(mut self, outcome: Result<Vec<Change>, ConfigError>) {
+    pub fn done(mut self, outcome: Result<Vec<ChangedSetting>, ConfigError>) {
         let one_line = |why: ConfigError| why.told().replace("\n  ", "; ").replace('\n', " ");
-        let changes = outcome.map(|changes| changes.into_iter().map(Change::told).collect());
+        let changes = outcome.map(|changes| changes.into_iter().map(ChangedSetting::told).collect());
         self.outcome = Some(changes.map_err(|why| Text::new(&one_line(why)).unwrap_or_default()));
     }
 }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::chat::message::Message;
 use crate::chat::router::{Router, Turn};
-use crate::config::{Change, Config, OperatorKey};
+use crate::config::{ChangedSetting, Config, OperatorKey};
 use crate::features::accounts::RoleChanged;
 use crate::features::archive::rules::ANSWER_WITHIN;
 use crate::features::archive::state::{Asker, Then};
 use crate::features::archive::store::{Answer as StoreAnswer, Question, Refused};
-use crate::features::message::{Order, Reply};
+use crate::features::calls::{Order, Reply};
 use crate::features::moderation::moderated::{Effect, Moderated};
 use crate::features::operators::Command;
 use crate::features::operators::audit::{Act, Entry};
@@ -305,7 +305,7 @@ impl Turn<'_, Features> {
     }
 
     /// The settings were read again.
-    pub(crate) fn reloaded(&mut self, number: u64, outcome: Result<Vec<Change>, Text>) {
+    pub(crate) fn reloaded(&mut self, number: u64, outcome: Result<Vec<ChangedSetting>, Text>) {
         let reloading = &mut self.router.features.operators.reloading;
         let Some(place) = reloading.iter().position(|reloading| reloading.number == number) else { return };
         let Reloading { by, asker, .. } = reloading.remove(place);

@@ -1,13 +1,13 @@
 //! What `REHASH` shows: the settings that are not what they were, and when that holds.
 
-use crate::config::{Change, When};
+use crate::config::{ChangedSetting, When};
 use crate::model::event::Block;
 use crate::model::parts::Parts;
 use crate::model::row::Row;
 use crate::model::rows::counted;
 use crate::model::zone::Zone;
 
-impl Row for Change {
+impl Row for ChangedSetting {
     fn line(&self) -> Parts {
         let when = match self.when {
             When::AtOnce => "now",
@@ -28,7 +28,7 @@ impl Row for Change {
 }
 
 /// `REHASH`: the settings that are not what they were.
-pub(super) fn changed_settings(changes: Vec<Change>) -> Block {
+pub(super) fn changed_settings(changes: Vec<ChangedSetting>) -> Block {
     let head = match changes.len() {
         0 => "The settings were read again: none has changed.".into(),
         count => format!("{} changed:", counted(count, "setting")),

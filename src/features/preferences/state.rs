@@ -17,7 +17,8 @@ const KEY: usize = 40;
 /// What the key of a draft begins with.
 const DRAFT: &str = "draft.";
 /// The words for what a key is.
-const RIGHT: &str = "A key is 1 to 40 small letters, digits, dots, _ and -, as in page.theme; or draft. and a room, as in draft.rust.";
+const RIGHT: &str =
+    "A key is 1 to 40 small letters, digits, dots, _ and -, as in page.theme; or draft. and a room, as in draft.rust.";
 
 /// Which preference.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -72,7 +73,11 @@ impl Key {
             Key::Mentions => (value.as_str() == "bare", "It is bare; default takes it back."),
             Key::Own(_) | Key::Draft(_) => (true, ""),
         };
-        if fits { Ok(()) } else { Err(Refusal::bad_argument(value.first().chars().take(KEY).collect::<String>(), right)) }
+        if fits {
+            Ok(())
+        } else {
+            Err(Refusal::bad_argument(value.first().chars().take(KEY).collect::<String>(), right))
+        }
     }
 }
 
@@ -157,26 +162,33 @@ impl Preferences {
         }
         let of_its_kind = self.of(account).filter(|(other, _)| other.is_draft() == key.is_draft());
         let others = of_its_kind.filter(|(other, _)| *other != key && !other.is_known());
-        let (count, bytes) = others.fold((1, size(key, value)), |(count, bytes), (other, value)| {
-            (count + 1, bytes + size(other, value))
-        });
+        let (count, bytes) = others
+            .fold((1, size(key, value)), |(count, bytes), (other, value)| (count + 1, bytes + size(other, value)));
         let refusal = |code, words: String| Err(Refusal::new(code, words));
         match (count > KEYS, bytes > BYTES, key.is_draft()) {
             (false, false, _) => Ok(()),
             (true, _, false) => {
-                let words = format!("Your account has {KEYS} preferences, the most there can be. /pref shows them, /pref <key> default takes one back.");
+                let words = format!(
+                    "Your account has {KEYS} preferences, the most there can be. /pref shows them, /pref <key> default takes one back."
+                );
                 refusal(Code::ListFull, words).map_err(|refusal| refusal.with("max", KEYS))
             }
             (true, _, true) => {
-                let words = format!("Your account has {KEYS} drafts, the most there can be. Send one, or take one back: /pref draft.<room> default.");
+                let words = format!(
+                    "Your account has {KEYS} drafts, the most there can be. Send one, or take one back: /pref draft.<room> default."
+                );
                 refusal(Code::ListFull, words).map_err(|refusal| refusal.with("max", KEYS))
             }
             (_, true, false) => {
-                let words = format!("Your preferences would have {bytes} bytes, {BYTES} are allowed. /pref shows them, /pref <key> default takes one back.");
+                let words = format!(
+                    "Your preferences would have {bytes} bytes, {BYTES} are allowed. /pref shows them, /pref <key> default takes one back."
+                );
                 refusal(Code::LineTooLong, words).map_err(|refusal| refusal.with("max", BYTES).with("got", bytes))
             }
             (_, true, true) => {
-                let words = format!("Your drafts would have {bytes} bytes, {BYTES} are allowed, so this one is not kept. Send one, or take one back: /pref draft.<room> default.");
+                let words = format!(
+                    "Your drafts would have {bytes} bytes, {BYTES} are allowed, so this one is not kept. Send one, or take one back: /pref draft.<room> default."
+                );
                 refusal(Code::LineTooLong, words).map_err(|refusal| refusal.with("max", BYTES).with("got", bytes))
             }
         }

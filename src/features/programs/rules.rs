@@ -4,11 +4,11 @@ use crate::chat::router::Turn;
 use crate::features::archive::state as archive;
 use crate::features::archive::state::Asker;
 use crate::features::archive::store::{Answer as StoreAnswer, Question, Refused};
-use crate::features::message::Reply;
+use crate::features::calls::Reply;
 use crate::features::operators::state::wrong;
 use crate::features::programs::list::list;
+use crate::features::programs::purpose::ProgramPurpose;
 use crate::features::programs::state::Told;
-use crate::features::programs::then::Then;
 use crate::features::programs::{Ask, Command, Kind, Post, Program, named};
 use crate::features::rooms::rules::not_room_op;
 use crate::features::state::{Answer, Features, Later};
@@ -41,17 +41,21 @@ pub(crate) fn carry_out(
     command: &FeatureCommand,
 ) -> Option<Result<Answer, Refusal>> {
     Some(match command.open::<Command>()?.clone() {
-        Command::Hooks(room) => turn.hook_of(id, room).map(|kind| later(Ask::List(kind.clone()), Then::Listed(kind))),
+        Command::Hooks(room) => {
+            turn.hook_of(id, room).map(|kind| later(Ask::List(kind.clone()), ProgramPurpose::Listed(kind)))
+        }
         Command::Hook(room, name) => turn.hook_of(id, room).and_then(|kind| turn.make_program(id, kind, &name)),
         Command::Unhook(room, name) => turn.hook_of(id, room).and_then(|kind| turn.end_program(id, kind, &name)),
-        Command::Bots => turn.may_keep_bots(id).map(|kind| later(Ask::List(kind.clone()), Then::Listed(kind))),
+        Command::Bots => {
+            turn.may_keep_bots(id).map(|kind| later(Ask::List(kind.clone()), ProgramPurpose::Listed(kind)))
+        }
         Command::Bot(name) => turn.may_keep_bots(id).and_then(|kind| turn.make_program(id, kind, &name)),
         Command::Unbot(name) => turn.may_keep_bots(id).and_then(|kind| turn.end_program(id, kind, &name)),
         command => turn.carry_out_of_webhooks(id, command),
     })
 }
 
-fn later(ask: Ask, then: Then) -> Answer {
+fn later(ask: Ask, then: ProgramPurpose) -> Answer {
     Answer::Later(Later::Ask(Question::Program(ask), archive::Then::Program(then)))
 }
 
@@ -81,19 +85,19 @@ impl Turn<'_, Features> {
         if let Some(like) = self.account_like(&name) {
             return Err(Refusal::looks_like(like));
         }
-        Ok(later(Ask::Make { kind, name, by }, Then::Made(self.actor(id))))
+        Ok(later(Ask::Make { kind, name, by }, ProgramPurpose::Made(self.actor(id))))
     }
 
     fn end_program(&mut self, id: ClientId, kind: Kind, typed: &Name) -> Result<Answer, Refusal> {
         let name = named(typed)?;
-        Ok(later(Ask::End(kind.clone(), name.clone()), Then::Ended(self.actor(id), kind, name)))
+        Ok(later(Ask::End(kind.clone(), name.clone()), ProgramPurpose::Ended(self.actor(id), kind, name)))
     }
 
     /// What an answer changes for all, also when the client that asked is gone, and what its asker is told.
-    pub(crate) fn program_answered(&mut self, then: &Then, answer: StoreAnswer) -> StoreAnswer {
+    pub(crate) fn program_answered(&mut self, then: &ProgramPurpose, answer: StoreAnswer) -> StoreAnswer {
         match (then, &answer) {
-            (Then::Webhook(then), _) => return self.webhook_answered(then, answer),
-            (Then::Made(by), StoreAnswer::Program(program, _)) => {
+            (ProgramPurpose::Webhook(then), _) => return self.webhook_answered(then, answer),
+            (ProgramPurpose::Made(by), StoreAnswer::Program(program, _)) => {
                 if let Some(room) = self.lacks_room(&program.kind) {
                     return StoreAnswer::Refused(self.end_at_once(program, &room).into());
                 }
@@ -105,18 +109,18 @@ impl Turn<'_, Features> {
                     self.say_as(&program.name, room, text.into());
                 }
             }
-            (Then::Ended(by, kind, name), StoreAnswer::Done) => {
+            (ProgramPurpose::Ended(by, kind, name), StoreAnswer::Done) => {
                 let (what, room) = words_of(kind, "unhook", "unbot");
                 self.act(by, what, room, name.as_str(), "");
                 if *kind == Kind::Bot {
                     self.forget_bot(name);
                 }
             }
-            (Then::Post(post), StoreAnswer::Programs(found)) => {
+            (ProgramPurpose::Post(post), StoreAnswer::Programs(found)) => {
                 let posted = found.first().ok_or(NO_HOOK).and_then(|program| self.post(program, post));
                 return posted.map_or_else(|error| StoreAnswer::Refused(error.into()), |()| StoreAnswer::Done);
             }
-            (Then::Post(post), StoreAnswer::Refused(Refused::SignedOut)) => {
+            (ProgramPurpose::Post(post), StoreAnswer::Refused(Refused::SignedOut)) => {
                 let now = self.now.mono;
                 self.router.features.programs.wrong.wrong(neighbourhood(post.from), now);
                 wrong(Some(post.from), format_args!("token of a hook"));
@@ -137,7 +141,7 @@ impl Turn<'_, Features> {
 
     fn end_at_once(&mut self, program: &Program, room: &RoomName) -> Refusal {
         let (kind, name) = (program.kind.clone(), program.name.clone());
-        let then = archive::Then::Program(Then::Listed(kind.clone()));
+        let then = archive::Then::Program(ProgramPurpose::Listed(kind.clone()));
         let _number = self.put(Question::Program(Ask::End(kind, name)), Asker::Door(Box::new(drop)), then);
         Refusal::no_such_room(room)
     }
@@ -160,12 +164,14 @@ impl Turn<'_, Features> {
     }
 
     /// What an answer means for the client who asked.
-    pub(crate) fn with_program(&mut self, then: &Then, answer: StoreAnswer) -> Result<Answer, Refusal> {
+    pub(crate) fn with_program(&mut self, then: &ProgramPurpose, answer: StoreAnswer) -> Result<Answer, Refusal> {
         match (then, answer) {
-            (Then::Webhook(then), answer) => with_webhooks(then, answer),
-            (Then::Made(_), StoreAnswer::Program(program, token)) => Ok(Answer::Done(made(&program, &token).into())),
-            (Then::Listed(kind), StoreAnswer::Programs(programs)) => Ok(Answer::Block(list(kind, programs))),
-            (Then::Ended(_, kind, name), StoreAnswer::Done) => {
+            (ProgramPurpose::Webhook(then), answer) => with_webhooks(then, answer),
+            (ProgramPurpose::Made(_), StoreAnswer::Program(program, token)) => {
+                Ok(Answer::Done(made(&program, &token).into()))
+            }
+            (ProgramPurpose::Listed(kind), StoreAnswer::Programs(programs)) => Ok(Answer::Block(list(kind, programs))),
+            (ProgramPurpose::Ended(_, kind, name), StoreAnswer::Done) => {
                 let words = match kind {
                     Kind::Hook(room) => format!("{name} posts to {room} no more."),
                     Kind::Bot => format!("{name} is no more, and its connections are ended."),
@@ -192,7 +198,7 @@ impl Turn<'_, Features> {
         if let Some(refused) = refused {
             return reply(StoreAnswer::Refused(refused));
         }
-        let then = archive::Then::Program(Then::Post(post));
+        let then = archive::Then::Program(ProgramPurpose::Post(post));
         let _number = self.put(Question::Program(Ask::Find(token)), Asker::Door(reply), then);
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::chat::history::History;
 use crate::chat::message::Client;
 use crate::chat::router::{Router, Turn};
-use crate::features::message::Caller;
+use crate::features::calls::Caller;
 use crate::features::state::{Features, Room, RoomState};
 use crate::features::talk::limits::{MAX_UNKEPT, TALK_BYTES, TALK_LINES};
 use crate::model::code::Code;

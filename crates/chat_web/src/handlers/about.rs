@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Response};
 use chat_server::config::hosts::Authority;
+use chat_server::features::calls::{Access, Caller};
 use chat_server::features::files::Files;
-use chat_server::features::message::{Access, Caller};
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -8,7 +8,7 @@ use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use chat_server::features::archive::store::Answer;
-use chat_server::features::message::{Call, Order, Orderer};
+use chat_server::features::calls::{Call, Order, Orderer};
 use chat_server::model::code::Code;
 use chat_server::model::now::Moment;
 use chat_server::model::refusal::Refusal;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use chat_server::features::message::{Access, Caller};
+use chat_server::features::calls::{Access, Caller};
 use chat_server::features::programs::BOT_TOKEN;
 use chat_server::model::names::{ClientId, RoomName};
 use chat_server::model::secrets::Secret;

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use chat_server::features::accounts::invitations::{Invitation as Row, Terms};
 use chat_server::features::accounts::orders::AccountOrder;
 use chat_server::features::archive::store::Answer;
-use chat_server::features::message::Order;
+use chat_server::features::calls::Order;
 use chat_server::model::code::Code;
 use chat_server::model::names::Name;
 use chat_server::model::refusal::Refusal;

@@ -5,8 +5,8 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chat_server::features::archive::store::Question;
+use chat_server::features::calls::{Call, Caller};
 use chat_server::features::membership::OwnRoom;
-use chat_server::features::message::{Call, Caller};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chat_server::features::archive::store::Question;
-use chat_server::features::message::{Access, Caller};
+use chat_server::features::calls::{Access, Caller};
 use chat_server::model::command::Line;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};

@@ -5,7 +5,7 @@ use axum::extract::{Form, FromRequest, State};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chat_server::features::archive::store::Answer;
-use chat_server::features::message::Call;
+use chat_server::features::calls::Call;
 use chat_server::features::programs::Post;
 use chat_server::model::body::Body;
 use chat_server::model::secrets::Secret;

@@ -9,7 +9,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use chat_server::features::archive::blocks::json;
 use chat_server::features::archive::store::Question;
-use chat_server::features::message::Caller;
+use chat_server::features::calls::Caller;
 use chat_server::model::code::Code;
 use chat_server::model::names::RoomName;
 use chat_server::model::text::Text;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use chat_server::features::message::Access;
+use chat_server::features::calls::Access;
 use chat_server::model::names::Name;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

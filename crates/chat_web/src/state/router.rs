@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat_server::chat::message::Message as ToRouter;
 use chat_server::features::archive::store::{Answer, Question};
-use chat_server::features::message::{Access, Call, Caller, OwnTalk, Reply, Rights};
+use chat_server::features::calls::{Access, Call, Caller, OwnTalk, Reply, Rights};
 use chat_server::model::code::Code;
 use chat_server::model::event::Envelope;
 use chat_server::model::names::{ClientId, RoomName};

@@ -87,7 +87,7 @@ impl Task {
                     What::Reacted(_) => "REACT",
                     What::Unreacted(_) => "UNREACT",
                 };
-                let command = Command::feature(messages::Change { room: Some(room), line, what: what.clone() });
+                let command = Command::feature(messages::ChangeLine { room: Some(room), line, what: what.clone() });
                 self.request(asker, verb, command, Wanted::Changed(what)).await;
             }
             Ask::Offer { to, bytes, name } => {
@@ -251,10 +251,10 @@ impl Task {
                 {
                     query.room.get_or_insert(talk.clone());
                 }
-                if let Some(change) = open::<messages::Change>(&command) {
-                    let messages::Change { room, line, what } = change.clone();
+                if let Some(change) = open::<messages::ChangeLine>(&command) {
+                    let messages::ChangeLine { room, line, what } = change.clone();
                     let place = Some(room.unwrap_or(here));
-                    command = Command::feature(messages::Change { room: place, line, what });
+                    command = Command::feature(messages::ChangeLine { room: place, line, what });
                 }
                 let wanted = wanted_of(&command);
                 // A whisper stands in no room, and a change names its own.
@@ -286,7 +286,7 @@ fn open<T: Asked>(command: &Command) -> Option<&T> {
 
 /// What is done with the answer to a typed command that has no frame of its own.
 fn wanted_of(command: &Command) -> Wanted {
-    if let Some(messages::Change { what, .. }) = open(command) {
+    if let Some(messages::ChangeLine { what, .. }) = open(command) {
         return Wanted::Changed(what.clone());
     }
     if let Some(presence::Command::Reply(text)) = open(command) {

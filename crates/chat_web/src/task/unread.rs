@@ -3,7 +3,7 @@
 
 use axum::extract::ws::Utf8Bytes;
 use chat_server::chat::message::Message as ToRouter;
-use chat_server::features::message::{Call, NotRead};
+use chat_server::features::calls::{Call, NotRead};
 use chat_server::model::event::{Change, Envelope, Event, Speech};
 use chat_server::model::names::{ClientId, RoomName};
 use chat_server::model::text::Text;

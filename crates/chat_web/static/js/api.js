@@ -3,21 +3,37 @@
 export async function call(path, { method = 'GET', body, headers, ms = 10000 } = {}) {
   let response;
   try {
-    response = await fetch(path, { method, headers: { ...(body ? { 'content-type': 'application/json' } : {}), ...headers }, body: body && JSON.stringify(body), credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(ms) });
+    response = await fetch(path, {
+      method,
+      headers: { ...(body ? { 'content-type': 'application/json' } : {}), ...headers },
+      body: body && JSON.stringify(body),
+      credentials: 'same-origin',
+      cache: 'no-store',
+      signal: AbortSignal.timeout(ms),
+    });
   } catch (cause) {
     throw Object.assign(new Error('no answer', { cause }), { status: 0 });
   }
   const text = await response.text();
   let json = null;
-  try { json = text ? JSON.parse(text) : null; } catch { /* an answer that is not ours, of a proxy perhaps */ }
+  try {
+    json = text ? JSON.parse(text) : null;
+  } catch {
+    /* an answer that is not ours, of a proxy perhaps */
+  }
   if (response.ok) return json;
   const words = json?.detail || json?.title || `${response.status} ${response.statusText}`;
   throw Object.assign(new Error(words), { status: response.status, code: json?.code, proposed: json?.try });
 }
 
-/** A session whose cookie the browser keeps. Without cookies each call would be without a session, and the name taken: it is ended again. */
+/**
+ * A session whose cookie the browser keeps. Without cookies each call would be without a session, and the name taken:
+ * it is ended again.
+ */
 async function kept(session) {
-  try { await me(); } catch (error) {
+  try {
+    await me();
+  } catch (error) {
     if (error.status !== 401) return session;
     await call('/api/me', { method: 'DELETE', headers: { authorization: `Bearer ${session.token}` } }).catch(() => {});
     throw Object.assign(error, { status: 0, code: 'no-cookies' });
@@ -28,18 +44,29 @@ async function kept(session) {
 export const signOn = (name) => call('/api/users', { method: 'POST', body: { name } }).then(kept);
 export const me = () => call('/api/me');
 /** The session's token of now becomes the cookie that this browser comes back by. */
-export const keepCookie = (token) => call('/api/me/cookie', { method: 'PUT', headers: { authorization: `Bearer ${token}` } });
+export const keepCookie = (token) =>
+  call('/api/me/cookie', { method: 'PUT', headers: { authorization: `Bearer ${token}` } });
 export const signOut = () => call('/api/me', { method: 'DELETE' });
 
 /** What the server offers before sign-on: `accounts`, and whether it is `private`. */
 export const server = () => call('/api/server');
 // A password takes its time, and others may be before one.
-export const register = (name, password, code) => call('/api/accounts', { method: 'POST', body: { name, password, ...(code ? { code } : {}) }, ms: 30000 }).then(kept);
-export const signIn = (name, password) => call('/api/session', { method: 'POST', body: { name, password }, ms: 30000 }).then(kept);
+export const register = (name, password, code) =>
+  call('/api/accounts', { method: 'POST', body: { name, password, ...(code ? { code } : {}) }, ms: 30000 }).then(kept);
+export const signIn = (name, password) =>
+  call('/api/session', { method: 'POST', body: { name, password }, ms: 30000 }).then(kept);
 /** By the cookie of an earlier time. Null where it is worth nothing any more. */
-export const comeBack = () => call('/api/session', { method: 'POST' }).then(kept).catch((error) => { if (error.status !== 401 && error.status !== 501) throw error; return null; });
-export const signOutMember = (everywhere) => call(`/api/session${everywhere ? '?everywhere=true' : ''}`, { method: 'DELETE' });
-export const changePassword = (old, fresh) => call('/api/account/password', { method: 'PUT', body: { old, new: fresh }, ms: 30000 });
+export const comeBack = () =>
+  call('/api/session', { method: 'POST' })
+    .then(kept)
+    .catch((error) => {
+      if (error.status !== 401 && error.status !== 501) throw error;
+      return null;
+    });
+export const signOutMember = (everywhere) =>
+  call(`/api/session${everywhere ? '?everywhere=true' : ''}`, { method: 'DELETE' });
+export const changePassword = (old, fresh) =>
+  call('/api/account/password', { method: 'PUT', body: { old, new: fresh }, ms: 30000 });
 /** What was said with these words, oldest first; `before` of the answer leads to older ones. */
 export function search(words, { room, before } = {}) {
   const query = new URLSearchParams({ q: words });

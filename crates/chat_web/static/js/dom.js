@@ -15,7 +15,8 @@ export function h(spec, props, ...children) {
 export function set(el, props) {
   for (const [key, value] of Object.entries(props)) {
     if (key.startsWith('on')) el.addEventListener(key.slice(2), value);
-    else if (key === 'value' || key === 'checked' || key === 'disabled' || key === 'hidden' || key === 'tabIndex') el[key] = value;
+    else if (key === 'value' || key === 'checked' || key === 'disabled' || key === 'hidden' || key === 'tabIndex')
+      el[key] = value;
     else if (key === 'hue') el.style.setProperty('--h', value);
     else if (value === null || value === undefined || value === false) el.removeAttribute(key);
     else el.setAttribute(key, value === true ? '' : value);
@@ -23,7 +24,10 @@ export function set(el, props) {
   return el;
 }
 
-/** Whether a key belongs to an input method that is still at a word. Safari says so by the number alone, after the word has ended (WebKit 165004). */
+/**
+ * Whether a key belongs to an input method that is still at a word. Safari says so by the number alone, after the word
+ * has ended (WebKit 165004).
+ */
 export const isComposing = (e) => e.isComposing || e.keyCode === 229;
 
 /** Replaces `from` to `to` of a field so that Ctrl+Z undoes it: no other call keeps the undo list in every browser. */

@@ -1,9 +1,15 @@
-// Format: the text of a message to a small tree of `{t, …}`. The view turns it into nodes, so there is no HTML to clean.
+// Format: the text of a message to a small tree of `{t, …}`. The view turns it into nodes, so there is no HTML to
+// clean.
 import { linkAt } from './linkify.js';
 import { isJumbo } from './emoji.js';
 import { sameName } from './names.js';
 
-const MARKS = [['**', 'b'], ['~~', 's'], ['*', 'b'], ['_', 'i']];
+const MARKS = [
+  ['**', 'b'],
+  ['~~', 's'],
+  ['*', 'b'],
+  ['_', 'i'],
+];
 const WORD = /[\p{L}\p{N}_]/u;
 
 /** `about` says who `me` is and which names are known: only those become mentions. */
@@ -19,12 +25,22 @@ export function format(text, about = {}) {
 function inline(text, about, depth) {
   const out = [];
   let plain = '';
-  const push = (node) => { if (plain) out.push({ t: 'text', s: plain }); plain = ''; out.push(node); };
-  for (let at = 0; at < text.length; ) {
+  const push = (node) => {
+    if (plain) out.push({ t: 'text', s: plain });
+    plain = '';
+    out.push(node);
+  };
+  for (let at = 0; at < text.length;) {
     const before = at ? text[at - 1] : ' ';
-    const found = code(text, at) || address(text, at, before) || mention(text, at, before, about)
-      || (depth < 4 && marked(text, at, before, about, depth));
-    if (found) { push(found.node); at = found.end; } else plain += text[at++];
+    const found =
+      code(text, at) ||
+      address(text, at, before) ||
+      mention(text, at, before, about) ||
+      (depth < 4 && marked(text, at, before, about, depth));
+    if (found) {
+      push(found.node);
+      at = found.end;
+    } else plain += text[at++];
   }
   if (plain) out.push({ t: 'text', s: plain });
   return out;
@@ -71,11 +87,18 @@ function marked(text, at, before, about, depth) {
 
 /** What a screen reader or a notification says: the words without the marks. */
 export function plainText(tree) {
-  return tree.map((node) => node.c ? plainText(node.c) : node.t === 'mention' ? `@${node.name}` : node.t === 'room' ? `#${node.id}` : node.s).join('');
+  return tree
+    .map((node) =>
+      node.c ? plainText(node.c) : node.t === 'mention' ? `@${node.name}` : node.t === 'room' ? `#${node.id}` : node.s,
+    )
+    .join('');
 }
 
 /** A number of bytes as people read it: "18.2 KB". */
 export function bytesOf(bytes, lang) {
-  const [unit, of] = bytes < 1000 ? ['byte', 1] : bytes < 1e6 ? ['kilobyte', 1e3] : bytes < 1e9 ? ['megabyte', 1e6] : ['gigabyte', 1e9];
-  return new Intl.NumberFormat(lang, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: 1 }).format(bytes / of);
+  const [unit, of] =
+    bytes < 1000 ? ['byte', 1] : bytes < 1e6 ? ['kilobyte', 1e3] : bytes < 1e9 ? ['megabyte', 1e6] : ['gigabyte', 1e9];
+  return new Intl.NumberFormat(lang, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: 1 }).format(
+    bytes / of,
+  );
 }

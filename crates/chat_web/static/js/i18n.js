@@ -1,4 +1,5 @@
-// I18n: t('key', {n}) in the reader's language. English is always there; another language is loaded when it is asked for.
+// I18n: t('key', {n}) in the reader's language. English is always there; another language is loaded when it is asked
+// for.
 import en from './i18n/en.js';
 
 export const LANGS = { en: 'English', id: 'Bahasa Indonesia' };
@@ -6,7 +7,7 @@ let strings = en;
 export let lang = 'en';
 
 export const choose = (pref, offered = globalThis.navigator?.languages ?? []) =>
-  pref in LANGS ? pref : offered.map((one) => one.slice(0, 2)).find((one) => one in LANGS) ?? 'en';
+  pref in LANGS ? pref : (offered.map((one) => one.slice(0, 2)).find((one) => one in LANGS) ?? 'en');
 
 export async function useLang(pref) {
   const wanted = choose(pref);

@@ -16,7 +16,9 @@ function trimmed(url) {
 const count = (text, char) => text.split(char).length - 1;
 const balanced = (text, open, close) => count(text, open) >= count(text, close);
 
-/** A host that is not plain ASCII is shown as it travels (xn--…): `аpple.com` with a Cyrillic а must not pass for Apple. */
+/**
+ * A host that is not plain ASCII is shown as it travels (xn--…): `аpple.com` with a Cyrillic а must not pass for Apple.
+ */
 function shown(text, url) {
   const host = /^https?:\/\/([^/?#]*)/i.exec(text)?.[1];
   // eslint-disable-next-line no-control-regex
@@ -26,7 +28,11 @@ function shown(text, url) {
 /** `{href, text}` for an address that is safe to follow, else null. */
 export function link(text) {
   let url;
-  try { url = new URL(text); } catch { return null; }
+  try {
+    url = new URL(text);
+  } catch {
+    return null;
+  }
   if (url.protocol === 'mailto:') return /^mailto:[^@\s?]+@[^@\s?]+$/i.test(text) ? { href: url.href, text } : null;
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return null;
   // https://bank.example@evil.example leads to evil.example: such an address stays text.
@@ -48,7 +54,7 @@ export function linkAt(text, at) {
 export function links(text) {
   const all = [];
   START.lastIndex = 0;
-  for (let found; (found = START.exec(text)); ) {
+  for (let found; (found = START.exec(text));) {
     const raw = trimmed(found[0]);
     const good = link(raw);
     if (good) all.push(good);

@@ -1,8 +1,11 @@
 // Merge: one room's timeline from live events, a resume's replay, history pages and acks, in whatever order they come.
 //
-// A message is a snapshot and the changes after it. A snapshot says up to which seq it holds (`asOf`): a page's messages are
-// as of the page's last_seq, a frame's as of its own seq. The newest snapshot wins, and every change with a higher seq is laid
-// over it in the order of seq. That makes adding a fact twice, or early, or late, harmless: the list depends on the set alone.
+// A message is a snapshot and the changes after it. A snapshot says up to which seq it holds (`asOf`): a page's
+// messages are
+// as of the page's last_seq, a frame's as of its own seq. The newest snapshot wins, and every change with a higher seq
+// is laid
+// over it in the order of seq. That makes adding a fact twice, or early, or late, harmless: the list depends on the set
+// alone.
 
 export function timeline() {
   return { msgs: new Map(), order: [], changes: new Map(), have: [], begun: false, cids: new Map() };
@@ -14,14 +17,17 @@ export function cover(tl, a, b) {
   const out = [];
   for (const [x, y] of tl.have) {
     if (y + 1 < a || b + 1 < x) out.push([x, y]);
-    else { a = Math.min(a, x); b = Math.max(b, y); }
+    else {
+      a = Math.min(a, x);
+      b = Math.max(b, y);
+    }
   }
   out.push([a, b]);
   tl.have = out.sort((p, q) => p[0] - q[0]);
 }
 
-export const last = (tl) => tl.have.length ? tl.have.at(-1)[1] : 0;
-export const first = (tl) => tl.have.length ? tl.have[0][0] : 0;
+export const last = (tl) => (tl.have.length ? tl.have.at(-1)[1] : 0);
+export const first = (tl) => (tl.have.length ? tl.have[0][0] : 0);
 /** Nothing is before what we have; in an empty room that holds before there is anything. */
 export const atStart = (tl) => tl.begun || (tl.have.length > 0 && tl.have[0][0] <= 1);
 
@@ -31,8 +37,13 @@ export function holes(tl) {
 }
 
 const after = (list, seq) => {
-  let low = 0, high = list.length;
-  while (low < high) { const mid = (low + high) >> 1; if (list[mid] <= seq) low = mid + 1; else high = mid; }
+  let low = 0,
+    high = list.length;
+  while (low < high) {
+    const mid = (low + high) >> 1;
+    if (list[mid] <= seq) low = mid + 1;
+    else high = mid;
+  }
   return low;
 };
 
@@ -48,7 +59,7 @@ export function addEvent(tl, frame) {
   }
   cover(tl, frame.seq, frame.seq);
   let of = tl.changes.get(frame.target);
-  if (!of) tl.changes.set(frame.target, of = new Map());
+  if (!of) tl.changes.set(frame.target, (of = new Map()));
   if (of.has(frame.seq)) return 0;
   of.set(frame.seq, frame);
   const message = tl.msgs.get(frame.target);
@@ -81,10 +92,22 @@ function addSnapshot(tl, item, asOf) {
     tl.msgs.set(item.seq, message);
     tl.order.splice(after(tl.order, item.seq), 0, item.seq);
   }
-  if (item.cid) { message.cid = item.cid; tl.cids.set(item.cid, item.seq); }
+  if (item.cid) {
+    message.cid = item.cid;
+    tl.cids.set(item.cid, item.seq);
+  }
   const wins = asOf > message.asOf || (asOf === message.asOf && richer(item, message.base));
   if (!wins) return 0;
-  Object.assign(message, { id: item.id ?? message.id, from: item.from, at: item.at, account: !!item.account, act: !!item.act, reply_to: item.reply_to ?? null, asOf, base: item });
+  Object.assign(message, {
+    id: item.id ?? message.id,
+    from: item.from,
+    at: item.at,
+    account: !!item.account,
+    act: !!item.act,
+    reply_to: item.reply_to ?? null,
+    asOf,
+    base: item,
+  });
   fold(tl, message);
   return item.seq;
 }
@@ -96,17 +119,28 @@ function fold(tl, message) {
   const { base } = message;
   let { text = '', edited = false, deleted = false } = base;
   const reactions = new Map(Object.entries(base.reactions ?? {}).map(([emoji, names]) => [emoji, new Set(names)]));
-  const changes = [...tl.changes.get(message.seq)?.values() ?? []].filter((c) => c.seq > message.asOf).sort((a, b) => a.seq - b.seq);
+  const changes = [...(tl.changes.get(message.seq)?.values() ?? [])]
+    .filter((c) => c.seq > message.asOf)
+    .sort((a, b) => a.seq - b.seq);
   for (const change of changes) {
-    if (change.type === 'MessageEdited') { text = change.text; edited = true; }
-    else if (change.type === 'MessageDeleted') deleted = true;
+    if (change.type === 'MessageEdited') {
+      text = change.text;
+      edited = true;
+    } else if (change.type === 'MessageDeleted') deleted = true;
     else if (change.type === 'Reaction') {
       const names = reactions.get(change.emoji) ?? new Set();
-      if (change.on) names.add(change.from.name); else names.delete(change.from.name);
+      if (change.on) names.add(change.from.name);
+      else names.delete(change.from.name);
       reactions.set(change.emoji, names);
     }
   }
-  const shown = { text: deleted ? '' : text, file: deleted ? null : base.file ?? null, edited: edited && !deleted, deleted, reactions: deleted ? [] : sorted(reactions) };
+  const shown = {
+    text: deleted ? '' : text,
+    file: deleted ? null : (base.file ?? null),
+    edited: edited && !deleted,
+    deleted,
+    reactions: deleted ? [] : sorted(reactions),
+  };
   const before = message.shown;
   message.shown = JSON.stringify(shown);
   if (before === message.shown) return false;
@@ -116,8 +150,11 @@ function fold(tl, message) {
 }
 
 /** Sorted, so that two orders of arrival cannot be told apart. */
-const sorted = (reactions) => [...reactions].filter(([, names]) => names.size)
-  .map(([emoji, names]) => [emoji, [...names].sort()]).sort((a, b) => a[0] < b[0] ? -1 : 1);
+const sorted = (reactions) =>
+  [...reactions]
+    .filter(([, names]) => names.size)
+    .map(([emoji, names]) => [emoji, [...names].sort()])
+    .sort((a, b) => (a[0] < b[0] ? -1 : 1));
 
 /** Forgets everything before `seq`: after a gap too wide to fetch, the user pages the past in again by scrolling. */
 export function forgetBefore(tl, seq) {
@@ -131,7 +168,8 @@ export function forgetBefore(tl, seq) {
 }
 
 /** The list as it is shown, for tests and for copying. */
-export const entries = (tl) => tl.order.map((seq) => {
-  const { id, from, at, act, reply_to, text, edited, deleted, reactions, cid } = tl.msgs.get(seq);
-  return { seq, id, cid: cid ?? null, from: from.name, at, act, reply_to, text, edited, deleted, reactions };
-});
+export const entries = (tl) =>
+  tl.order.map((seq) => {
+    const { id, from, at, act, reply_to, text, edited, deleted, reactions, cid } = tl.msgs.get(seq);
+    return { seq, id, cid: cid ?? null, from: from.name, at, act, reply_to, text, edited, deleted, reactions };
+  });

@@ -2,8 +2,19 @@
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,31}$/;
 const ROOM = /^[A-Za-z0-9_-]{1,31}$/;
-const HOW = 'amber bold brave bright calm clever cosy curious dapper eager fair fleet gentle glad golden happy jolly keen kind lively lucky mellow merry mild misty neat nimble noble patient plucky polite proud quick quiet ready rosy shiny silver sly snug spry steady sunny swift tidy warm wise witty'.split(' ');
-const WHO = 'badger bear beaver bee bison civet cormorant crane cricket curlew deer dolphin dove egret falcon finch fox gecko gibbon hare hedgehog heron hornbill ibis jay kestrel kite komodo lark lemur lynx macaque magpie marten moth newt orca otter owl panda pangolin pelican puffin quail rabbit raven robin seal sparrow squirrel stork swan swift tapir tern thrush toad turtle vole whale wren yak'.split(' ');
+const HOW = `
+  amber bold brave bright calm clever cosy curious dapper eager fair fleet gentle glad golden happy jolly keen
+  kind lively lucky mellow merry mild misty neat nimble noble patient plucky polite proud quick quiet ready rosy
+  shiny silver sly snug spry steady sunny swift tidy warm wise witty`
+  .trim()
+  .split(/\s+/);
+const WHO = `
+  badger bear beaver bee bison civet cormorant crane cricket curlew deer dolphin dove egret falcon finch fox gecko
+  gibbon hare hedgehog heron hornbill ibis jay kestrel kite komodo lark lemur lynx macaque magpie marten moth newt
+  orca otter owl panda pangolin pelican puffin quail rabbit raven robin seal sparrow squirrel stork swan swift
+  tapir tern thrush toad turtle vole whale wren yak`
+  .trim()
+  .split(/\s+/);
 
 const HUES = [5, 28, 55, 145, 168, 195, 222, 248, 272, 298, 322, 345];
 

@@ -1,9 +1,12 @@
-// Outbox: what was said and not yet acknowledged. One item is under way at a time, so the order typed is the order seen.
+// Outbox: what was said and not yet acknowledged. One item is under way at a time, so the order typed is the order
+// seen.
 //
-// Each item is stored under a key of its own: two tabs never overwrite each other's, and if both send the same one, its cid
+// Each item is stored under a key of its own: two tabs never overwrite each other's, and if both send the same one, its
+// cid
 // makes it one message all the same.
 //
-// Waiting goes by performance.now() (`now`), which no clock that is set can move. An item's `at` is the time of day, for what outlives
+// Waiting goes by performance.now() (`now`), which no clock that is set can move. An item's `at` is the time of day,
+// for what outlives
 // the page.
 
 const KEY = 'chat.out.';
@@ -21,8 +24,14 @@ export function outbox(storage, at = Date.now(), now = performance.now()) {
       const item = JSON.parse(storage.getItem(key));
       if (!item.cid || typeof item.text !== 'string') continue;
       // A time in the future is from before the clock was set back: its age is not known.
-      items.push({ ...item, since: now, state: item.state === 'failed' || Math.abs(at - item.at) > STALE_MS ? 'failed' : 'queued' });
-    } catch { /* Not ours, or half written: leave it. */ }
+      items.push({
+        ...item,
+        since: now,
+        state: item.state === 'failed' || Math.abs(at - item.at) > STALE_MS ? 'failed' : 'queued',
+      });
+    } catch {
+      /* Not ours, or half written: leave it. */
+    }
   }
   items.sort((a, b) => a.n - b.n);
   return { items, storage, last: items.at(-1)?.n ?? 0, wait: 0 };
@@ -30,7 +39,11 @@ export function outbox(storage, at = Date.now(), now = performance.now()) {
 
 function save(box, item) {
   // A full or forbidden storage costs the safety net, not the message.
-  try { box.storage?.setItem(KEY + item.cid, JSON.stringify({ ...item, since: undefined })); } catch { /* see above */ }
+  try {
+    box.storage?.setItem(KEY + item.cid, JSON.stringify({ ...item, since: undefined }));
+  } catch {
+    /* see above */
+  }
 }
 
 /** `what`: {cid, room, text, reply_to?, act?, to?}. */
@@ -44,7 +57,10 @@ export function add(box, what, at = Date.now(), now = performance.now()) {
 
 export const find = (box, cid) => box.items.find((item) => item.cid === cid);
 
-/** The next one to send; null while one is under way, or while the server has asked to wait. `may`: whether its room is open to us. */
+/**
+ * The next one to send; null while one is under way, or while the server has asked to wait. `may`: whether its room is
+ * open to us.
+ */
 export function next(box, now, may = () => true) {
   if (now < box.wait || box.items.some((item) => item.state === 'sent')) return null;
   return box.items.find((item) => item.state === 'queued' && may(item)) ?? null;
@@ -52,7 +68,10 @@ export function next(box, now, may = () => true) {
 
 /** The words as they go out. Under one `cid` they must be the same at each try, so they are kept before the first. */
 export function rewrite(box, item, text) {
-  if (item.text !== text) { item.text = text; save(box, item); }
+  if (item.text !== text) {
+    item.text = text;
+    save(box, item);
+  }
 }
 
 export function sent(box, cid, ref) {
@@ -66,13 +85,21 @@ export function sent(box, cid, ref) {
 export function done(box, cid) {
   const at = box.items.findIndex((item) => item.cid === cid);
   if (at < 0) return null;
-  try { box.storage?.removeItem(KEY + cid); } catch { /* nothing to lose */ }
+  try {
+    box.storage?.removeItem(KEY + cid);
+  } catch {
+    /* nothing to lose */
+  }
   return box.items.splice(at, 1)[0];
 }
 
 /** The connection is gone: what was under way may or may not have arrived. It goes again, with the same cid. */
 export function cut(box) {
-  for (const item of box.items) if (item.state === 'sent') { item.state = 'queued'; item.ref = null; }
+  for (const item of box.items)
+    if (item.state === 'sent') {
+      item.state = 'queued';
+      item.ref = null;
+    }
 }
 
 /** Refused. `after` (ms) means "later"; without it a person has to decide. */
@@ -80,14 +107,27 @@ export function refused(box, ref, why, now, after) {
   const item = box.items.find((one) => one.ref === ref && one.state === 'sent');
   if (!item) return null;
   item.ref = null;
-  if (after) { item.state = 'queued'; box.wait = now + after; }
-  else { item.state = 'failed'; item.why = why; save(box, item); }
+  if (after) {
+    item.state = 'queued';
+    box.wait = now + after;
+  } else {
+    item.state = 'failed';
+    item.why = why;
+    save(box, item);
+  }
   return item;
 }
 
 export function retry(box, cid, at = Date.now(), now = performance.now()) {
   const item = find(box, cid);
-  if (item) { item.state = 'queued'; item.why = null; item.at = at; item.since = now; box.wait = 0; save(box, item); }
+  if (item) {
+    item.state = 'queued';
+    item.why = null;
+    item.at = at;
+    item.since = now;
+    box.wait = 0;
+    save(box, item);
+  }
   return item;
 }
 

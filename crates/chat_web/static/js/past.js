@@ -6,15 +6,24 @@ import { message } from './wire.js';
 
 /** `take` takes the events, `live` says whether there is a line, `sorry` is told why a page did not come. */
 export function pastOf(state, take, live, sorry) {
-  const fetching = new Set(), loading = new Map();
+  const fetching = new Set(),
+    loading = new Map();
 
   /** The newest page, asked for once however many want it. */
   function load(id) {
-    if (!loading.has(id)) loading.set(id, newest(id).finally(() => loading.delete(id)));
+    if (!loading.has(id))
+      loading.set(
+        id,
+        newest(id).finally(() => loading.delete(id)),
+      );
     return loading.get(id);
   }
   async function newest(id) {
-    try { give(id, await api.page(id)); } catch (error) { if (state.current === id && error.status) sorry(error.message); }
+    try {
+      give(id, await api.page(id));
+    } catch (error) {
+      if (state.current === id && error.status) sorry(error.message);
+    }
   }
 
   function give(room, page, asked = {}) {
@@ -37,7 +46,9 @@ export function pastOf(state, take, live, sorry) {
         give(id, await api.page(id, { after: hole[0] - 1, limit: 200 }), { after: hole[0] - 1 });
         const still = roomOf(state, id) && merge.holes(roomOf(state, id).tl)[0];
         if (still && still[0] === hole[0]) take({ type: 'lost', room: id, from: hole[0], to: hole[1] });
-      } catch { break; }
+      } catch {
+        break;
+      }
     }
     fetching.delete(key);
   }
@@ -45,7 +56,13 @@ export function pastOf(state, take, live, sorry) {
   /** The page before what is known. Resolves to whether it came. */
   async function older(room, limit) {
     const before = Math.min(room.tl.order[0] ?? Infinity, merge.first(room.tl));
-    try { give(room.id, await api.page(room.id, { before, limit }), { before }); return true; } catch { sorry(); return false; }
+    try {
+      give(room.id, await api.page(room.id, { before, limit }), { before });
+      return true;
+    } catch {
+      sorry();
+      return false;
+    }
   }
 
   return { load, mend, older };

@@ -1,22 +1,30 @@
 // Paste: what a clipboard or a drag brings: words for the field, files to send, or more words than a message is for.
 
 /** The most characters and lines of the field; beyond, a paste is offered as a file. */
-export const MOST_CHARS = 20000, MOST_LINES = 200;
+export const MOST_CHARS = 20000,
+  MOST_LINES = 200;
 
-/** The files that are meant. An office program puts a picture of copied cells beside their text: the text is meant. A file
- * manager puts the names or paths of the files there: the files are meant. */
+/**
+ * The files that are meant. An office program puts a picture of copied cells beside their text: the text is meant.
+ * A file manager puts the names or paths of the files there: the files are meant.
+ */
 export function filesIn(data) {
-  const files = [...data?.files ?? []];
+  const files = [...(data?.files ?? [])];
   const isPath = (line) => files.some(({ name }) => line.endsWith(name) || line.endsWith(encodeURIComponent(name)));
   return files.length && data.getData('text/plain').split(/\r?\n/).filter(Boolean).every(isPath) ? files : [];
 }
 
-export const lineCount = (text) => { let n = 1; for (let at = -1; (at = text.indexOf('\n', at + 1)) >= 0;) n++; return n; };
+export const lineCount = (text) => {
+  let n = 1;
+  for (let at = -1; (at = text.indexOf('\n', at + 1)) >= 0;) n++;
+  return n;
+};
 
 /** Whether a text, beside `chars` characters that are there, is too much for the field. */
 export const isHeavy = (text, chars = 0) => text.length + chars > MOST_CHARS || lineCount(text) > MOST_LINES;
 
-const utf8 = new TextEncoder(), bytes = (text) => utf8.encode(text).length;
+const utf8 = new TextEncoder(),
+  bytes = (text) => utf8.encode(text).length;
 /** By how many bytes the longest line is over `most`, or several are over `all`; below zero: how many are left. */
 export function overBy(text, most, all = Infinity) {
   // A character has three bytes at most for each of its units: what is short is not measured.

@@ -1,19 +1,57 @@
 // Prefs: what this browser remembers: settings, drafts, the name. All of it may be missing or forbidden.
 
-const DEFAULTS = { theme: 'auto', lang: 'auto', hours: 'auto', notify: false, announce: 'all', people: true, name: '', account: false };
+const DEFAULTS = {
+  theme: 'auto',
+  lang: 'auto',
+  hours: 'auto',
+  notify: false,
+  announce: 'all',
+  people: true,
+  name: '',
+  account: false,
+};
 
 export const storage = (() => {
-  try { const s = globalThis.localStorage; s.getItem('x'); return s; } catch { return null; }
+  try {
+    const s = globalThis.localStorage;
+    s.getItem('x');
+    return s;
+  } catch {
+    return null;
+  }
 })();
 
 /** Whether anything can be kept here: a store may be forbidden, or full. */
-export const keeps = (() => { try { storage.setItem('chat.test', '1'); storage.removeItem('chat.test'); return true; } catch { return false; } })();
+export const keeps = (() => {
+  try {
+    storage.setItem('chat.test', '1');
+    storage.removeItem('chat.test');
+    return true;
+  } catch {
+    return false;
+  }
+})();
 
-function read(key) { try { return JSON.parse(storage.getItem(key)); } catch { return null; } }
-function write(key, value) { try { value === null ? storage.removeItem(key) : storage.setItem(key, JSON.stringify(value)); } catch { /* then it is forgotten */ } }
+function read(key) {
+  try {
+    return JSON.parse(storage.getItem(key));
+  } catch {
+    return null;
+  }
+}
+function write(key, value) {
+  try {
+    value === null ? storage.removeItem(key) : storage.setItem(key, JSON.stringify(value));
+  } catch {
+    /* then it is forgotten */
+  }
+}
 
 export const prefs = { ...DEFAULTS, ...read('chat.prefs') };
-export function setPref(key, value) { prefs[key] = value; write('chat.prefs', prefs); }
+export function setPref(key, value) {
+  prefs[key] = value;
+  write('chat.prefs', prefs);
+}
 
 export const draft = (room) => read(`chat.draft.${room}`) ?? '';
 export const setDraft = (room, text) => write(`chat.draft.${room}`, text || null);

@@ -1,4 +1,5 @@
-// Store: everything the page knows. reduce(state, event) takes one event in and says what has changed; it touches no screen.
+// Store: everything the page knows. reduce(state, event) takes one event in and says what has changed; it touches no
+// screen.
 import * as merge from './merge.js';
 import { mentions, sameName } from './names.js';
 
@@ -11,18 +12,46 @@ const MOST_NOTES = 200;
 const MOST_NAMES = 5000;
 
 export const initial = () => ({
-  me: null, role: 'member', rooms: new Map(), current: null, commands: [], limits: { text_bytes: 2000 }, server: {}, epoch: null, live: false, seen: true, note: 0, names: new Set(), whispered: null,
+  me: null,
+  role: 'member',
+  rooms: new Map(),
+  current: null,
+  commands: [],
+  limits: { text_bytes: 2000 },
+  server: {},
+  epoch: null,
+  live: false,
+  seen: true,
+  note: 0,
+  names: new Set(),
+  whispered: null,
 });
 
 export function newRoom(id, info = {}) {
   return {
-    id, dm: id.startsWith('@'), topic: info.topic ?? '', modes: info.modes ?? '+', op: !!info.op, joined: info.joined ?? true,
-    lastSeq: info.last_seq ?? 0, readSeq: info.read_seq ?? 0, unread: 0, pinged: 0, line: null, lineAt: null, greeted: false,
-    tl: Object.assign(merge.timeline(), { begun: id.startsWith('@') }), loaded: id.startsWith('@'), notes: [], people: new Map(), typing: new Map(), lost: [],
+    id,
+    dm: id.startsWith('@'),
+    topic: info.topic ?? '',
+    modes: info.modes ?? '+',
+    op: !!info.op,
+    joined: info.joined ?? true,
+    lastSeq: info.last_seq ?? 0,
+    readSeq: info.read_seq ?? 0,
+    unread: 0,
+    pinged: 0,
+    line: null,
+    lineAt: null,
+    greeted: false,
+    tl: Object.assign(merge.timeline(), { begun: id.startsWith('@') }),
+    loaded: id.startsWith('@'),
+    notes: [],
+    people: new Map(),
+    typing: new Map(),
+    lost: [],
   };
 }
 
-export const title = (room) => room.dm ? room.id.slice(1) : room.id;
+export const title = (room) => (room.dm ? room.id.slice(1) : room.id);
 export const roomOf = (state, id) => state.rooms.get(id);
 export const currentRoom = (state) => state.rooms.get(state.current);
 
@@ -33,18 +62,26 @@ export function sortedRooms(state) {
   return { rooms: all.filter((r) => !r.dm).sort(name), dms: all.filter((r) => r.dm).sort(name) };
 }
 
-export const totals = (state) => [...state.rooms.values()].reduce((sum, room) => ({ unread: sum.unread + room.unread, pinged: sum.pinged + room.pinged }), { unread: 0, pinged: 0 });
+export const totals = (state) =>
+  [...state.rooms.values()].reduce(
+    (sum, room) => ({ unread: sum.unread + room.unread, pinged: sum.pinged + room.pinged }),
+    { unread: 0, pinged: 0 },
+  );
 
 /**
- * Changes are `{what, room?, …}`: 'timeline', 'rooms', 'people', 'typing', 'me', 'holes', 'reload', 'say' (a live message, for
- * the announcer and notifications), 'read'. `ctx`: {now, watching} — now is performance.now(), watching says the room is on the screen and at its end.
+ * Changes are `{what, room?, …}`: 'timeline', 'rooms', 'people', 'typing', 'me', 'holes', 'reload', 'read', 'say' (a
+ * live message, for the announcer and notifications). `ctx`: {now, watching}: now is performance.now(), watching says
+ * that the room is on the screen and at its end.
  */
 export function reduce(state, event, ctx = { now: 0, watching: false }) {
   const handler = HANDLERS[event.type];
-  return handler ? handler(state, event, ctx) ?? [] : [];
+  return handler ? (handler(state, event, ctx) ?? []) : [];
 }
 
-const isMe = (state, person) => !!state.me && !!person && (person.id && state.me.id ? person.id === state.me.id : sameName(person.name, state.me.name));
+const isMe = (state, person) =>
+  !!state.me &&
+  !!person &&
+  (person.id && state.me.id ? person.id === state.me.id : sameName(person.name, state.me.name));
 const isNew = (room, seq) => seq > room.lastSeq;
 
 /** Whether this name was ever seen here: a mention stays one when its user leaves. */
@@ -58,7 +95,7 @@ function meet(state, { name }) {
 
 function ensure(state, id, info) {
   let room = state.rooms.get(id);
-  if (!room) state.rooms.set(id, room = newRoom(id, info));
+  if (!room) state.rooms.set(id, (room = newRoom(id, info)));
   return room;
 }
 
@@ -70,7 +107,17 @@ function note(state, room, kind, fields) {
 
 /** The log is another one, after a restart without a store: begin with an empty timeline. */
 function reset(room, info = {}) {
-  Object.assign(room, { tl: merge.timeline(), loaded: room.dm, lastSeq: info.last_seq ?? 0, readSeq: info.read_seq ?? 0, line: null, unread: 0, pinged: 0, notes: [], lost: [] });
+  Object.assign(room, {
+    tl: merge.timeline(),
+    loaded: room.dm,
+    lastSeq: info.last_seq ?? 0,
+    readSeq: info.read_seq ?? 0,
+    line: null,
+    unread: 0,
+    pinged: 0,
+    notes: [],
+    lost: [],
+  });
 }
 
 function narrow(room) {
@@ -82,7 +129,10 @@ function logged(state, event, ctx) {
   if (!room) return [];
   const fresh = isNew(room, event.seq);
   const answer = merge.addEvent(room.tl, event);
-  if (answer === 'other-log') { reset(room); return [{ what: 'reload', room: room.id }]; }
+  if (answer === 'other-log') {
+    reset(room);
+    return [{ what: 'reload', room: room.id }];
+  }
   const changes = [{ what: 'timeline', room: room.id }];
   if (event.from) meet(state, event.from);
   if (fresh) {
@@ -102,8 +152,12 @@ function arrived(state, room, event, ctx) {
   const pings = !mine && (room.dm || mentions(event.text, state.me?.name));
   const changes = [{ what: 'say', room: room.id, message: event, mine, pings }, { what: 'rooms' }];
   if (mine) return changes;
-  if (ctx.watching && state.current === room.id) return changes.concat(reduce(state, { type: 'seen', room: room.id }, ctx));
-  if (room.line === null) { room.line = event.seq - 1; room.lineAt = event.at; }
+  if (ctx.watching && state.current === room.id)
+    return changes.concat(reduce(state, { type: 'seen', room: room.id }, ctx));
+  if (room.line === null) {
+    room.line = event.seq - 1;
+    room.lineAt = event.at;
+  }
   room.unread++;
   if (pings) room.pinged++;
   return changes;
@@ -120,19 +174,31 @@ const HANDLERS = {
     // Another instance of the server: its numbers mean something else.
     const epoch = event.server.instance ?? null;
     const other = state.epoch && epoch && state.epoch !== epoch;
-    Object.assign(state, { me: event.you, role: event.role ?? 'member', commands: event.commands, limits: { ...state.limits, ...event.limits }, server: event.server, epoch });
+    Object.assign(state, {
+      me: event.you,
+      role: event.role ?? 'member',
+      commands: event.commands,
+      limits: { ...state.limits, ...event.limits },
+      server: event.server,
+      epoch,
+    });
     const changes = [{ what: 'me' }, { what: 'rooms' }];
     const named = new Set(event.rooms.map((info) => info.id));
     for (const info of event.rooms) {
       const room = ensure(state, info.id, info);
       if (!room.greeted) {
-        // The first word about this room: what was said since one read it last is unread. Who never read it begins at its end.
+        // The first word about this room: what was said since one read it last is unread. Who never read it begins at
+        // its end.
         room.greeted = true;
         const { last_seq: last = 0, read_seq: read = 0 } = info;
-        if (read && last > read) Object.assign(room, { readSeq: read, line: read, unread: last - read, unreadWas: last - read });
+        if (read && last > read)
+          Object.assign(room, { readSeq: read, line: read, unread: last - read, unreadWas: last - read });
       }
       Object.assign(room, { joined: true, topic: info.topic ?? '', modes: info.modes ?? '+', op: !!info.op });
-      if (other || (info.last_seq ?? 0) < merge.last(room.tl)) { reset(room, info); changes.push({ what: 'reload', room: room.id }, { what: 'timeline', room: room.id }); }
+      if (other || (info.last_seq ?? 0) < merge.last(room.tl)) {
+        reset(room, info);
+        changes.push({ what: 'reload', room: room.id }, { what: 'timeline', room: room.id });
+      }
     }
     // A restart forgets who was in a room: it stays on the page, to be entered again.
     for (const room of state.rooms.values()) if (!room.dm && !named.has(room.id)) room.joined = false;
@@ -144,26 +210,43 @@ const HANDLERS = {
     if (!room) return [];
     for (const user of event.users) meet(state, user);
     room.people = new Map(event.users.map((user) => [user.id ?? user.name, user]));
-    return [{ what: 'people', room: room.id }, { what: 'timeline', room: room.id }];
+    return [
+      { what: 'people', room: room.id },
+      { what: 'timeline', room: room.id },
+    ];
   },
 
-  Message: logged, MessageEdited: logged, MessageDeleted: logged, Reaction: logged,
+  Message: logged,
+  MessageEdited: logged,
+  MessageDeleted: logged,
+  Reaction: logged,
 
   /** A REST page: {room, messages, last_seq, before?, after?, prev, next}. */
   page(state, event) {
     const room = state.rooms.get(event.room);
     if (!room) return [];
     const { messages } = event;
-    const low = messages[0]?.seq, high = messages.at(-1)?.seq;
-    const end = event.next == null && event.before == null ? Math.max(event.last_seq ?? 0, high ?? 0) : high ?? 0;
+    const low = messages[0]?.seq,
+      high = messages.at(-1)?.seq;
+    const end = event.next == null && event.before == null ? Math.max(event.last_seq ?? 0, high ?? 0) : (high ?? 0);
     let from, to;
-    if (event.before != null) { from = event.prev == null ? 1 : low ?? 1; to = event.before - 1; }
-    else if (event.after != null) { from = event.after + 1; to = end; }
-    else { from = event.prev == null ? 1 : low ?? end + 1; to = end; }
+    if (event.before != null) {
+      from = event.prev == null ? 1 : (low ?? 1);
+      to = event.before - 1;
+    } else if (event.after != null) {
+      from = event.after + 1;
+      to = end;
+    } else {
+      from = event.prev == null ? 1 : (low ?? end + 1);
+      to = end;
+    }
     if (from === 1) room.tl.begun = true;
     for (const one of messages) meet(state, one.from);
     const answer = merge.addPage(room.tl, messages, event.last_seq ?? 0, from, to);
-    if (answer === 'other-log') { reset(room); return [{ what: 'reload', room: room.id }]; }
+    if (answer === 'other-log') {
+      reset(room);
+      return [{ what: 'reload', room: room.id }];
+    }
     if (event.before == null && event.after == null) room.loaded = true;
     room.lastSeq = Math.max(room.lastSeq, to);
     narrow(room);
@@ -188,7 +271,10 @@ const HANDLERS = {
     // Perhaps the history still has it: it is a hole like any other, and asked for by number.
     merge.cover(room.tl, event.to + 1, event.to + 1);
     narrow(room);
-    return [{ what: 'holes', room: room.id }, { what: 'timeline', room: room.id }];
+    return [
+      { what: 'holes', room: room.id },
+      { what: 'timeline', room: room.id },
+    ];
   },
 
   /** The ack of an item of the outbox: the message stands in its place before its event comes. */
@@ -204,7 +290,12 @@ const HANDLERS = {
     const room = ensure(state, `@${(mine ? event.to : event.from).name}`);
     // The server's time of the last one is asked from after a cut; it may come again then.
     if (!event.own) state.whispered = event.at > (state.whispered ?? '') ? event.at : state.whispered;
-    const again = event.cid ? room.tl.cids.has(event.cid) : room.tl.order.some((seq) => { const m = room.tl.msgs.get(seq); return m.at === event.at && m.text === event.text && sameName(m.from.name, event.from.name); });
+    const again = event.cid
+      ? room.tl.cids.has(event.cid)
+      : room.tl.order.some((seq) => {
+          const m = room.tl.msgs.get(seq);
+          return m.at === event.at && m.text === event.text && sameName(m.from.name, event.from.name);
+        });
     if (again) return [{ what: 'timeline', room: room.id }];
     // Whispers have no seq of the server's: they are counted here, in the order they came.
     const seq = merge.last(room.tl) + 1;
@@ -217,7 +308,10 @@ const HANDLERS = {
     meet(state, event.user);
     room.people.set(event.user.id ?? event.user.name, { state: 'online', ...event.user });
     if (!isMe(state, event.user)) note(state, room, 'joined', { who: event.user.name, at: event.at });
-    return [{ what: 'people', room: room.id }, { what: 'timeline', room: room.id }];
+    return [
+      { what: 'people', room: room.id },
+      { what: 'timeline', room: room.id },
+    ];
   },
 
   UserLeft(state, event) {
@@ -226,13 +320,20 @@ const HANDLERS = {
     room.people.delete(event.user.id ?? event.user.name);
     room.typing.delete(event.user.name);
     note(state, room, 'left', { who: event.user.name, text: event.reason, at: event.at });
-    return [{ what: 'people', room: room.id }, { what: 'timeline', room: room.id }, { what: 'typing', room: room.id }];
+    return [
+      { what: 'people', room: room.id },
+      { what: 'timeline', room: room.id },
+      { what: 'typing', room: room.id },
+    ];
   },
 
   UserRenamed(state, event) {
     meet(state, event.user);
     const changes = [{ what: 'rooms' }];
-    if (isMe(state, { id: event.user.id, name: event.old })) { state.me = { ...state.me, name: event.user.name }; changes.push({ what: 'me' }); }
+    if (isMe(state, { id: event.user.id, name: event.old })) {
+      state.me = { ...state.me, name: event.user.name };
+      changes.push({ what: 'me' });
+    }
     for (const room of state.rooms.values()) {
       if (room.typing.delete(event.old)) changes.push({ what: 'typing', room: room.id });
       const key = event.user.id ?? event.old;
@@ -271,7 +372,11 @@ const HANDLERS = {
   /** The line is cut: who types is not known any more. */
   down(state) {
     const changes = [];
-    for (const room of state.rooms.values()) if (room.typing.size) { room.typing.clear(); changes.push({ what: 'typing', room: room.id }); }
+    for (const room of state.rooms.values())
+      if (room.typing.size) {
+        room.typing.clear();
+        changes.push({ what: 'typing', room: room.id });
+      }
     return changes;
   },
 
@@ -279,7 +384,11 @@ const HANDLERS = {
   tick(state, event, ctx) {
     const changes = [];
     for (const room of state.rooms.values()) {
-      for (const [name, until] of room.typing) if (until <= ctx.now) { room.typing.delete(name); changes.push({ what: 'typing', room: room.id }); }
+      for (const [name, until] of room.typing)
+        if (until <= ctx.now) {
+          room.typing.delete(name);
+          changes.push({ what: 'typing', room: room.id });
+        }
     }
     return changes;
   },
@@ -288,7 +397,10 @@ const HANDLERS = {
     const changes = [];
     for (const room of state.rooms.values()) {
       const known = room.people.get(event.user.id ?? event.user.name);
-      if (known) { Object.assign(known, { state: event.state, away: event.away }); changes.push({ what: 'people', room: room.id }); }
+      if (known) {
+        Object.assign(known, { state: event.state, away: event.away });
+        changes.push({ what: 'people', room: room.id });
+      }
     }
     return changes;
   },
@@ -344,7 +456,9 @@ const HANDLERS = {
 
   Notice(state, event) {
     const changes = [];
-    for (const room of event.room ? [state.rooms.get(event.room)].filter(Boolean) : [currentRoom(state)].filter(Boolean)) {
+    for (const room of event.room
+      ? [state.rooms.get(event.room)].filter(Boolean)
+      : [currentRoom(state)].filter(Boolean)) {
       note(state, room, 'notice', { text: event.text, at: event.at });
       changes.push({ what: 'timeline', room: room.id });
     }
@@ -355,13 +469,23 @@ const HANDLERS = {
   answer(state, event) {
     const room = state.rooms.get(event.room) ?? currentRoom(state);
     if (!room) return [];
-    note(state, room, event.bad ? 'refused' : 'answer', { text: event.text, items: event.items, verb: event.verb, at: event.at });
+    note(state, room, event.bad ? 'refused' : 'answer', {
+      text: event.text,
+      items: event.items,
+      verb: event.verb,
+      at: event.at,
+    });
     return [{ what: 'timeline', room: room.id }];
   },
 
   RoomEntered(state, event) {
     const room = ensure(state, event.room.id, event.room);
-    Object.assign(room, { joined: true, topic: event.room.topic ?? '', modes: event.room.modes ?? '+', op: !!event.room.op });
+    Object.assign(room, {
+      joined: true,
+      topic: event.room.topic ?? '',
+      modes: event.room.modes ?? '+',
+      op: !!event.room.op,
+    });
     if ((event.room.last_seq ?? 0) < merge.last(room.tl)) reset(room, event.room);
     return [{ what: 'rooms' }, { what: 'entered', room: room.id }];
   },
@@ -385,7 +509,13 @@ const HANDLERS = {
 
   open(state, event) {
     const old = currentRoom(state);
-    if (old && old.id !== event.room) { old.line = null; old.lineAt = null; if (old.unread) { old.line = old.readSeq; } }
+    if (old && old.id !== event.room) {
+      old.line = null;
+      old.lineAt = null;
+      if (old.unread) {
+        old.line = old.readSeq;
+      }
+    }
     state.current = event.room;
     return [{ what: 'rooms' }, { what: 'opened', room: event.room }];
   },

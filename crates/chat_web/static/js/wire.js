@@ -12,7 +12,16 @@ const FRAMES = {
   Hello: { you: person, rooms: maybe(list), commands: maybe(list), limits: maybe((v) => typeof v === 'object') },
   Token: { token: str },
   People: { room: str, users: maybe(list) },
-  Message: { room: str, seq: num, from: person, at: str, text: maybe(str), reply_to: maybe(num), reactions: maybe((v) => typeof v === 'object'), file: maybe(file) },
+  Message: {
+    room: str,
+    seq: num,
+    from: person,
+    at: str,
+    text: maybe(str),
+    reply_to: maybe(num),
+    reactions: maybe((v) => typeof v === 'object'),
+    file: maybe(file),
+  },
   MessageEdited: { room: str, seq: num, target: num, text: str },
   MessageDeleted: { room: str, seq: num, target: num },
   Reaction: { room: str, seq: num, target: num, from: person, emoji: str },
@@ -25,10 +34,25 @@ const FRAMES = {
   Whisper: { from: person, to: person, text: str, file: maybe(file) },
   Topic: { room: str, text: maybe(str) },
   Operator: { room: str, user: person },
-  Moderated: { room: maybe(str), what: str, user: maybe(person), by: maybe(str), seconds: maybe(num), reason: maybe(str), text: str },
+  Moderated: {
+    room: maybe(str),
+    what: str,
+    user: maybe(person),
+    by: maybe(str),
+    seconds: maybe(num),
+    reason: maybe(str),
+    text: str,
+  },
   Rights: { role: str, rooms: list },
   Modes: { room: str, modes: str },
-  Feature: { kind: str, room: maybe(str), sentence: str, fields: maybe(list), pairs: maybe((v) => typeof v === 'object'), text: maybe(str) },
+  Feature: {
+    kind: str,
+    room: maybe(str),
+    sentence: str,
+    fields: maybe(list),
+    pairs: maybe((v) => typeof v === 'object'),
+    text: maybe(str),
+  },
   Notice: { room: maybe(str), text: str },
   Warning: { text: str },
   RoomEntered: { room: (v) => !!v && str(v.id) },
@@ -45,7 +69,16 @@ const FRAMES = {
 const DEFAULTS = {
   Hello: { rooms: [], commands: [], limits: {}, server: {} },
   People: { users: [] },
-  Message: { text: '', account: false, act: false, reply_to: null, edited: false, deleted: false, reactions: {}, cid: null },
+  Message: {
+    text: '',
+    account: false,
+    act: false,
+    reply_to: null,
+    edited: false,
+    deleted: false,
+    reactions: {},
+    cid: null,
+  },
   Reaction: { on: false },
   Presence: { away: null },
   Topic: { text: '' },
@@ -63,7 +96,11 @@ export const SERVER_TYPES = Object.keys(FRAMES);
 /** A frame, or null for what is broken or not known: one bad frame must not take the page down. */
 export function decode(text) {
   let frame;
-  try { frame = JSON.parse(text); } catch { return null; }
+  try {
+    frame = JSON.parse(text);
+  } catch {
+    return null;
+  }
   return check(frame);
 }
 
@@ -81,7 +118,8 @@ export const message = (item) => check({ ...item, type: 'Message' });
 /** Leaves out what is null or false, as the contract allows. */
 export function encode(frame) {
   const small = {};
-  for (const [key, value] of Object.entries(frame)) if (value !== null && value !== undefined && (value !== false || key === 'on')) small[key] = value;
+  for (const [key, value] of Object.entries(frame))
+    if (value !== null && value !== undefined && (value !== false || key === 'on')) small[key] = value;
   return JSON.stringify(small);
 }
 

@@ -131,7 +131,7 @@ test('both languages have the same words to fill, and every word that is asked f
   for (const language of ['en', 'id']) {
     const files = language === 'en' ? ['en', 'en_later'] : ['id'];
     const source = files.map((file) => readFileSync(new URL(`../../static/js/i18n/${file}.js`, import.meta.url), 'utf8')).join('\n');
-    const keys = [...source.matchAll(/(?:^ {2}|', )'?([\w-]+)'?: '/gm)].map((match) => match[1]);
+    const keys = [...source.matchAll(/^ {2}'?([\w-]+)'?:(?: |\n {4})'/gm)].map((match) => match[1]);
     assert.deepEqual(keys.sort(), Object.keys(language === 'en' ? en : id).sort(), language);
   }
   const holes = (text) => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]))].sort().join();

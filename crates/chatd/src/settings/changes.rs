@@ -1,6 +1,6 @@
 //! Settings that are read again while the server runs: what is different, and what of it holds at once.
 
-use chat_server::config::{Change, When};
+use chat_server::config::{ChangedSetting, When};
 
 use crate::data::Data;
 use crate::settings::keys::{Key, keys};
@@ -8,7 +8,7 @@ use crate::settings::values::Settings;
 
 impl Settings {
     /// What is different in `new`.
-    pub(crate) fn changes(&self, new: &Settings) -> Vec<Change> {
+    pub(crate) fn changes(&self, new: &Settings) -> Vec<ChangedSetting> {
         let change = |key: Key| {
             let is_same = match key.name() {
                 // It is not shown, so it has to be looked at by itself.
@@ -23,7 +23,7 @@ impl Settings {
                 _ => key.value(self) == key.value(new),
             };
             let when = key.when().unwrap_or(When::Restart);
-            (!is_same).then(|| Change {
+            (!is_same).then(|| ChangedSetting {
                 key: key.name(),
                 old: key.value(self),
                 new: key.value(new),

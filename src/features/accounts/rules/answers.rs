@@ -3,7 +3,7 @@
 use crate::chat::router::Turn;
 use crate::features::accounts::RoleChanged;
 use crate::features::accounts::invitations::{Invitation, time};
-use crate::features::accounts::state::Then;
+use crate::features::accounts::state::AccountPurpose;
 use crate::features::archive::store;
 use crate::features::archive::store::{Account, Refused};
 use crate::features::state::{Answer, Features};
@@ -19,24 +19,24 @@ const NEW_PASSWORD: &str =
 
 impl Turn<'_, Features> {
     /// What an answer changes for all, also when the client that asked is gone.
-    pub(crate) fn account_answered(&mut self, number: u64, then: &Then, answer: &store::Answer) {
+    pub(crate) fn account_answered(&mut self, number: u64, then: &AccountPurpose, answer: &store::Answer) {
         let now = self.now.mono;
         let Ok(accounts) = self.accounts_mut() else { return };
         accounts.answered(number, answer, now);
         match (then, answer) {
-            (Then::Registered, store::Answer::Account { account, invited_to, .. }) => {
+            (AccountPurpose::Registered, store::Answer::Account { account, invited_to, .. }) => {
                 accounts.invited_to(&account.name, invited_to);
                 self.account_added(account);
             }
-            (Then::Added { by }, store::Answer::Account { account, .. }) => {
+            (AccountPurpose::Added { by }, store::Answer::Account { account, .. }) => {
                 self.account_added(account);
                 self.act(by, "register", None, account.name.as_str(), account.role.word());
             }
-            (Then::PasswordSet { by, name }, store::Answer::Done) => {
+            (AccountPurpose::PasswordSet { by, name }, store::Answer::Done) => {
                 self.act(by, "password", None, name.as_str(), "");
                 self.sign_out_all(name, None, NEW_PASSWORD);
             }
-            (Then::Removed { by, name, messages }, store::Answer::Done) => {
+            (AccountPurpose::Removed { by, name, messages }, store::Answer::Done) => {
                 let name = accounts.by_name.get(name).map_or_else(|| name.clone(), |account| account.name.clone());
                 self.act(by, "remove", None, name.as_str(), if *messages { "with messages" } else { "" });
                 if *messages {
@@ -44,7 +44,7 @@ impl Turn<'_, Features> {
                 }
                 self.account_removed(&name);
             }
-            (Then::Granted { by }, store::Answer::Granted(account)) => {
+            (AccountPurpose::Granted { by }, store::Answer::Granted(account)) => {
                 accounts.by_name.insert(account.name.clone(), account.clone());
                 self.act(by, "grant", None, account.name.as_str(), account.role.word());
                 let text = match account.role {
@@ -58,23 +58,23 @@ impl Turn<'_, Features> {
                     self.tell(id, Event::feature(RoleChanged { text }));
                 }
             }
-            (Then::Invited { by, terms }, store::Answer::Code { number, until, .. }) => {
+            (AccountPurpose::Invited { by, terms }, store::Answer::Code { number, until, .. }) => {
                 self.act(by, "invite", None, &number.to_string(), &terms.detail(*until));
             }
-            (Then::InvitationEnded { by, number }, store::Answer::Done) => {
+            (AccountPurpose::InvitationEnded { by, number }, store::Answer::Done) => {
                 self.act(by, "end-invitation", None, &number.to_string(), "");
             }
-            (Then::SignedOut { name, by }, store::Answer::Done) => self.sign_out_all(name, *by, ELSEWHERE),
-            (Then::ResetMade { by, name }, store::Answer::Code { until, .. }) => {
+            (AccountPurpose::SignedOut { name, by }, store::Answer::Done) => self.sign_out_all(name, *by, ELSEWHERE),
+            (AccountPurpose::ResetMade { by, name }, store::Answer::Code { until, .. }) => {
                 let until = format!("until {} UTC", until.format("%Y-%m-%d %H:%M"));
                 self.act(by, "reset", None, name.as_str(), &until);
             }
-            (Then::Reset { by }, store::Answer::Account { account, .. }) => {
+            (AccountPurpose::Reset { by }, store::Answer::Account { account, .. }) => {
                 log::info!("{} has a new password by a reset link", account.name);
                 self.sign_out_all(&account.name, *by, NEW_PASSWORD);
             }
             // Other connections that came in by the old one have to show the new one.
-            (Then::PasswordChanged { name, by, .. }, store::Answer::Account { .. }) => {
+            (AccountPurpose::PasswordChanged { name, by, .. }, store::Answer::Account { .. }) => {
                 self.sign_out_all(name, *by, NEW_PASSWORD);
             }
             _ => {}
@@ -102,11 +102,17 @@ impl Turn<'_, Features> {
     }
 
     /// What an answer means for the client who asked.
-    pub(crate) fn with_account(&mut self, id: ClientId, then: Then, answer: store::Answer) -> Result<Answer, Refusal> {
-        if matches!(then, Then::Registered | Then::SignedIn) {
+    pub(crate) fn with_account(
+        &mut self,
+        id: ClientId,
+        then: AccountPurpose,
+        answer: store::Answer,
+    ) -> Result<Answer, Refusal> {
+        if matches!(then, AccountPurpose::Registered | AccountPurpose::SignedIn) {
             self.router.features.members.arriving.insert(id);
         }
-        let is_sign_in = matches!(then, Then::Registered | Then::SignedIn | Then::Reset { .. });
+        let is_sign_in =
+            matches!(then, AccountPurpose::Registered | AccountPurpose::SignedIn | AccountPurpose::Reset { .. });
         let outcome = self.with_answer_about_accounts(id, then, answer);
         if is_sign_in && outcome.is_ok() {
             // In front of the answer, which is in that language already.
@@ -118,36 +124,40 @@ impl Turn<'_, Features> {
     fn with_answer_about_accounts(
         &mut self,
         id: ClientId,
-        then: Then,
+        then: AccountPurpose,
         answer: store::Answer,
     ) -> Result<Answer, Refusal> {
         match (then, answer) {
-            (Then::Registered, store::Answer::Account { account, .. }) => {
+            (AccountPurpose::Registered, store::Answer::Account { account, .. }) => {
                 if self.name_of(id).is_ok() {
                     self.mark_signed_in(id);
                     return Ok(Answer::Done(Done::Registered { name: account.name }));
                 }
                 self.sign_in(id, &account)
             }
-            (Then::SignedIn | Then::Reset { .. }, store::Answer::Account { account, .. }) => self.sign_in(id, &account),
-            (Then::PasswordChanged { .. }, store::Answer::Account { .. }) => Ok(Answer::Done(Done::PasswordChanged)),
-            (Then::SignedOut { .. }, store::Answer::Done) => self.signed_out(id),
-            (Then::Granted { .. }, store::Answer::Granted(account)) => {
+            (AccountPurpose::SignedIn | AccountPurpose::Reset { .. }, store::Answer::Account { account, .. }) => {
+                self.sign_in(id, &account)
+            }
+            (AccountPurpose::PasswordChanged { .. }, store::Answer::Account { .. }) => {
+                Ok(Answer::Done(Done::PasswordChanged))
+            }
+            (AccountPurpose::SignedOut { .. }, store::Answer::Done) => self.signed_out(id),
+            (AccountPurpose::Granted { .. }, store::Answer::Granted(account)) => {
                 Ok(Answer::Done(Done::Role { name: account.name, role: account.role }))
             }
-            (Then::Invited { terms, .. }, store::Answer::Code { number, code, until }) => {
+            (AccountPurpose::Invited { terms, .. }, store::Answer::Code { number, code, until }) => {
                 Ok(Answer::Done(terms.told(number, &code, until).into()))
             }
-            (Then::ResetMade { name, .. }, store::Answer::Code { code, until, .. }) => {
+            (AccountPurpose::ResetMade { name, .. }, store::Answer::Code { code, until, .. }) => {
                 let words = format!("With this {name} sets a new password, once: RESET:{code} <new password>");
                 let words = Words::new(words).with("code", &*code).with("name", &name).with("until", time(until));
                 Ok(Answer::Done(words.into()))
             }
-            (Then::InvitationEnded { number, .. }, store::Answer::Done) => {
+            (AccountPurpose::InvitationEnded { number, .. }, store::Answer::Done) => {
                 let words = format!("The invitation {number} is good no more.");
                 Ok(Answer::Done(Words::new(words).with("number", number).into()))
             }
-            (Then::Nothing, store::Answer::Invitations { invitations, more }) => {
+            (AccountPurpose::Nothing, store::Answer::Invitations { invitations, more }) => {
                 Ok(Answer::Block(Invitation::block(invitations, more)))
             }
             _ => {

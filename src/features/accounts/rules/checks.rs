@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::LOCKED_DOWN;
 use crate::chat::message::Client;
 use crate::chat::router::Turn;
-use crate::features::accounts::state::Then;
+use crate::features::accounts::state::AccountPurpose;
 use crate::features::archive::state as archive;
 use crate::features::archive::store::{Proof, Question, Refused};
 use crate::features::operators::state::Actor;
@@ -69,16 +69,16 @@ impl Turn<'_, Features> {
             return Err(Refused::Busy.into());
         }
         let then = match &mut question {
-            Question::SignIn { .. } => Then::SignedIn,
+            Question::SignIn { .. } => AccountPurpose::SignedIn,
             Question::Register { name, needs_invite, .. } => {
                 self.may_register(name, client, policy)?;
                 *needs_invite = policy.private;
-                Then::Registered
+                AccountPurpose::Registered
             }
-            Question::Reset { .. } => Then::Reset { by: client },
-            Question::ChangePassword { name, .. } => Then::PasswordChanged { name: name.clone(), by: client },
-            Question::SignOut { name, token: None } => Then::SignedOut { name: name.clone(), by: None },
-            Question::Grant { .. } => Then::Granted { by: Actor::page(from) },
+            Question::Reset { .. } => AccountPurpose::Reset { by: client },
+            Question::ChangePassword { name, .. } => AccountPurpose::PasswordChanged { name: name.clone(), by: client },
+            Question::SignOut { name, token: None } => AccountPurpose::SignedOut { name: name.clone(), by: None },
+            Question::Grant { .. } => AccountPurpose::Granted { by: Actor::page(from) },
             // Old lines are read by `Call::Read`, which checks whether the user may read them.
             Question::Page { .. } | Question::Search { .. } | Question::Mentions { .. } => {
                 return Err(Refusal::no_store("history"));
@@ -95,7 +95,7 @@ impl Turn<'_, Features> {
             | Question::Remove { .. } => {
                 return Err(Refusal::not_allowed(Role::Admin));
             }
-            Question::SignOut { token: Some(_), .. } | Question::Audit { .. } => Then::Nothing,
+            Question::SignOut { token: Some(_), .. } | Question::Audit { .. } => AccountPurpose::Nothing,
         };
         Ok((question, archive::Then::Account(then)))
     }

@@ -2,7 +2,7 @@
 
 use super::signed_in_as;
 use crate::chat::router::Turn;
-use crate::features::accounts::state::Then;
+use crate::features::accounts::state::AccountPurpose;
 use crate::features::archive::state as archive;
 use crate::features::archive::store::{Proof, Question};
 use crate::features::state::{Answer, Features, Later};
@@ -88,7 +88,7 @@ impl Turn<'_, Features> {
         }
         let name = self.name_of(id)?;
         if everywhere {
-            let then = Then::SignedOut { name: name.clone(), by: Some(id) };
+            let then = AccountPurpose::SignedOut { name: name.clone(), by: Some(id) };
             return Ok(Answer::Later(Later::Ask(
                 Question::SignOut { name, token: None },
                 archive::Then::Account(then),
@@ -114,7 +114,7 @@ impl Turn<'_, Features> {
         if self.role(id) < Role::Admin {
             return Err(Refusal::not_allowed(Role::Admin));
         }
-        let then = archive::Then::Account(Then::Granted { by: self.actor(id) });
+        let then = archive::Then::Account(AccountPurpose::Granted { by: self.actor(id) });
         Ok(Answer::Later(Later::Ask(Question::Grant { name: known.name, role }, then)))
     }
 }

@@ -3,7 +3,7 @@
 use crate::chat::hooks::Hooks;
 use crate::chat::router::Turn;
 use crate::features::accounts::invitations::Terms;
-use crate::features::accounts::state::Then;
+use crate::features::accounts::state::AccountPurpose;
 use crate::features::archive::state as archive;
 use crate::features::archive::store::Question;
 use crate::features::operators::state::Actor;
@@ -27,24 +27,24 @@ impl Turn<'_, Features> {
     ///
     /// # Errors
     /// There is no such room: it is mistyped, and would lead nowhere.
-    pub(crate) fn inviting(&self, by: Actor, terms: Terms) -> Result<(Question, Then), Refusal> {
+    pub(crate) fn inviting(&self, by: Actor, terms: Terms) -> Result<(Question, AccountPurpose), Refusal> {
         if let Some(room) = terms.rooms().iter().find(|room| !self.router.rooms.contains_key(*room)) {
             return Err(Refusal::no_such_room(room));
         }
-        Ok((Question::Invite { by: by.name.clone(), terms: terms.clone() }, Then::Invited { by, terms }))
+        Ok((Question::Invite { by: by.name.clone(), terms: terms.clone() }, AccountPurpose::Invited { by, terms }))
     }
 
     /// `INVITECODE:list`.
     pub(super) fn invitations(&mut self, id: ClientId, before: Option<u64>, limit: usize) -> Result<Answer, Refusal> {
         self.may_invite(id)?;
-        let then = archive::Then::Account(Then::Nothing);
+        let then = archive::Then::Account(AccountPurpose::Nothing);
         Ok(Answer::Later(Later::Ask(Question::Invitations { before, limit }, then)))
     }
 
     /// `INVITECODE:end`.
     pub(super) fn end_invitation(&mut self, id: ClientId, number: u64) -> Result<Answer, Refusal> {
         self.may_invite(id)?;
-        let then = archive::Then::Account(Then::InvitationEnded { by: self.actor(id), number });
+        let then = archive::Then::Account(AccountPurpose::InvitationEnded { by: self.actor(id), number });
         Ok(Answer::Later(Later::Ask(Question::EndInvitation { number }, then)))
     }
 

@@ -2,10 +2,10 @@
 
 use crate::chat::router::Turn;
 use crate::features::accounts::orders::AccountOrder;
-use crate::features::accounts::state::Then;
+use crate::features::accounts::state::AccountPurpose;
 use crate::features::archive::state::{self as archive, Asker};
 use crate::features::archive::store::{Answer, Question};
-use crate::features::message::Reply;
+use crate::features::calls::Reply;
 use crate::features::operators::state::Actor;
 use crate::features::state::Features;
 use crate::model::names::{Name, RoomName};
@@ -24,27 +24,29 @@ impl Turn<'_, Features> {
         }
     }
 
-    fn asked_of_store(&mut self, order: AccountOrder, by: &Actor) -> Result<(Question, Then), Refusal> {
+    fn asked_of_store(&mut self, order: AccountOrder, by: &Actor) -> Result<(Question, AccountPurpose), Refusal> {
         self.accounts_mut()?;
         let by = by.clone();
         Ok(match order {
             AccountOrder::Add { name, secret, role } => {
                 Secret::look_over(secret.reveal())?;
-                (Question::AddAccount { name, secret, role }, Then::Added { by })
+                (Question::AddAccount { name, secret, role }, AccountPurpose::Added { by })
             }
-            AccountOrder::Grant { name, role } => (Question::Grant { name, role }, Then::Granted { by }),
+            AccountOrder::Grant { name, role } => (Question::Grant { name, role }, AccountPurpose::Granted { by }),
             AccountOrder::SetPassword { name, secret } => {
                 Secret::look_over(secret.reveal())?;
-                (Question::SetPassword { name: name.clone(), secret }, Then::PasswordSet { by, name })
+                (Question::SetPassword { name: name.clone(), secret }, AccountPurpose::PasswordSet { by, name })
             }
             AccountOrder::MakeReset(name) => self.making_reset(by, name)?,
             AccountOrder::Remove { name, messages } => {
-                (Question::Remove { name: name.clone(), messages }, Then::Removed { by, name, messages })
+                (Question::Remove { name: name.clone(), messages }, AccountPurpose::Removed { by, name, messages })
             }
             AccountOrder::Invite(terms) => self.inviting(by, terms)?,
-            AccountOrder::Invitations { before, limit } => (Question::Invitations { before, limit }, Then::Nothing),
+            AccountOrder::Invitations { before, limit } => {
+                (Question::Invitations { before, limit }, AccountPurpose::Nothing)
+            }
             AccountOrder::EndInvitation(number) => {
-                (Question::EndInvitation { number }, Then::InvitationEnded { by, number })
+                (Question::EndInvitation { number }, AccountPurpose::InvitationEnded { by, number })
             }
         })
     }

@@ -1,7 +1,7 @@
 //! Reset links: an administrator makes a code, and its user sets a new password with it and is in.
 
 use crate::chat::router::Turn;
-use crate::features::accounts::state::Then;
+use crate::features::accounts::state::AccountPurpose;
 use crate::features::archive::state as archive;
 use crate::features::archive::store::{Question, Refused};
 use crate::features::operators::state::Actor;
@@ -26,9 +26,9 @@ impl Turn<'_, Features> {
     ///
     /// # Errors
     /// There is no such account.
-    pub(super) fn making_reset(&self, by: Actor, name: Name) -> Result<(Question, Then), Refusal> {
+    pub(super) fn making_reset(&self, by: Actor, name: Name) -> Result<(Question, AccountPurpose), Refusal> {
         let name = self.account_name(&name).ok_or(Refused::NoSuchName(name))?;
-        Ok((Question::MakeReset { name: name.clone() }, Then::ResetMade { by, name }))
+        Ok((Question::MakeReset { name: name.clone() }, AccountPurpose::ResetMade { by, name }))
     }
 
     /// `RESET`.

@@ -11,8 +11,8 @@ use crate::features::accounts::state::Admission;
 use crate::features::archive::reads;
 use crate::features::archive::state::{Asker, Then, Unanswered};
 use crate::features::archive::store::{Answer, Question, Refused, Report, can_be_found};
-use crate::features::message::{Access, Caller, Reply};
-use crate::features::programs::then as programs;
+use crate::features::calls::{Access, Caller, Reply};
+use crate::features::programs::purpose::ProgramPurpose;
 use crate::features::state::Features;
 use crate::model::event::{Event, Tag, Warning};
 use crate::model::names::{ClientId, RoomName};
@@ -246,8 +246,8 @@ impl Turn<'_, Features> {
         }
         let (is_post, answer) = match &then {
             // Its sender was told that it takes too long, and may send it again.
-            Then::Program(programs::Then::Post(_)) if matches!(asker, Asker::TimedOut) => return,
-            Then::Program(then) => (matches!(then, programs::Then::Post(_)), self.program_answered(then, answer)),
+            Then::Program(ProgramPurpose::Post(_)) if matches!(asker, Asker::TimedOut) => return,
+            Then::Program(then) => (matches!(then, ProgramPurpose::Post(_)), self.program_answered(then, answer)),
             _ => (false, answer),
         };
         match asker {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::chat::message::Message;
 use crate::config::Config;
+use crate::features::calls::{Call, Placed};
 use crate::features::files::{FileError, Upload};
-use crate::features::message::{Call, Placed};
 use crate::metrics::Metrics;
 
 /// A blocked read or write comes back this often to look at the time.

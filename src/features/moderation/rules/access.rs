@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::chat::message::Client;
 use crate::chat::router::Turn;
 use crate::features::archive::reads;
-use crate::features::message::{Access, Caller, Rights};
+use crate::features::calls::{Access, Caller, Rights};
 use crate::features::moderation::ban::{Kind, Notice};
 use crate::features::moderation::bans::Bans;
 use crate::features::state::{Features, Room};

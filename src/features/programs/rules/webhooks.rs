@@ -4,10 +4,10 @@ use crate::chat::router::Turn;
 use crate::features::archive::state as archive;
 use crate::features::archive::state::Asker;
 use crate::features::archive::store::{Answer as StoreAnswer, Question, Refused};
-use crate::features::message::{Reply, WebhookCall};
+use crate::features::calls::{Reply, WebhookCall};
 use crate::features::programs::address::Address;
 use crate::features::programs::list::{dead_letters, webhooks};
-use crate::features::programs::then::{self, Then, Webhooks};
+use crate::features::programs::purpose::{ProgramPurpose, WebhookPurpose};
 use crate::features::programs::webhooks::{Ask, Notice, SPEAKER, Webhook};
 use crate::features::programs::{self, Command, Kind};
 use crate::features::state::{Answer, Features, Later};
@@ -18,9 +18,9 @@ use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::text::Text;
 
-fn asks(ask: Ask, then: Webhooks) -> Answer {
+fn asks(ask: Ask, then: WebhookPurpose) -> Answer {
     let question = Question::Program(programs::Ask::Webhooks(ask));
-    Answer::Later(Later::Ask(question, archive::Then::Program(Then::Webhook(then))))
+    Answer::Later(Later::Ask(question, archive::Then::Program(ProgramPurpose::Webhook(then))))
 }
 
 impl Turn<'_, Features> {
@@ -30,23 +30,23 @@ impl Turn<'_, Features> {
             Command::Webhook(room, address) => self.make_webhook(id, room, address),
             Command::Webhooks(room) => {
                 let room = self.room_to_send(id, room)?;
-                Ok(asks(Ask::List(Some(room.clone())), Webhooks::Listed(Some(room))))
+                Ok(asks(Ask::List(Some(room.clone())), WebhookPurpose::Listed(Some(room))))
             }
             Command::Unwebhook(room, number) => {
                 let room = self.room_to_send(id, room)?;
-                Ok(asks(Ask::End(number, Some(room)), Webhooks::Ended(self.actor(id))))
+                Ok(asks(Ask::End(number, Some(room)), WebhookPurpose::Ended(self.actor(id))))
             }
             Command::DeadLetters => {
                 self.may_see_all_webhooks(id)?;
-                Ok(asks(Ask::List(None), Webhooks::Dead))
+                Ok(asks(Ask::List(None), WebhookPurpose::Dead))
             }
             Command::Again(number) => {
                 self.may_see_all_webhooks(id)?;
-                Ok(asks(Ask::Again(number), Webhooks::Again(self.actor(id))))
+                Ok(asks(Ask::Again(number), WebhookPurpose::Again(self.actor(id))))
             }
             _ => {
                 self.may_see_all_webhooks(id)?;
-                Ok(asks(Ask::List(None), Webhooks::Listed(None)))
+                Ok(asks(Ask::List(None), WebhookPurpose::Listed(None)))
             }
         }
     }
@@ -82,16 +82,16 @@ impl Turn<'_, Features> {
         }
         let reached = self.router.rooms.get(&room).map_or(0, |room| room.last_id());
         let by = self.name_of(id)?;
-        Ok(asks(Ask::Make { room, address, by, reached }, Webhooks::Made(self.actor(id))))
+        Ok(asks(Ask::Make { room, address, by, reached }, WebhookPurpose::Made(self.actor(id))))
     }
 
     /// What an answer about webhooks changes for all, and what its asker is told.
-    pub(super) fn webhook_answered(&mut self, then: &then::Webhooks, answer: StoreAnswer) -> StoreAnswer {
+    pub(super) fn webhook_answered(&mut self, then: &WebhookPurpose, answer: StoreAnswer) -> StoreAnswer {
         let StoreAnswer::Webhooks(found, letters) = &answer else { return answer };
         match (then, found.first()) {
-            (Webhooks::Made(by), Some(webhook)) => {
+            (WebhookPurpose::Made(by), Some(webhook)) => {
                 if !self.router.rooms.contains_key(&webhook.room) {
-                    self.ask_of_webhooks(Ask::End(webhook.number, None), Webhooks::Nothing, Box::new(drop));
+                    self.ask_of_webhooks(Ask::End(webhook.number, None), WebhookPurpose::Nothing, Box::new(drop));
                     return StoreAnswer::Refused(Refusal::no_such_room(&webhook.room).into());
                 }
                 self.act(by, "webhook", Some(&webhook.room), &webhook.number.to_string(), webhook.address.origin());
@@ -100,12 +100,12 @@ impl Turn<'_, Features> {
                     format!("{} sends what is said here to {} from now on.", webhook.by, webhook.address.origin());
                 self.say_of_webhook(webhook, words);
             }
-            (Webhooks::Ended(by), Some(webhook)) => {
+            (WebhookPurpose::Ended(by), Some(webhook)) => {
                 self.act(by, "unwebhook", Some(&webhook.room), &webhook.number.to_string(), webhook.address.origin());
                 let words = format!("What is said here is not sent to {} any more.", webhook.address.origin());
                 self.webhook_ended(webhook, words);
             }
-            (Webhooks::Gone, Some(webhook)) => {
+            (WebhookPurpose::Gone, Some(webhook)) => {
                 let origin = webhook.address.origin();
                 log::info!("webhook {} of {} ends: {origin} answered with 410", webhook.number, webhook.room);
                 let words = format!(
@@ -113,7 +113,7 @@ impl Turn<'_, Features> {
                 );
                 self.webhook_ended(webhook, words);
             }
-            (Webhooks::Again(by), _) => {
+            (WebhookPurpose::Again(by), _) => {
                 for letter in letters {
                     self.act(by, "again", Some(&letter.room), &letter.number.to_string(), "");
                     self.router.features.programs.tell_courier(Notice::Again(letter.clone()));
@@ -138,8 +138,8 @@ impl Turn<'_, Features> {
         }
     }
 
-    fn ask_of_webhooks(&mut self, ask: Ask, then: Webhooks, reply: Reply) {
-        let then = archive::Then::Program(Then::Webhook(then));
+    fn ask_of_webhooks(&mut self, ask: Ask, then: WebhookPurpose, reply: Reply) {
+        let then = archive::Then::Program(ProgramPurpose::Webhook(then));
         let question = Question::Program(programs::Ask::Webhooks(ask));
         let _number = self.put(question, Asker::Door(reply), then);
     }
@@ -147,7 +147,7 @@ impl Turn<'_, Features> {
     /// For the dashboard.
     pub(crate) fn webhooks_for_door(&mut self, reply: Reply) {
         match self.has_programs() {
-            Ok(()) => self.ask_of_webhooks(Ask::List(None), Webhooks::Nothing, reply),
+            Ok(()) => self.ask_of_webhooks(Ask::List(None), WebhookPurpose::Nothing, reply),
             Err(error) => reply(StoreAnswer::Refused(error.into())),
         }
     }
@@ -157,28 +157,34 @@ impl Turn<'_, Features> {
         match call {
             WebhookCall::Attach(courier, inside) => self.router.features.programs.courier = Some((courier, inside)),
             WebhookCall::Ask(ask, reply) if self.has_programs().is_ok() => {
-                self.ask_of_webhooks(ask, Webhooks::Nothing, reply);
+                self.ask_of_webhooks(ask, WebhookPurpose::Nothing, reply);
             }
             WebhookCall::Ask(_, reply) => reply(StoreAnswer::Refused(Refused::Busy)),
+            // No user may make a webhook of a direct talk, so none is sent anywhere.
+            WebhookCall::Page { room, reply, .. } if room.is_talk() => {
+                reply(StoreAnswer::Refused(Refusal::no_such_talk(&room).into()));
+            }
             WebhookCall::Page { room, after, before, limit, reply } => {
                 let question = Question::Page { room, before, after: Some(after), limit, export: false };
                 let _number = self.put(question, Asker::Door(reply), archive::Then::Shown);
             }
-            WebhookCall::Gone(number) => self.ask_of_webhooks(Ask::End(number, None), Webhooks::Gone, Box::new(drop)),
+            WebhookCall::Gone(number) => {
+                self.ask_of_webhooks(Ask::End(number, None), WebhookPurpose::Gone, Box::new(drop))
+            }
         }
     }
 }
 
 /// What an answer about webhooks means for the client who asked.
-pub(super) fn with_webhooks(then: &then::Webhooks, answer: StoreAnswer) -> Result<Answer, Refusal> {
+pub(super) fn with_webhooks(then: &WebhookPurpose, answer: StoreAnswer) -> Result<Answer, Refusal> {
     let StoreAnswer::Webhooks(mut found, letters) = answer else { return Err(Refused::Busy.into()) };
     match (then, found.pop()) {
-        (Webhooks::Made(_), Some(webhook)) => Ok(Answer::Done(made(&webhook).into())),
-        (Webhooks::Ended(_), Some(Webhook { number, room, address, .. })) => {
+        (WebhookPurpose::Made(_), Some(webhook)) => Ok(Answer::Done(made(&webhook).into())),
+        (WebhookPurpose::Ended(_), Some(Webhook { number, room, address, .. })) => {
             let words = format!("What is said in {room} is not sent to {} any more.", address.origin());
             Ok(Answer::Done(Words::new(words).with("number", number).into()))
         }
-        (Webhooks::Again(_), _) => {
+        (WebhookPurpose::Again(_), _) => {
             let letter = letters.first().ok_or(Refused::Busy)?;
             let words = format!(
                 "Letter {} is tried again. If it fails for good, it comes back to the dead ones.",
@@ -186,8 +192,8 @@ pub(super) fn with_webhooks(then: &then::Webhooks, answer: StoreAnswer) -> Resul
             );
             Ok(Answer::Done(Words::new(words).with("number", letter.number).into()))
         }
-        (Webhooks::Dead, _) => Ok(Answer::Block(dead_letters(letters))),
-        (Webhooks::Listed(room), last) => {
+        (WebhookPurpose::Dead, _) => Ok(Answer::Block(dead_letters(letters))),
+        (WebhookPurpose::Listed(room), last) => {
             found.extend(last);
             Ok(Answer::Block(webhooks(room.as_ref(), found)))
         }

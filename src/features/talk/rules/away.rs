@@ -1,7 +1,7 @@
 //! Members of a talk who are away: what waits for them, and how they learn of it.
 
 use crate::chat::router::Turn;
-use crate::features::message::{Access, Caller, NotRead, OwnTalk};
+use crate::features::calls::{Access, Caller, NotRead, OwnTalk};
 use crate::features::state::{Features, Room};
 use crate::model::event::Event;
 use crate::model::names::{ClientId, RoomName};

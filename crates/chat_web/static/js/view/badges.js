@@ -6,12 +6,17 @@ let dotted = '';
 export function badges(state, room) {
   const { unread, pinged } = totals(state);
   const name = room ? `${room.dm ? '@' : '#'}${title(room)}` : '';
-  document.title = `${unread ? `(${unread > 99 ? '99+' : unread}) ` : ''}${name ? `${name} · ` : ''}${state.server.name || 'chat'}`;
+  const count = unread ? `(${unread > 99 ? '99+' : unread}) ` : '';
+  document.title = `${count}${name ? `${name} · ` : ''}${state.server.name || 'chat'}`;
   $('#brandname').textContent = state.server.name || 'chat';
   $('#navdot').hidden = !unread;
-  if (pinged) navigator.setAppBadge?.(pinged).catch(() => {}); else navigator.clearAppBadge?.().catch(() => {});
+  if (pinged) navigator.setAppBadge?.(pinged).catch(() => {});
+  else navigator.clearAppBadge?.().catch(() => {});
   const kind = pinged ? 'ping' : unread ? 'new' : '';
   if (kind === dotted) return;
   dotted = kind;
-  import('./dot.js').then(({ dot }) => dot(dotted), () => {});
+  import('./dot.js').then(
+    ({ dot }) => dot(dotted),
+    () => {},
+  );
 }

@@ -3,21 +3,34 @@ import { h, $ } from '../dom.js';
 import { t } from '../i18n.js';
 
 let counting = 0;
-/** `look()` gives the state of link.js, how much is unsent, and when the line was lost (performance.now()), or 0; `go` acts on the button. */
+/**
+ * `look()` gives the state of link.js, how much is unsent, and when the line was lost (performance.now()), or 0; `go`
+ * acts on the button.
+ */
 export function banner(look, go) {
   const { line, unsent: n, since } = look();
   const bar = $('#banner');
   clearTimeout(counting);
   const unsent = n ? ` · ${t('unsent', { n })}` : '';
-  const again = (ms) => { counting = setTimeout(() => banner(look, go), ms); };
+  const again = (ms) => {
+    counting = setTimeout(() => banner(look, go), ms);
+  };
   const show = (kind, text, button) => {
     bar.hidden = false;
     bar.className = kind;
-    bar.replaceChildren(h('span', {}, text), button && h('button', { onclick: () => go(line.at === 'stopped' ? 'start' : 'retry') }, button));
+    bar.replaceChildren(
+      h('span', {}, text),
+      button && h('button', { onclick: () => go(line.at === 'stopped' ? 'start' : 'retry') }, button),
+    );
   };
   switch (line.at) {
-    case 'live': case 'idle': bar.hidden = true; break;
-    case 'stopped': show('stopped', `${t(`stopped_${line.reason}`)}${line.text ? ` (${line.text})` : ''}${unsent}`, t('comeBack')); break;
+    case 'live':
+    case 'idle':
+      bar.hidden = true;
+      break;
+    case 'stopped':
+      show('stopped', `${t(`stopped_${line.reason}`)}${line.text ? ` (${line.text})` : ''}${unsent}`, t('comeBack'));
+      break;
     case 'waiting': {
       const seconds = Math.max(1, Math.ceil((line.due - performance.now()) / 1000));
       show('waiting', `${navigator.onLine ? t('lost_line', { n: seconds }) : t('noNetwork')}${unsent}`, t('tryNow'));
@@ -25,6 +38,9 @@ export function banner(look, go) {
       break;
     }
     // A short reconnect is not shown.
-    default: if (since && performance.now() - since > 400) show('waiting', `${t('reconnecting')}${unsent}`); else if (since) again(420); else bar.hidden = true;
+    default:
+      if (since && performance.now() - since > 400) show('waiting', `${t('reconnecting')}${unsent}`);
+      else if (since) again(420);
+      else bar.hidden = true;
   }
 }

@@ -12,15 +12,25 @@ import { popup } from './popup.js';
 const TYPING_MS = 3000;
 
 export function composerView(app) {
-  const form = $('#composer'), input = $('#text'), strip = $('#context'), heavy = $('#heavy'), left = $('#left');
+  const form = $('#composer'),
+    input = $('#text'),
+    strip = $('#context'),
+    heavy = $('#heavy'),
+    left = $('#left');
   const pop = popup(app, input);
-  let room = null, mode = null, typed = null, saved = 0;
+  let room = null,
+    mode = null,
+    typed = null,
+    saved = 0;
 
   const over = () => overBy(input.value, app.state.limits.text_bytes, app.state.limits.message_bytes);
 
   function grow() {
     // Where the browser can size the field by its content, css does it.
-    if (!CSS.supports('field-sizing', 'content')) { input.style.height = 'auto'; input.style.height = `${Math.min(input.scrollHeight, 200)}px`; }
+    if (!CSS.supports('field-sizing', 'content')) {
+      input.style.height = 'auto';
+      input.style.height = `${Math.min(input.scrollHeight, 200)}px`;
+    }
     form.classList.toggle('filled', input.value.trim() !== '');
     const more = over();
     left.hidden = more < -200;
@@ -28,34 +38,69 @@ export function composerView(app) {
     left.textContent = more > 0 ? t('tooLong', { n: more }) : String(-more);
   }
 
-  function stopTyping() { if (typed !== null && room) { app.typing(room, false); typed = null; } }
+  function stopTyping() {
+    if (typed !== null && room) {
+      app.typing(room, false);
+      typed = null;
+    }
+  }
 
   input.addEventListener('input', () => {
     grow();
     pop.update();
     clearTimeout(saved);
     const here = room;
-    saved = setTimeout(() => { if (mode?.kind !== 'edit' && here === room) app.keepDraft(here, input.value); }, 300);
+    saved = setTimeout(() => {
+      if (mode?.kind !== 'edit' && here === room) app.keepDraft(here, input.value);
+    }, 300);
     if (!input.value || input.value.startsWith('/') || mode?.kind === 'edit') return stopTyping();
     const now = performance.now();
-    if ((typed === null || now - typed > TYPING_MS) && !document.hidden) { typed = now; app.typing(room, true); }
+    if ((typed === null || now - typed > TYPING_MS) && !document.hidden) {
+      typed = now;
+      app.typing(room, true);
+    }
   });
 
   input.addEventListener('keydown', (e) => {
     if (isComposing(e)) return;
-    if (pop.key(e)) { e.preventDefault(); e.stopPropagation(); return; }
-    if (e.key === 'Enter' && !e.shiftKey) { e.preventDefault(); submit(); }
-    else if (e.key === 'Escape' && !heavy.hidden) { e.preventDefault(); e.stopPropagation(); heavy.hidden = true; }
-    else if (e.key === 'Escape' && mode) { e.preventDefault(); e.stopPropagation(); clear(); }
-    else if (e.key === 'ArrowUp' && !input.value && !e.altKey) { if (app.editLast()) e.preventDefault(); }
-    else if (e.key === 'PageUp' || e.key === 'PageDown') { e.preventDefault(); $('#log').scrollBy(0, (e.key === 'PageUp' ? -0.85 : 0.85) * $('#log').clientHeight); }
+    if (pop.key(e)) {
+      e.preventDefault();
+      e.stopPropagation();
+      return;
+    }
+    if (e.key === 'Enter' && !e.shiftKey) {
+      e.preventDefault();
+      submit();
+    } else if (e.key === 'Escape' && !heavy.hidden) {
+      e.preventDefault();
+      e.stopPropagation();
+      heavy.hidden = true;
+    } else if (e.key === 'Escape' && mode) {
+      e.preventDefault();
+      e.stopPropagation();
+      clear();
+    } else if (e.key === 'ArrowUp' && !input.value && !e.altKey) {
+      if (app.editLast()) e.preventDefault();
+    } else if (e.key === 'PageUp' || e.key === 'PageDown') {
+      e.preventDefault();
+      $('#log').scrollBy(0, (e.key === 'PageUp' ? -0.85 : 0.85) * $('#log').clientHeight);
+    }
   });
-  input.addEventListener('blur', () => setTimeout(() => { if (document.activeElement !== input) pop.close(); }, 120));
-  form.addEventListener('submit', (e) => { e.preventDefault(); submit(); });
+  input.addEventListener('blur', () =>
+    setTimeout(() => {
+      if (document.activeElement !== input) pop.close();
+    }, 120),
+  );
+  form.addEventListener('submit', (e) => {
+    e.preventDefault();
+    submit();
+  });
   // On a phone the button must not take the focus, else the keyboard closes at every message.
   $('#send').addEventListener('pointerdown', (e) => e.preventDefault());
   $('#emoji').addEventListener('click', (e) => app.pickEmoji(e.currentTarget, input, (char) => typeInto(input, char)));
-  input.addEventListener('paste', (e) => { if (takes(e.clipboardData)) e.preventDefault(); });
+  input.addEventListener('paste', (e) => {
+    if (takes(e.clipboardData)) e.preventDefault();
+  });
 
   /** Sends files; offers a text that is too long for the field as a file. False: the browser inserts it. */
   function takes(data) {
@@ -72,7 +117,10 @@ export function composerView(app) {
     const text = several ? input.value.replace(/^\s*\n/, '').trimEnd() : input.value.trim();
     pop.close();
     if (!text) return;
-    if (over() > 0) { app.sorry(t('tooLong', { n: over() })); return; }
+    if (over() > 0) {
+      app.sorry(t('tooLong', { n: over() }));
+      return;
+    }
     stopTyping();
     if (mode?.kind === 'edit') {
       const { message } = mode;
@@ -80,9 +128,14 @@ export function composerView(app) {
       if (text !== message.text) app.saveEdit(message, expand(text));
       return;
     }
-    const answered = mode?.message.seq ?? null, raw = input.value.trimStart(), secret = app.holdsSecret(text);
+    const answered = mode?.message.seq ?? null,
+      raw = input.value.trimStart(),
+      secret = app.holdsSecret(text);
     // Lines beside it would be said aloud, and perhaps the wrong one with them.
-    if (secret && several) { app.sorry(t('secretAlone')); return; }
+    if (secret && several) {
+      app.sorry(t('secretAlone'));
+      return;
+    }
     // Emptied first: a command may lead into another room, and the text would stay here as a draft.
     empty();
     if (secret) app.command(raw);
@@ -106,8 +159,27 @@ export function composerView(app) {
     form.classList.toggle('editing', mode?.kind === 'edit');
     if (!mode) return strip.replaceChildren();
     const { message, kind } = mode;
-    strip.replaceChildren(icon(kind), h('span', {}, kind === 'edit' ? t('editing') : [h('b', {}, t('replyTo', { name: message.from.name })), ' ', plainText(format(message.text))]),
-      h('button.icon', { 'aria-label': t('cancel'), onclick: () => { clear(); input.focus(); } }, icon('close')));
+    strip.replaceChildren(
+      icon(kind),
+      h(
+        'span',
+        {},
+        kind === 'edit'
+          ? t('editing')
+          : [h('b', {}, t('replyTo', { name: message.from.name })), ' ', plainText(format(message.text))],
+      ),
+      h(
+        'button.icon',
+        {
+          'aria-label': t('cancel'),
+          onclick: () => {
+            clear();
+            input.focus();
+          },
+        },
+        icon('close'),
+      ),
+    );
   }
 
   function clear(restore = true) {
@@ -141,7 +213,10 @@ export function composerView(app) {
     },
     start(kind, message) {
       mode = { kind, message };
-      if (kind === 'edit') { app.keepDraft(room, input.value); input.value = message.text; }
+      if (kind === 'edit') {
+        app.keepDraft(room, input.value);
+        input.value = message.text;
+      }
       context();
       grow();
       input.focus();
@@ -157,7 +232,13 @@ export function composerView(app) {
     takes,
     insert: (text) => typeInto(input, text),
     /** Gives back what could not be done, unless something else is written by now. */
-    put(text) { if (!input.value) { input.value = text; input.focus(); grow(); } },
+    put(text) {
+      if (!input.value) {
+        input.value = text;
+        input.focus();
+        grow();
+      }
+    },
     empty: () => !input.value && !mode,
   };
 }

@@ -5,9 +5,23 @@ import { icon } from './icons.js';
 
 /** `key` names the heading's words. What carries `data-t` or `data-label` follows the reader's language. */
 export function dialog(id, key, body) {
-  const el = h('dialog', { id, 'aria-labelledby': `${id}head`, onclick: (e) => { if (e.target === el) el.close(); } },
-    h('header', {}, h('h2', { id: `${id}head`, 'data-t': key }, t(key)),
-      h('button.icon', { 'aria-label': t('close'), 'data-label': 'close', onclick: () => el.close() }, icon('close'))), body);
+  const el = h(
+    'dialog',
+    {
+      id,
+      'aria-labelledby': `${id}head`,
+      onclick: (e) => {
+        if (e.target === el) el.close();
+      },
+    },
+    h(
+      'header',
+      {},
+      h('h2', { id: `${id}head`, 'data-t': key }, t(key)),
+      h('button.icon', { 'aria-label': t('close'), 'data-label': 'close', onclick: () => el.close() }, icon('close')),
+    ),
+    body,
+  );
   document.body.append(el);
   return el;
 }

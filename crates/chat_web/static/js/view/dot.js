@@ -5,12 +5,16 @@ let now = '';
 /** `kind`: 'ping', 'new', or '' for no mark. */
 export function dot(kind) {
   now = kind;
-  if (!kind) { $('#favicon').href = '/icon.svg'; return; }
+  if (!kind) {
+    $('#favicon').href = '/icon.svg';
+    return;
+  }
   const image = new Image();
   image.onload = () => {
     // It may be read by now.
     if (kind !== now) return;
-    const canvas = document.createElement('canvas'), pen = canvas.getContext('2d');
+    const canvas = document.createElement('canvas'),
+      pen = canvas.getContext('2d');
     canvas.width = canvas.height = 64;
     pen.drawImage(image, 0, 0, 64, 64);
     pen.beginPath();

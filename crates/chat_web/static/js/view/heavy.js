@@ -6,12 +6,21 @@ import { bytesOf } from '../format.js';
 import { lineCount } from '../paste.js';
 
 export const heavy = (app) => (text) => {
-  const strip = $('#heavy'), takesFiles = app.state.offer?.files != null;
-  const close = () => { strip.hidden = true; app.focusComposer(); };
-  const file = () => { close(); app.sendFiles([new File([text], 'paste.txt', { type: 'text/plain' })]); };
+  const strip = $('#heavy'),
+    takesFiles = app.state.offer?.files != null;
+  const close = () => {
+    strip.hidden = true;
+    app.focusComposer();
+  };
+  const file = () => {
+    close();
+    app.sendFiles([new File([text], 'paste.txt', { type: 'text/plain' })]);
+  };
   const why = t('heavy', { n: lineCount(text), size: bytesOf(new Blob([text]).size, lang) });
-  strip.replaceChildren(h('span', { role: 'status' }, why, !takesFiles && ` ${t('noFiles')} ${t('pasteLess')}`),
+  strip.replaceChildren(
+    h('span', { role: 'status' }, why, !takesFiles && ` ${t('noFiles')} ${t('pasteLess')}`),
     takesFiles && h('button.link', { onclick: file }, t('asFile')),
-    h('button.icon', { 'aria-label': t('cancel'), onclick: close }, icon('close')));
+    h('button.icon', { 'aria-label': t('cancel'), onclick: close }, icon('close')),
+  );
   strip.hidden = false;
 };

@@ -1,32 +1,16 @@
-// Menu: what floats above the page beside what it belongs to, and the menu of actions. One at a time; Escape and a click elsewhere close it.
+// Menu: opens what floats beside what it belongs to, and the menu of actions. Escape and a click elsewhere close it.
 import { h, isComposing } from '../dom.js';
 import { icon } from './icons.js';
 import { t } from '../i18n.js';
 import { QUICK, nameOf } from '../emoji.js';
-
-let open = null;
-
-export function closeMenu(giveBack = true) {
-  if (!open) return;
-  const { el, back, off } = open;
-  open = null;
-  off.abort();
-  el.remove();
-  document.dispatchEvent(new Event('menuclosed'));
-  if (giveBack && back?.isConnected) back.focus({ preventScroll: true });
-}
-export const menuIsOpen = () => !!open;
-
-export const menuIsIn = (place) => !!open && place.contains(open.anchor);
-/** Closes the menu if what it belongs to is in there. */
-export const closeMenuIn = (place) => { if (open && place.contains(open.anchor)) closeMenu(); };
+import { closeMenu, opened } from './floating.js';
 
 export function show(el, anchor, back) {
   closeMenu(false);
   // Inside the landmark it belongs to: a screen reader stays where it was.
   (anchor.closest('nav, main, aside') ?? document.body).append(el);
   const off = new AbortController();
-  open = { el, anchor, back, off };
+  opened({ el, anchor, back, off });
   const box = anchor.getBoundingClientRect();
   const { offsetWidth: w, offsetHeight: hgt } = el;
   // Under the edge that is nearer to the middle: a bubble on the left opens to the right.
@@ -34,28 +18,92 @@ export function show(el, anchor, back) {
   const below = box.bottom + 6 + hgt < innerHeight - 8;
   el.style.setProperty('left', `${Math.max(8, x)}px`);
   el.style.setProperty('top', `${Math.max(8, below ? box.bottom + 6 : box.top - hgt - 6)}px`);
-  addEventListener('pointerdown', (e) => { if (!el.contains(e.target)) closeMenu(false); }, { signal: off.signal, capture: true });
+  addEventListener(
+    'pointerdown',
+    (e) => {
+      if (!el.contains(e.target)) closeMenu(false);
+    },
+    { signal: off.signal, capture: true },
+  );
   addEventListener('resize', () => closeMenu(), { signal: off.signal });
   el.addEventListener('keydown', (e) => {
     if (isComposing(e)) return;
-    if (e.key === 'Escape') { e.stopPropagation(); closeMenu(); }
-    if (e.key === 'Tab') { e.preventDefault(); closeMenu(); }
+    if (e.key === 'Escape') {
+      e.stopPropagation();
+      closeMenu();
+    }
+    if (e.key === 'Tab') {
+      e.preventDefault();
+      closeMenu();
+    }
   });
 }
 
 /** items: {label, icon, run, danger?} ; `quick`: called with an emoji, or 'more' for the picker. */
 export function actionMenu(anchor, back, label, items, quick) {
-  const row = quick && h('div.quick', { role: 'group', 'aria-label': t('react') },
-    QUICK.map((char) => h('button', { role: 'menuitem', tabIndex: -1, 'aria-label': t('reactWith', { name: nameOf(char) }), onclick: () => { closeMenu(); quick(char); } }, char)),
-    h('button', { role: 'menuitem', tabIndex: -1, 'aria-label': t('moreEmoji'), onclick: () => { closeMenu(); quick('more'); } }, icon('plus')));
-  const el = h('div.menu', { role: 'menu', 'aria-label': label }, row,
-    items.map((item) => h(`button.item${item.danger ? '.danger' : ''}`, { role: 'menuitem', tabIndex: -1, onclick: () => { closeMenu(); item.run(); } }, icon(item.icon), item.label)));
+  const row =
+    quick &&
+    h(
+      'div.quick',
+      { role: 'group', 'aria-label': t('react') },
+      QUICK.map((char) =>
+        h(
+          'button',
+          {
+            role: 'menuitem',
+            tabIndex: -1,
+            'aria-label': t('reactWith', { name: nameOf(char) }),
+            onclick: () => {
+              closeMenu();
+              quick(char);
+            },
+          },
+          char,
+        ),
+      ),
+      h(
+        'button',
+        {
+          role: 'menuitem',
+          tabIndex: -1,
+          'aria-label': t('moreEmoji'),
+          onclick: () => {
+            closeMenu();
+            quick('more');
+          },
+        },
+        icon('plus'),
+      ),
+    );
+  const el = h(
+    'div.menu',
+    { role: 'menu', 'aria-label': label },
+    row,
+    items.map((item) =>
+      h(
+        `button.item${item.danger ? '.danger' : ''}`,
+        {
+          role: 'menuitem',
+          tabIndex: -1,
+          onclick: () => {
+            closeMenu();
+            item.run();
+          },
+        },
+        icon(item.icon),
+        item.label,
+      ),
+    ),
+  );
   el.addEventListener('keydown', (e) => {
     const all = [...el.querySelectorAll('button')];
     const at = all.indexOf(document.activeElement);
     const quicks = quick ? QUICK.length + 1 : 0;
-    const down = at < quicks ? quicks : at + 1, up = at < quicks ? all.length - 1 : at === quicks && quicks ? 0 : at - 1;
-    const to = { ArrowDown: down, ArrowUp: up, ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: all.length - 1 }[e.key];
+    const down = at < quicks ? quicks : at + 1,
+      up = at < quicks ? all.length - 1 : at === quicks && quicks ? 0 : at - 1;
+    const to = { ArrowDown: down, ArrowUp: up, ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: all.length - 1 }[
+      e.key
+    ];
     if (to === undefined) return;
     e.preventDefault();
     all[(to + all.length) % all.length].focus();

@@ -9,43 +9,113 @@ import { clock, fullTime, sameRun } from '../time.js';
 import { hue, sameName, mentions } from '../names.js';
 import { isLate } from '../outbox.js';
 
+/** One that the server has, and that was not deleted. */
+export const usable = (message) => message?.seq && !message.deleted;
+
 /** `goTo` shows the message a quote is of; what is in `fresh` comes in with a movement. */
 export function messageView(app, goTo, fresh) {
   function messageRow(room, message, last) {
     const { item } = message;
     const mine = isMine(message);
-    const head = !last || !sameName(last.name, message.from.name) || !sameRun(last.at, message.at) || !!message.reply_to;
+    const head =
+      !last || !sameName(last.name, message.from.name) || !sameRun(last.at, message.at) || !!message.reply_to;
     const ping = !mine && !room.dm && mentions(message.text, app.state.me?.name);
     const quoted = message.reply_to ? room.tl.msgs.get(message.reply_to) : null;
     const late = item && isLate(item, performance.now());
-    const sig = [message.v, refs(message.text), message.account, head, mine, ping, message.from.name, quoted ? quoted.v : '', item ? item.state === 'failed' : '', late ?? '', item?.why ?? '', lang, prefs.hours].join('|');
-    return { key: mine && message.cid ? message.cid : `m${message.seq}`, sig, make: (old) => draw(room, message, { mine, head, ping, quoted, late, live: !old && fresh.has(message.cid ?? message.seq) }) };
+    const sig = [
+      message.v,
+      refs(message.text),
+      message.account,
+      head,
+      mine,
+      ping,
+      message.from.name,
+      quoted ? quoted.v : '',
+      item ? item.state === 'failed' : '',
+      late ?? '',
+      item?.why ?? '',
+      lang,
+      prefs.hours,
+    ].join('|');
+    return {
+      key: mine && message.cid ? message.cid : `m${message.seq}`,
+      sig,
+      make: (old) =>
+        draw(room, message, { mine, head, ping, quoted, late, live: !old && fresh.has(message.cid ?? message.seq) }),
+    };
   }
 
   const isMine = (message) => !!message.item || (!!app.state.me && sameName(message.from.name, app.state.me.name));
 
   const isRoom = (id) => app.state.rooms.has(id) || app.directory.has(id);
   /** Which of the names and rooms in a text are known by now: those are drawn as links, the others will be. */
-  const refs = (text = '') => /[@#]/.test(text) ? [...text.matchAll(/([@#])([A-Za-z0-9_-]{1,32})/g)].map(([, mark, word]) => +(mark === '@' ? app.knows(word) : isRoom(word))).join('') : '';
+  const refs = (text = '') =>
+    /[@#]/.test(text)
+      ? [...text.matchAll(/([@#])([A-Za-z0-9_-]{1,32})/g)]
+          .map(([, mark, word]) => +(mark === '@' ? app.knows(word) : isRoom(word)))
+          .join('')
+      : '';
 
   function draw(room, message, { mine, head, ping, quoted, late, live }) {
     const { item } = message;
     const about = { me: app.state.me?.name, name: app.knows, room: isRoom };
     const tree = message.deleted ? [] : format(message.text, about);
     const jumbo = tree[0]?.t === 'jumbo';
-    const classes = ['msg', mine && 'mine', head && 'head', ping && 'ping', item && (item.state === 'failed' ? 'failed' : 'pending'), message.deleted && 'gone', jumbo && 'jumbo', message.act && 'act', live && 'live'].filter(Boolean);
-    const when = h('time', { datetime: new Date(message.at).toISOString(), title: fullTime(message.at, lang) }, clock(message.at, lang, prefs.hours));
+    const classes = [
+      'msg',
+      mine && 'mine',
+      head && 'head',
+      ping && 'ping',
+      item && (item.state === 'failed' ? 'failed' : 'pending'),
+      message.deleted && 'gone',
+      jumbo && 'jumbo',
+      message.act && 'act',
+      live && 'live',
+    ].filter(Boolean);
+    const when = h(
+      'time',
+      { datetime: new Date(message.at).toISOString(), title: fullTime(message.at, lang) },
+      clock(message.at, lang, prefs.hours),
+    );
     const words = message.deleted ? t('deleted') : message.file ? shared(message.file, message.text) : nodes(tree);
-    const text = h('div.text', { dir: 'auto' }, message.act && ['~ ', h('b', {}, `${message.from.name} `)], words,
-      message.edited && h('span.edited', {}, ` ${t('edited')}`));
-    const el = h(`li.${classes.join('.')}`, { tabIndex: -1, hue: hue(message.from.name) },
+    const text = h(
+      'div.text',
+      { dir: 'auto' },
+      message.act && ['~ ', h('b', {}, `${message.from.name} `)],
+      words,
+      message.edited && h('span.edited', {}, ` ${t('edited')}`),
+    );
+    const el = h(
+      `li.${classes.join('.')}`,
+      { tabIndex: -1, hue: hue(message.from.name) },
       head && !mine && !message.act && avatar(message.from.name),
-      h('div.body', {},
-        head && !message.act && h('div.meta', {}, h(`button.name${mine ? '.vh' : ''}`, { tabIndex: -1, onclick: (e) => app.personMenu(e.currentTarget, message.from.name) }, message.from.name), message.account && !mine && owned(message.from.name), when),
+      h(
+        'div.body',
+        {},
+        head &&
+          !message.act &&
+          h(
+            'div.meta',
+            {},
+            h(
+              `button.name${mine ? '.vh' : ''}`,
+              { tabIndex: -1, onclick: (e) => app.personMenu(e.currentTarget, message.from.name) },
+              message.from.name,
+            ),
+            message.account && !mine && owned(message.from.name),
+            when,
+          ),
         h('div.bubble', {}, message.reply_to && quote(room, message.reply_to, quoted), text),
-        message.reactions.length > 0 && reactions(room, message)),
+        message.reactions.length > 0 && reactions(room, message),
+      ),
       !head && !message.act && when,
-      item && h('div.state', {}, item.state === 'failed' || late ? trouble(item) : h('span.sending', { title: t('sending') }, icon('clock'))));
+      item &&
+        h(
+          'div.state',
+          {},
+          item.state === 'failed' || late ? trouble(item) : h('span.sending', { title: t('sending') }, icon('clock')),
+        ),
+    );
     el.message = message;
     return el;
   }
@@ -53,36 +123,79 @@ export function messageView(app, goTo, fresh) {
   /** A picture has its size before it is loaded; everything else, and what turns out to be no picture, is a card. */
   function shared({ token, bytes }, name) {
     const href = `/files/${token}`;
-    const card = () => h('a.file', { href, download: name }, icon('file'), h('span.fname', {}, name), ' ', h('span.fsize', {}, bytesOf(bytes, lang)));
+    const card = () =>
+      h(
+        'a.file',
+        { href, download: name },
+        icon('file'),
+        h('span.fname', {}, name),
+        ' ',
+        h('span.fsize', {}, bytesOf(bytes, lang)),
+      );
     if (!/\.(png|jpe?g|gif|webp)$/i.test(name)) return card();
-    const thumb = h('a.thumb', { href, target: '_blank', rel: 'noopener noreferrer' },
-      h('img', { onerror: () => thumb.replaceWith(card()), loading: 'lazy', width: 320, height: 200, alt: t('picture', { name }), src: href }));
+    const thumb = h(
+      'a.thumb',
+      { href, target: '_blank', rel: 'noopener noreferrer' },
+      h('img', {
+        onerror: () => thumb.replaceWith(card()),
+        loading: 'lazy',
+        width: 320,
+        height: 200,
+        alt: t('picture', { name }),
+        src: href,
+      }),
+    );
     return thumb;
   }
 
-  const owned = (name) => h('span.owned', { role: 'img', 'aria-label': t('owned', { name }), title: t('owned', { name }) }, icon('check'));
+  const owned = (name) =>
+    h('span.owned', { role: 'img', 'aria-label': t('owned', { name }), title: t('owned', { name }) }, icon('check'));
 
   function quote(room, seq, quoted) {
-    return h('button.quoted', { tabIndex: -1, onclick: () => goTo(seq), hue: quoted ? hue(quoted.from.name) : null },
-      quoted ? [h('b', {}, quoted.from.name), ' ', h('span', {}, quoted.deleted ? t('deleted') : plainText(format(quoted.text)))] : h('span', {}, t('earlier')));
+    return h(
+      'button.quoted',
+      { tabIndex: -1, onclick: () => goTo(seq), hue: quoted ? hue(quoted.from.name) : null },
+      quoted
+        ? [
+            h('b', {}, quoted.from.name),
+            ' ',
+            h('span', {}, quoted.deleted ? t('deleted') : plainText(format(quoted.text))),
+          ]
+        : h('span', {}, t('earlier')),
+    );
   }
 
   function reactions(room, message) {
     const me = app.state.me?.name;
-    return h('div.reactions', {}, message.reactions.map(([emoji, names]) => {
-      const on = names.some((name) => me && sameName(name, me));
-      return h(`button${on ? '.on' : ''}`, {
-        'aria-pressed': String(on), title: people(names, 8),
-        onclick: () => app.react(room.id, message.seq, emoji, !on),
-      }, h('span.e', {}, emoji), h('span', {}, String(names.length)), h('span.vh', {}, `: ${t('reacted', { who: people(names, 4), name: nameOf(emoji) })}`));
-    }));
+    return h(
+      'div.reactions',
+      {},
+      message.reactions.map(([emoji, names]) => {
+        const on = names.some((name) => me && sameName(name, me));
+        return h(
+          `button${on ? '.on' : ''}`,
+          {
+            'aria-pressed': String(on),
+            title: people(names, 8),
+            onclick: () => app.react(room.id, message.seq, emoji, !on),
+          },
+          h('span.e', {}, emoji),
+          h('span', {}, String(names.length)),
+          h('span.vh', {}, `: ${t('reacted', { who: people(names, 4), name: nameOf(emoji) })}`),
+        );
+      }),
+    );
   }
 
   function trouble(item) {
-    return h('div.trouble', {}, h('span', {}, item.why || t(item.state === 'failed' ? 'notSent' : 'stillTrying')),
+    return h(
+      'div.trouble',
+      {},
+      h('span', {}, item.why || t(item.state === 'failed' ? 'notSent' : 'stillTrying')),
       h('button', { onclick: () => app.retry(item.cid) }, t('retry')),
       h('button', { onclick: () => app.copy(item.text) }, t('copy')),
-      h('button', { onclick: () => app.discard(item.cid) }, t('discard')));
+      h('button', { onclick: () => app.discard(item.cid) }, t('discard')),
+    );
   }
 
   return { row: messageRow, isMine };
@@ -92,17 +205,28 @@ export function messageView(app, goTo, fresh) {
 export function nodes(tree) {
   return tree.map((node) => {
     switch (node.t) {
-      case 'b': return h('strong', {}, nodes(node.c));
-      case 'i': return h('em', {}, nodes(node.c));
-      case 's': return h('s', {}, nodes(node.c));
-      case 'quote': return h('blockquote', {}, nodes(node.c));
-      case 'code': return h('code', {}, node.s);
-      case 'pre': return h('pre', {}, h('code', {}, node.s));
-      case 'link': return h('a', { href: node.href, target: '_blank', rel: 'noopener noreferrer nofollow' }, node.s);
-      case 'mention': return h(`span.mention${node.me ? '.me' : ''}`, {}, `@${node.name}`);
-      case 'room': return h('a.mention', { href: `#${node.id}`, 'data-room': node.id }, `#${node.id}`);
-      case 'jumbo': return h('span.big', {}, node.s);
-      default: return document.createTextNode(node.s);
+      case 'b':
+        return h('strong', {}, nodes(node.c));
+      case 'i':
+        return h('em', {}, nodes(node.c));
+      case 's':
+        return h('s', {}, nodes(node.c));
+      case 'quote':
+        return h('blockquote', {}, nodes(node.c));
+      case 'code':
+        return h('code', {}, node.s);
+      case 'pre':
+        return h('pre', {}, h('code', {}, node.s));
+      case 'link':
+        return h('a', { href: node.href, target: '_blank', rel: 'noopener noreferrer nofollow' }, node.s);
+      case 'mention':
+        return h(`span.mention${node.me ? '.me' : ''}`, {}, `@${node.name}`);
+      case 'room':
+        return h('a.mention', { href: `#${node.id}`, 'data-room': node.id }, `#${node.id}`);
+      case 'jumbo':
+        return h('span.big', {}, node.s);
+      default:
+        return document.createTextNode(node.s);
     }
   });
 }

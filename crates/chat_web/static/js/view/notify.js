@@ -5,7 +5,12 @@ export function notify(title, options, onclick = () => {}) {
   if (globalThis.Notification?.permission !== 'granted') return false;
   try {
     const note = new Notification(title, { icon: '/icon.svg', ...options });
-    note.onclick = () => { onclick(); note.close(); };
+    note.onclick = () => {
+      onclick();
+      note.close();
+    };
     return true;
-  } catch { return false; }
+  } catch {
+    return false;
+  }
 }

@@ -12,8 +12,10 @@ const MODES = ['i', 'm', 't'];
 const REASON = 200;
 
 export function order(app) {
-  let room = null, bans = [];
-  const body = h('div.fields', {}), dialog = makeDialog('order', 'thisRoom', body);
+  let room = null,
+    bans = [];
+  const body = h('div.fields', {}),
+    dialog = makeDialog('order', 'thisRoom', body);
   dialog.addEventListener('close', () => app.focusComposer());
   const words = h('p.words', { role: 'status' });
 
@@ -21,7 +23,13 @@ export function order(app) {
   async function act(doing, good = '') {
     words.textContent = '';
     let done = false;
-    try { await doing; done = true; words.textContent = good; } catch (error) { words.textContent = error.message; }
+    try {
+      await doing;
+      done = true;
+      words.textContent = good;
+    } catch (error) {
+      words.textContent = error.message;
+    }
     words.classList.toggle('good', done);
     await look();
     return done;
@@ -29,67 +37,164 @@ export function order(app) {
 
   async function look() {
     if (!dialog.open || !room) return;
-    try { bans = (await app.order(`/bans #${room.id}`)).items ?? []; } catch { bans = []; }
+    try {
+      bans = (await app.order(`/bans #${room.id}`)).items ?? [];
+    } catch {
+      bans = [];
+    }
     redraw();
   }
 
   const field = (label, button, run, more = {}) => {
-    const input = h('input', { type: 'text', 'aria-label': label, placeholder: label, autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', ...more });
-    const form = h('form.rename', { onsubmit: async (e) => { e.preventDefault(); const word = input.value.trim(); if (word && await run(word)) { input.value = ''; redraw(); } } }, input, h('button.soft', { type: 'submit' }, button));
+    const input = h('input', {
+      type: 'text',
+      'aria-label': label,
+      placeholder: label,
+      autocomplete: 'off',
+      autocapitalize: 'none',
+      spellcheck: 'false',
+      ...more,
+    });
+    const form = h(
+      'form.rename',
+      {
+        onsubmit: async (e) => {
+          e.preventDefault();
+          const word = input.value.trim();
+          if (word && (await run(word))) {
+            input.value = '';
+            redraw();
+          }
+        },
+      },
+      input,
+      h('button.soft', { type: 'submit' }, button),
+    );
     return form;
   };
-  const mode = (letter) => h('label.switch', {}, h('span', {}, t(`mode_${letter}`)),
-    h('input', { type: 'checkbox', role: 'switch', checked: room.modes.includes(letter), onchange: (e) => act(app.order(`/mode #${room.id} ${e.target.checked ? '+' : '-'}${letter}`)) }));
-  const key = () => room.modes.includes('k')
-    ? h('div.rename', {}, h('p', {}, t('keyIsSet')), h('button.soft', { onclick: () => act(app.order(`/mode #${room.id} -k`)) }, t('keyTake')))
-    : field(t('mode_k'), t('keySet'), (word) => act(app.order(`/mode #${room.id} +k ${word}`)), { maxlength: 64 });
+  const mode = (letter) =>
+    h(
+      'label.switch',
+      {},
+      h('span', {}, t(`mode_${letter}`)),
+      h('input', {
+        type: 'checkbox',
+        role: 'switch',
+        checked: room.modes.includes(letter),
+        onchange: (e) => act(app.order(`/mode #${room.id} ${e.target.checked ? '+' : '-'}${letter}`)),
+      }),
+    );
+  const key = () =>
+    room.modes.includes('k')
+      ? h(
+          'div.rename',
+          {},
+          h('p', {}, t('keyIsSet')),
+          h('button.soft', { onclick: () => act(app.order(`/mode #${room.id} -k`)) }, t('keyTake')),
+        )
+      : field(t('mode_k'), t('keySet'), (word) => act(app.order(`/mode #${room.id} +k ${word}`)), { maxlength: 64 });
 
   /** `budi is banned by ani, for 9 min more: spam`, as far as one may see it. */
   function held({ whom, what, by, seconds, reason }) {
-    const words = [t(`did_${what}`, { who: whom ?? t('anAddress') }), seconds ? t('forTime', { time: span(Math.ceil(seconds / 60) * 60, lang) }) : t('untilLifted'), t('byWhom', { by })].join(' ');
-    return h('li', {}, h('span', { dir: 'auto' }, reason ? `${words}: ${reason}` : words),
-      room.op && whom && h('button.soft', { onclick: () => act(app.deed(what === 'muted' ? 'unmute' : 'unban', room.id, whom)) }, t('lift')));
+    const words = [
+      t(`did_${what}`, { who: whom ?? t('anAddress') }),
+      seconds ? t('forTime', { time: span(Math.ceil(seconds / 60) * 60, lang) }) : t('untilLifted'),
+      t('byWhom', { by }),
+    ].join(' ');
+    return h(
+      'li',
+      {},
+      h('span', { dir: 'auto' }, reason ? `${words}: ${reason}` : words),
+      room.op &&
+        whom &&
+        h(
+          'button.soft',
+          { onclick: () => act(app.deed(what === 'muted' ? 'unmute' : 'unban', room.id, whom)) },
+          t('lift'),
+        ),
+    );
   }
 
   function redraw() {
     if (!dialog.open || !room) return;
-    if (!app.state.rooms.has(room.id)) { dialog.close(); return; }
+    if (!app.state.rooms.has(room.id)) {
+      dialog.close();
+      return;
+    }
     // What is being typed stays.
     const { activeElement: at } = document;
     if (body.contains(at) && at.type === 'text' && at.value) return;
     const place = body.contains(at) ? [...body.querySelectorAll('input, button')].indexOf(at) : -1;
     const closed = /[ik]/.test(room.modes);
-    body.replaceChildren(...[
-      (room.op || !closed) && room.id !== 'lobby' && h('fieldset', {}, h('legend', {}, t('inviteSomebody')), field(t('nameOfGuest'), t('invite'), (name) => act(app.order(`/invite ${name} #${room.id}`), t('invited', { name })), { maxlength: 32 })),
-      room.op && h('fieldset.modes', {}, h('legend', {}, t('whoMay')), MODES.map(mode), key()),
-      h('fieldset', {}, h('legend', {}, t('keptOut')), bans.length ? h('ul.held', {}, bans.map(held)) : h('p.none', {}, t('nobody'))),
-      words,
-    ].filter(Boolean));
+    body.replaceChildren(
+      ...[
+        (room.op || !closed) &&
+          room.id !== 'lobby' &&
+          h(
+            'fieldset',
+            {},
+            h('legend', {}, t('inviteSomebody')),
+            field(
+              t('nameOfGuest'),
+              t('invite'),
+              (name) => act(app.order(`/invite ${name} #${room.id}`), t('invited', { name })),
+              { maxlength: 32 },
+            ),
+          ),
+        room.op && h('fieldset.modes', {}, h('legend', {}, t('whoMay')), MODES.map(mode), key()),
+        h(
+          'fieldset',
+          {},
+          h('legend', {}, t('keptOut')),
+          bans.length ? h('ul.held', {}, bans.map(held)) : h('p.none', {}, t('nobody')),
+        ),
+        words,
+      ].filter(Boolean),
+    );
     [...body.querySelectorAll('input, button')][place]?.focus({ preventScroll: true });
   }
 
   // ---- one person ----
 
-  const sheet = h('div.fields', {}), sentence = makeDialog('sentence', 'thisRoom', sheet);
+  const sheet = h('div.fields', {}),
+    sentence = makeDialog('sentence', 'thisRoom', sheet);
   sentence.addEventListener('close', () => app.focusComposer());
 
   function person(verb, name, where) {
-    const time = h('select', { id: 'howlong' }, TIMES.map((value) => h('option', { value }, t(value ? `time_${value}` : 'untilLifted'))));
+    const time = h(
+      'select',
+      { id: 'howlong' },
+      TIMES.map((value) => h('option', { value }, t(value ? `time_${value}` : 'untilLifted'))),
+    );
     const why = h('input', { type: 'text', id: 'whysentence', autocomplete: 'off', maxlength: REASON });
     const all = app.state.role === 'member' ? null : h('input', { type: 'checkbox', role: 'switch' });
     const refused = h('p.words', { role: 'status' });
-    const form = h('form.sentence', { onsubmit: async (e) => {
-      e.preventDefault();
-      const chosen = verb === 'kick' ? '' : time.value;
-      try {
-        await app.deed(verb, all?.checked ? null : where.id, name, { time: chosen, seconds: SECONDS[chosen] ?? null, reason: why.value.trim() });
-        sentence.close();
-      } catch (error) { refused.textContent = error.message; }
-    } },
-      verb !== 'kick' && h('label', { for: 'howlong' }, t('howLong')), verb !== 'kick' && time,
-      h('label', { for: 'whysentence' }, t('why')), why,
+    const form = h(
+      'form.sentence',
+      {
+        onsubmit: async (e) => {
+          e.preventDefault();
+          const chosen = verb === 'kick' ? '' : time.value;
+          try {
+            await app.deed(verb, all?.checked ? null : where.id, name, {
+              time: chosen,
+              seconds: SECONDS[chosen] ?? null,
+              reason: why.value.trim(),
+            });
+            sentence.close();
+          } catch (error) {
+            refused.textContent = error.message;
+          }
+        },
+      },
+      verb !== 'kick' && h('label', { for: 'howlong' }, t('howLong')),
+      verb !== 'kick' && time,
+      h('label', { for: 'whysentence' }, t('why')),
+      why,
       all && h('label.switch', {}, h('span', {}, t('everywhere', { room: where.id })), all),
-      refused, h('button.primary', { type: 'submit' }, t(verb, { name }).replace('…', '')));
+      refused,
+      h('button.primary', { type: 'submit' }, t(verb, { name }).replace('…', '')),
+    );
     sheet.replaceChildren(form);
     const head = sentence.querySelector('h2');
     head.textContent = t(verb, { name }).replace('…', '');
@@ -99,7 +204,14 @@ export function order(app) {
   }
 
   return {
-    open(which) { room = which; bans = []; words.textContent = ''; openDialog(dialog); redraw(); look(); },
+    open(which) {
+      room = which;
+      bans = [];
+      words.textContent = '';
+      openDialog(dialog);
+      redraw();
+      look();
+    },
     redraw,
     person,
   };

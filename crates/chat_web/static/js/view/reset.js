@@ -8,7 +8,13 @@ import { form, secret } from './account.js';
 export function reset(code) {
   $('#welcome').textContent = t('passwordNew');
   $('#signin .lead').textContent = t('registerHelp');
-  const set = form('passwordChange', [secret('passwordNew', 'new-password')], (password) => call('/api/account/reset', { method: 'POST', body: { code, password }, ms: 30000 }).then(({ name }) => { setPref('name', name); setPref('account', true); location.replace('/'); }));
+  const set = form('passwordChange', [secret('passwordNew', 'new-password')], (password) =>
+    call('/api/account/reset', { method: 'POST', body: { code, password }, ms: 30000 }).then(({ name }) => {
+      setPref('name', name);
+      setPref('account', true);
+      location.replace('/');
+    }),
+  );
   $('#signin form').replaceWith(set, h('a.link', { href: '/' }, t('haveAccount')));
   $('#signin').hidden = false;
   $('input', set).focus();

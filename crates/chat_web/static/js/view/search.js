@@ -9,26 +9,65 @@ import * as api from '../api.js';
 import { openDialog } from './toast.js';
 
 export function searchPanel(app) {
-  const input = h('input', { type: 'text', role: 'searchbox', id: 'searchwords', autocomplete: 'off', spellcheck: 'false', maxlength: 200, enterkeyhint: 'search' });
-  const here = h('input', { type: 'checkbox', role: 'switch' }), hereLabel = h('span', {});
-  const list = h('ol.hits', {}), words = h('p.none', { role: 'status' });
+  const input = h('input', {
+    type: 'text',
+    role: 'searchbox',
+    id: 'searchwords',
+    autocomplete: 'off',
+    spellcheck: 'false',
+    maxlength: 200,
+    enterkeyhint: 'search',
+  });
+  const here = h('input', { type: 'checkbox', role: 'switch' }),
+    hereLabel = h('span', {});
+  const list = h('ol.hits', {}),
+    words = h('p.none', { role: 'status' });
   const more = h('button.soft', { hidden: true, onclick: () => find(oldest) });
-  const form = h('form', { role: 'search', onsubmit: (e) => { e.preventDefault(); find(); } }, h('div.search', {}, icon('search'), input), h('label.switch.only', {}, hereLabel, here));
-  const dialog = h('dialog', { id: 'search', onclick: (e) => { if (e.target === dialog) dialog.close(); } }, form, list, words, more);
+  const form = h(
+    'form',
+    {
+      role: 'search',
+      onsubmit: (e) => {
+        e.preventDefault();
+        find();
+      },
+    },
+    h('div.search', {}, icon('search'), input),
+    h('label.switch.only', {}, hereLabel, here),
+  );
+  const dialog = h(
+    'dialog',
+    {
+      id: 'search',
+      onclick: (e) => {
+        if (e.target === dialog) dialog.close();
+      },
+    },
+    form,
+    list,
+    words,
+    more,
+  );
   document.body.append(dialog);
-  let oldest = null, asked = 0, room = '';
+  let oldest = null,
+    asked = 0,
+    room = '';
   // Another choice is another question, once there is one.
-  here.addEventListener('change', () => { if (input.value.trim()) find(); });
+  here.addEventListener('change', () => {
+    if (input.value.trim()) find();
+  });
 
   async function find(before = null) {
-    const query = input.value.trim(), mine = ++asked;
+    const query = input.value.trim(),
+      mine = ++asked;
     if (!query) return input.focus();
     words.textContent = t('searching');
     try {
       const page = await api.search(query, { room: here.checked ? room : null, before });
       if (mine !== asked) return;
       const found = page.messages.map(hit).reverse();
-      if (before) list.append(...found); else list.replaceChildren(...found);
+      if (before) list.append(...found);
+      else list.replaceChildren(...found);
       oldest = page.before ?? null;
       more.hidden = oldest === null;
       words.textContent = list.children.length ? t('hits', { n: list.children.length }) : t('hitNone');
@@ -40,8 +79,21 @@ export function searchPanel(app) {
 
   function hit(m) {
     const at = `${dayLabel(m.at, now(), lang)}, ${clock(m.at, lang, prefs.hours)}`;
-    return h('li', {}, h('button.hit', { onclick: () => { dialog.close(); app.showFound(m.room, m.seq); } },
-      h('span', {}, h('b', {}, m.from.name), h('small', {}, ` #${m.room} · ${at}`)), h('span.words', { dir: 'auto' }, plainText(format(m.text)))));
+    return h(
+      'li',
+      {},
+      h(
+        'button.hit',
+        {
+          onclick: () => {
+            dialog.close();
+            app.showFound(m.room, m.seq);
+          },
+        },
+        h('span', {}, h('b', {}, m.from.name), h('small', {}, ` #${m.room} · ${at}`)),
+        h('span.words', { dir: 'auto' }, plainText(format(m.text))),
+      ),
+    );
   }
 
   return {

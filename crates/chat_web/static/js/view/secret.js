@@ -6,8 +6,13 @@ import { form, secret as field } from './account.js';
 import { openDialog } from './toast.js';
 
 export function secret(app) {
-  const body = h('div.fields', {}), dialog = makeDialog('asked', 'signIn', body), head = dialog.querySelector('h2');
-  dialog.addEventListener('close', () => { body.replaceChildren(); app.focusComposer(); });
+  const body = h('div.fields', {}),
+    dialog = makeDialog('asked', 'signIn', body),
+    head = dialog.querySelector('h2');
+  dialog.addEventListener('close', () => {
+    body.replaceChildren();
+    app.focusComposer();
+  });
 
   function show(key, content) {
     head.dataset.t = key;
@@ -20,10 +25,28 @@ export function secret(app) {
   /** `name` is the command's, `rest` what stood behind it. False where the page has no such question. */
   return function open({ name, rest }) {
     if (name === 'OPER') {
-      show('operHead', form('operButton', [field('operKey', 'off')], (key) => app.order(`/oper ${key}`).then(() => dialog.close())));
+      show(
+        'operHead',
+        form('operButton', [field('operKey', 'off')], (key) => app.order(`/oper ${key}`).then(() => dialog.close())),
+      );
     } else if (name === 'LOGIN') {
-      const who = h('input', { type: 'text', value: rest, 'aria-label': t('yourName'), placeholder: t('yourName'), autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', maxlength: 32, required: true });
-      show('signIn', form('signIn', [who, field('password', 'current-password')], (whom, password) => app.logIn(whom, password).then(() => dialog.close())));
+      const who = h('input', {
+        type: 'text',
+        value: rest,
+        'aria-label': t('yourName'),
+        placeholder: t('yourName'),
+        autocomplete: 'username',
+        autocapitalize: 'none',
+        spellcheck: 'false',
+        maxlength: 32,
+        required: true,
+      });
+      show(
+        'signIn',
+        form('signIn', [who, field('password', 'current-password')], (whom, password) =>
+          app.logIn(whom, password).then(() => dialog.close()),
+        ),
+      );
     } else if (app.state.offer?.accounts && (name === 'REGISTER') === !app.state.signedIn) {
       // The settings have both: a password for one's name, and another one.
       app.settings();

@@ -5,14 +5,40 @@ import { dialog } from './dialog.js';
 import { MOD } from './shortcuts.js';
 import { openDialog } from './toast.js';
 
-const SHEET = [[`${MOD} K`, 'keySwitch'], ['Alt ↑ ↓', 'keyRooms'], ['Alt Shift ↑ ↓', 'keyUnread'], ['↑', 'keyEdit'], ['Tab', 'keyTab'], ['@ # : /', 'keyPopup'], ['Shift Enter', 'keyLine'],
-  ['Esc', 'keyEsc'], ['F6', 'keyF6'], ['↑ ↓ Enter', 'keyLog'], ['End', 'keyEnd'], ['?', 'keySheet']];
+const SHEET = [
+  [`${MOD} K`, 'keySwitch'],
+  ['Alt ↑ ↓', 'keyRooms'],
+  ['Alt Shift ↑ ↓', 'keyUnread'],
+  ['↑', 'keyEdit'],
+  ['Tab', 'keyTab'],
+  ['@ # : /', 'keyPopup'],
+  ['Shift Enter', 'keyLine'],
+  ['Esc', 'keyEsc'],
+  ['F6', 'keyF6'],
+  ['↑ ↓ Enter', 'keyLog'],
+  ['End', 'keyEnd'],
+  ['?', 'keySheet'],
+];
 
 export function sheet() {
-  const list = h('dl', {}), el = dialog('sheet', 'shortcuts', list);
+  const list = h('dl', {}),
+    el = dialog('sheet', 'shortcuts', list);
   return {
     open() {
-      list.replaceChildren(...SHEET.map(([keys, words]) => h('div', {}, h('dt', {}, keys.split(' ').map((key) => h('kbd', {}, key))), h('dd', {}, t(words)))));
+      list.replaceChildren(
+        ...SHEET.map(([keys, words]) =>
+          h(
+            'div',
+            {},
+            h(
+              'dt',
+              {},
+              keys.split(' ').map((key) => h('kbd', {}, key)),
+            ),
+            h('dd', {}, t(words)),
+          ),
+        ),
+      );
       openDialog(el);
     },
   };

@@ -1,6 +1,6 @@
 // Shortcuts: the keys of the whole page.
 import { $, isComposing } from '../dom.js';
-import { menuIsOpen } from './menu.js';
+import { menuIsOpen } from './floating.js';
 
 const mac = /Mac|iP/.test(navigator.platform);
 export const MOD = mac ? '⌘' : 'Ctrl';
@@ -10,17 +10,38 @@ export function shortcuts(app) {
     if (isComposing(e)) return;
     const dialog = document.querySelector('dialog[open]');
     const mod = mac ? e.metaKey : e.ctrlKey;
-    if (mod && !e.shiftKey && !e.altKey && e.key.toLowerCase() === 'k' && app.state.me) { e.preventDefault(); app.switch(); return; }
+    if (mod && !e.shiftKey && !e.altKey && e.key.toLowerCase() === 'k' && app.state.me) {
+      e.preventDefault();
+      app.switch();
+      return;
+    }
     if (dialog || menuIsOpen() || !app.state.me) return;
     const typing = e.target.matches?.('input, textarea');
-    if (e.altKey && (e.key === 'ArrowUp' || e.key === 'ArrowDown')) { e.preventDefault(); app.step(e.key === 'ArrowUp' ? -1 : 1, e.shiftKey); }
-    else if (e.key === 'Escape') { app.escape(); }
-    else if (e.key === 'F6') {
+    if (e.altKey && (e.key === 'ArrowUp' || e.key === 'ArrowDown')) {
       e.preventDefault();
-      const areas = ['#rooms .here button', '#log', '#text', '#who button'].map((s) => $(s)).filter((el) => el?.offsetParent);
-      const at = areas.findIndex((el) => el === document.activeElement || el.closest('nav, #log, form, aside')?.contains(document.activeElement));
+      app.step(e.key === 'ArrowUp' ? -1 : 1, e.shiftKey);
+    } else if (e.key === 'Escape') {
+      app.escape();
+    } else if (e.key === 'F6') {
+      e.preventDefault();
+      const areas = ['#rooms .here button', '#log', '#text', '#who button']
+        .map((s) => $(s))
+        .filter((el) => el?.offsetParent);
+      const at = areas.findIndex(
+        (el) => el === document.activeElement || el.closest('nav, #log, form, aside')?.contains(document.activeElement),
+      );
       areas[(at + (e.shiftKey ? -1 : 1) + areas.length) % areas.length]?.focus();
-    } else if (e.key === '?' && (!typing || (e.target.id === 'text' && !e.target.value))) { e.preventDefault(); app.sheet(); }
-    else if (!typing && !e.ctrlKey && !e.metaKey && !e.altKey && e.key.length === 1 && !e.target.closest('button, a, .msg, dialog')) app.focusComposer();
+    } else if (e.key === '?' && (!typing || (e.target.id === 'text' && !e.target.value))) {
+      e.preventDefault();
+      app.sheet();
+    } else if (
+      !typing &&
+      !e.ctrlKey &&
+      !e.metaKey &&
+      !e.altKey &&
+      e.key.length === 1 &&
+      !e.target.closest('button, a, .msg, dialog')
+    )
+      app.focusComposer();
   });
 }

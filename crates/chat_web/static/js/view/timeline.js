@@ -6,55 +6,95 @@ import { prefs } from '../prefs.js';
 import { clock, dayKey, dayLabel, now, onServer, span } from '../time.js';
 import * as merge from '../merge.js';
 import * as outbox from '../outbox.js';
-import { actionsOn, usable } from './actions.js';
-import { closeMenuIn, menuIsIn } from './menu.js';
-import { messageView } from './message.js';
+import { closeMenuIn, menuIsIn } from './floating.js';
+import { messageView, usable } from './message.js';
 
-const STEP = 50, MOST = 400, TAIL = 120, NEAR = 60;
+const STEP = 50,
+  MOST = 400,
+  TAIL = 120,
+  NEAR = 60;
 /** How many messages a room holds in memory while one sits at its end; the rest is paged in again when it is wanted. */
 const KEEP = 2000;
 
 export function timelineView(app) {
-  const log = $('#log'), list = $('#messages'), jump = $('#jump'), pill = $('#since');
+  const log = $('#log'),
+    list = $('#messages'),
+    jump = $('#jump'),
+    pill = $('#since');
   const view = { room: null, start: 0, end: null, stick: true, wrote: -1, fresh: new Set(), busy: false, held: false };
   const messages = messageView(app, goTo, view.fresh);
-  const act = actionsOn(app, log, list, messages.isMine);
+  // What can be done with a message comes later than the page.
+  let acts = null;
+  const actions = (parts) => (acts ??= parts.actionsOn(app, log, list, messages.isMine));
 
   /* ---- what is shown ---- */
 
   function rows(room) {
-    const { tl } = room, out = [];
+    const { tl } = room,
+      out = [];
     const size = tl.order.length;
     const to = view.end === null ? size : Math.min(view.end, size);
     const from = Math.max(0, Math.min(view.start, to));
-    const low = from ? tl.order[from] : 0, high = to < size ? tl.order[to] : Infinity;
+    const low = from ? tl.order[from] : 0,
+      high = to < size ? tl.order[to] : Infinity;
     const notes = room.notes.filter((note) => note.after >= low && note.after < high);
-    const gaps = [...merge.holes(tl).map(([a, b]) => ({ a, b, lost: false })), ...room.lost.map(([a, b]) => ({ a, b, lost: true }))].filter((gap) => gap.a > low && gap.b < high).sort((x, y) => x.a - y.a);
-    let last = null, day = '', lined = room.line === null, noted = 0, gapped = 0;
+    const gaps = [
+      ...merge.holes(tl).map(([a, b]) => ({ a, b, lost: false })),
+      ...room.lost.map(([a, b]) => ({ a, b, lost: true })),
+    ]
+      .filter((gap) => gap.a > low && gap.b < high)
+      .sort((x, y) => x.a - y.a);
+    let last = null,
+      day = '',
+      lined = room.line === null,
+      noted = 0,
+      gapped = 0;
 
     const dayRow = (at) => {
       const key = dayKey(at);
       if (key === day) return;
       day = key;
       last = null;
-      out.push({ key: `d${key}`, sig: dayLabel(at, now(), lang), make: () => h('li.day', {}, h('span', {}, dayLabel(at, now(), lang))) });
+      out.push({
+        key: `d${key}`,
+        sig: dayLabel(at, now(), lang),
+        make: () => h('li.day', {}, h('span', {}, dayLabel(at, now(), lang))),
+      });
     };
     const flushNotes = (before) => {
       const some = [];
       while (noted < notes.length && notes[noted].after < before) some.push(notes[noted++]);
-      for (const group of grouped(some)) { out.push(noteRow(group)); last = null; }
+      for (const group of grouped(some)) {
+        out.push(noteRow(group));
+        last = null;
+      }
     };
 
     if (from > 0 || !merge.atStart(tl)) {
-      if (room.loaded) out.push({ key: 'older', sig: String(view.busy), make: () => h('li.older', {}, h('button', { onclick: () => older(), disabled: view.busy }, t(view.busy ? 'loadingOlder' : 'loadOlder'))) });
+      if (room.loaded)
+        out.push({
+          key: 'older',
+          sig: String(view.busy),
+          make: () =>
+            h(
+              'li.older',
+              {},
+              h('button', { onclick: () => older(), disabled: view.busy }, t(view.busy ? 'loadingOlder' : 'loadOlder')),
+            ),
+        });
       else out.push({ key: 'skeleton', sig: '', make: skeleton });
     } else out.push({ key: 'begin', sig: `${room.id}${lang}${room.topic}`, make: () => beginning(room) });
 
     for (let i = from; i < to; i++) {
-      const seq = tl.order[i], message = tl.msgs.get(seq);
+      const seq = tl.order[i],
+        message = tl.msgs.get(seq);
       while (gapped < gaps.length && gaps[gapped].a < seq) {
         const { a, b, lost } = gaps[gapped++];
-        out.push({ key: `g${a}`, sig: `${b}${lost}`, make: () => h(`li.hole${lost ? '.lost' : ''}`, {}, t(lost ? 'lost' : 'loadingHole', { n: b - a + 1 })) });
+        out.push({
+          key: `g${a}`,
+          sig: `${b}${lost}`,
+          make: () => h(`li.hole${lost ? '.lost' : ''}`, {}, t(lost ? 'lost' : 'loadingHole', { n: b - a + 1 })),
+        });
         last = null;
       }
       flushNotes(seq);
@@ -68,15 +108,31 @@ export function timelineView(app) {
       last = message.act ? null : { name: message.from.name, at: message.at };
     }
     flushNotes(Infinity);
-    if (to < size) out.push({ key: 'newer', sig: '', make: () => h('li.older', {}, h('button', { onclick: () => newer() }, t('loadNewer'))) });
-    else for (const item of outbox.of(app.box, room.id)) {
-      if (tl.cids.has(item.cid)) continue;
-      const at = onServer(item.at);
-      dayRow(at);
-      const message = { cid: item.cid, from: app.state.me ?? { name: prefs.name }, at, text: item.text, act: item.act, reply_to: item.reply_to, reactions: [], v: 0, item };
-      out.push(messages.row(room, message, last));
-      last = message.act ? null : { name: message.from.name, at };
-    }
+    if (to < size)
+      out.push({
+        key: 'newer',
+        sig: '',
+        make: () => h('li.older', {}, h('button', { onclick: () => newer() }, t('loadNewer'))),
+      });
+    else
+      for (const item of outbox.of(app.box, room.id)) {
+        if (tl.cids.has(item.cid)) continue;
+        const at = onServer(item.at);
+        dayRow(at);
+        const message = {
+          cid: item.cid,
+          from: app.state.me ?? { name: prefs.name },
+          at,
+          text: item.text,
+          act: item.act,
+          reply_to: item.reply_to,
+          reactions: [],
+          v: 0,
+          item,
+        };
+        out.push(messages.row(room, message, last));
+        last = message.act ? null : { name: message.from.name, at };
+      }
     return out;
   }
 
@@ -93,47 +149,99 @@ export function timelineView(app) {
 
   function noteRow({ quiet, notes }) {
     const [first] = notes;
-    const key = first.key, sig = `${notes.length}${lang}`;
+    const key = first.key,
+      sig = `${notes.length}${lang}`;
     if (quiet) {
-      const words = () => ['joined', 'left'].flatMap((kind) => {
-        // Who came and went and came is said once, with what is true at the end.
-        const names = [...new Set(notes.map((n) => n.who))].filter((who) => notes.findLast((n) => n.who === who).kind === kind);
-        return names.length ? [t(kind, { who: people(names, 4) })] : [];
-      }).join(' · ');
+      const words = () =>
+        ['joined', 'left']
+          .flatMap((kind) => {
+            // Who came and went and came is said once, with what is true at the end.
+            const names = [...new Set(notes.map((n) => n.who))].filter(
+              (who) => notes.findLast((n) => n.who === who).kind === kind,
+            );
+            return names.length ? [t(kind, { who: people(names, 4) })] : [];
+          })
+          .join(' · ');
       return { key, sig, make: () => h('li.note', {}, h('span', {}, words())) };
     }
     const { kind, who, text } = first;
     if (kind === 'answer' || kind === 'refused') return { key, sig, make: () => answer(first) };
-    const words = { renamed: t('renamed', { who, name: text }), topic: text ? t('topicSet', { who, text }) : t('topicGone', { who }), operator: t('operator', { who }), notice: text, feature: text, moderated: kind === 'moderated' && moderated(first) }[kind];
+    const words = {
+      renamed: t('renamed', { who, name: text }),
+      topic: text ? t('topicSet', { who, text }) : t('topicGone', { who }),
+      operator: t('operator', { who }),
+      notice: text,
+      feature: text,
+      moderated: kind === 'moderated' && moderated(first),
+    }[kind];
     return { key, sig, make: () => h(`li.note.${kind}`, {}, h('span', { dir: 'auto' }, words)) };
   }
 
   function answer(note) {
-    return h(`li.answer${note.kind === 'refused' ? '.refused' : ''}`, {}, h('div', {}, h('p.who', {}, icon('terminal'), h('span', {}, t('onlyYou')),
-      h('button.icon', { 'aria-label': t('close'), onclick: () => app.dropNote(note.key) }, icon('close'))),
-      h('pre', { tabIndex: 0, dir: 'auto', 'aria-label': t('onlyYou') }, note.text)));
+    return h(
+      `li.answer${note.kind === 'refused' ? '.refused' : ''}`,
+      {},
+      h(
+        'div',
+        {},
+        h(
+          'p.who',
+          {},
+          icon('terminal'),
+          h('span', {}, t('onlyYou')),
+          h('button.icon', { 'aria-label': t('close'), onclick: () => app.dropNote(note.key) }, icon('close')),
+        ),
+        h('pre', { tabIndex: 0, dir: 'auto', 'aria-label': t('onlyYou') }, note.text),
+      ),
+    );
   }
 
   function beginning(room) {
-    return h('li.begin', {}, room.dm ? avatar(room.id.slice(1), '.xl') : h('span.bighash', { 'aria-hidden': 'true' }, '#'),
+    return h(
+      'li.begin',
+      {},
+      room.dm ? avatar(room.id.slice(1), '.xl') : h('span.bighash', { 'aria-hidden': 'true' }, '#'),
       h('h2', {}, room.dm ? t('beginDm', { name: room.id.slice(1) }) : t('begin', { room: room.id })),
-      h('p', {}, room.dm ? t('beginDmMore', { name: room.id.slice(1) }) : room.id === 'lobby' ? t('beginLobby') : t('beginMore')));
+      h(
+        'p',
+        {},
+        room.dm ? t('beginDmMore', { name: room.id.slice(1) }) : room.id === 'lobby' ? t('beginLobby') : t('beginMore'),
+      ),
+    );
   }
 
-  const skeleton = () => h('li.skeleton', { 'aria-hidden': 'true' }, [0, 1, 2, 3].map(() => h('div', {}, h('i'), h('b'))));
+  const skeleton = () =>
+    h(
+      'li.skeleton',
+      { 'aria-hidden': 'true' },
+      [0, 1, 2, 3].map(() => h('div', {}, h('i'), h('b'))),
+    );
 
   /* ---- drawing, and the reader's place ---- */
 
   let planned = 0;
-  function plan() { planned ||= requestAnimationFrame(() => { planned = 0; render(); }); }
+  function plan() {
+    planned ||= requestAnimationFrame(() => {
+      planned = 0;
+      render();
+    });
+  }
 
   function render() {
     const room = app.room();
     if (!room) return;
     if (view.room !== room) {
-      Object.assign(view, { room, start: Math.max(0, room.tl.order.length - TAIL), end: null, stick: true, busy: false, held: false });
+      Object.assign(view, {
+        room,
+        start: Math.max(0, room.tl.order.length - TAIL),
+        end: null,
+        stick: true,
+        busy: false,
+        held: false,
+      });
       list.replaceChildren();
-      if (!matchMedia('(prefers-reduced-motion: reduce)').matches) list.animate({ opacity: [0, 1], translate: ['0 .35rem', '0 0'] }, { duration: 160, easing: 'ease-out' });
+      if (!matchMedia('(prefers-reduced-motion: reduce)').matches)
+        list.animate({ opacity: [0, 1], translate: ['0 .35rem', '0 0'] }, { duration: 160, easing: 'ease-out' });
     }
     log.setAttribute('aria-label', room.dm ? t('logDm', { name: room.id.slice(1) }) : t('log', { room: room.id }));
     if (view.stick && view.end === null && inHand()) Object.assign(view, { stick: false, held: true });
@@ -143,26 +251,37 @@ export function timelineView(app) {
     if (view.stick && view.end === null) {
       // The far side is dropped while it is out of view.
       if (room.tl.order.length > KEEP * 2 && !room.dm) merge.forgetBefore(room.tl, room.tl.order.at(-KEEP));
-      if (room.tl.order.length - view.start > MOST || view.start > room.tl.order.length) view.start = Math.max(0, room.tl.order.length - TAIL);
+      if (room.tl.order.length - view.start > MOST || view.start > room.tl.order.length)
+        view.start = Math.max(0, room.tl.order.length - TAIL);
     }
     const inside = list.contains(document.activeElement);
     reconcile(list, rows(room));
     // The keys go on where a button or a row has gone.
     if (inside && !list.contains(document.activeElement)) log.focus({ preventScroll: true });
     view.fresh.clear();
-    if (anchor) restore(anchor); else toEnd();
+    if (anchor) restore(anchor);
+    else toEnd();
     furniture();
   }
 
   /** A message that one acts upon, or selects from, stays under the finger while others talk. */
-  const inHand = () => menuIsIn(log) || pressed || (!getSelection().isCollapsed && log.contains(getSelection().anchorNode));
+  const inHand = () =>
+    menuIsIn(log) || pressed || (!getSelection().isCollapsed && log.contains(getSelection().anchorNode));
   let pressed = false;
-  log.addEventListener('pointerdown', (e) => { pressed = e.pointerType === 'mouse' && e.button === 0; });
-  for (const over of ['pointerup', 'pointercancel', 'blur']) addEventListener(over, () => { pressed = false; letGo(); });
+  log.addEventListener('pointerdown', (e) => {
+    pressed = e.pointerType === 'mouse' && e.button === 0;
+  });
+  for (const over of ['pointerup', 'pointercancel', 'blur'])
+    addEventListener(over, () => {
+      pressed = false;
+      letGo();
+    });
   // What the menu leads to may be another menu beside the same message.
   document.addEventListener('menuclosed', () => setTimeout(letGo));
   document.addEventListener('selectionchange', letGo);
-  function letGo() { if (view.held && !inHand()) latest(); }
+  function letGo() {
+    if (view.held && !inHand()) latest();
+  }
 
   /** The first row on the screen and where it stands: after any change it stands there again. */
   function anchored() {
@@ -182,8 +301,13 @@ export function timelineView(app) {
     if (Math.abs(by) >= 1) scrollTo(log.scrollTop + by);
   }
 
-  function scrollTo(y) { log.scrollTop = y; view.wrote = log.scrollTop; }
-  function toEnd() { scrollTo(log.scrollHeight); }
+  function scrollTo(y) {
+    log.scrollTop = y;
+    view.wrote = log.scrollTop;
+  }
+  function toEnd() {
+    scrollTo(log.scrollHeight);
+  }
   const atEnd = () => view.end === null && log.scrollHeight - log.scrollTop - log.clientHeight <= NEAR;
 
   function furniture() {
@@ -192,34 +316,48 @@ export function timelineView(app) {
     jump.hidden = !away;
     $('.count', jump).textContent = room?.unread ? String(room.unread) : '';
     jump.setAttribute('aria-label', room?.unread ? t('jumpNew', { n: room.unread }) : t('jump'));
-    const days = [...list.querySelectorAll('.day')], tops = days.map((day) => day.getBoundingClientRect().top);
+    const days = [...list.querySelectorAll('.day')],
+      tops = days.map((day) => day.getBoundingClientRect().top);
     // Sticky siblings pile up: only the newest of those at the top shows.
     days.forEach((day, i) => day.classList.toggle('under', i + 1 < days.length && tops[i + 1] - tops[i] < 32));
     const line = $('.unread', list);
-    const above = room && room.line !== null && (line ? line.getBoundingClientRect().bottom < log.getBoundingClientRect().top : room.tl.order.length > 0 && room.tl.order[view.start] > room.line && room.unreadWas > 0);
+    const above =
+      room &&
+      room.line !== null &&
+      (line
+        ? line.getBoundingClientRect().bottom < log.getBoundingClientRect().top
+        : room.tl.order.length > 0 && room.tl.order[view.start] > room.line && room.unreadWas > 0);
     pill.hidden = !above;
-    if (above) $('span', pill).textContent = t('since', { n: room.tl.order[0] > room.line + 1 && room.unreadWas || newCount(room), time: clock(room.lineAt ?? now(), lang, prefs.hours) });
+    if (above)
+      $('span', pill).textContent = t('since', {
+        n: (room.tl.order[0] > room.line + 1 && room.unreadWas) || newCount(room),
+        time: clock(room.lineAt ?? now(), lang, prefs.hours),
+      });
   }
 
   const newCount = (room) => room.tl.order.length - merge.place(room.tl, room.line + 1);
 
   let idle = 0;
-  log.addEventListener('scroll', () => {
-    // A scroll of our own making says nothing about what the reader wants.
-    const own = Math.abs(log.scrollTop - view.wrote) < 1;
-    view.wrote = -1;
-    if (!own) {
-      // A menu of a message goes with it; one of a person stays open.
-      closeMenuIn(log);
-      view.held = false;
-      view.stick = atEnd();
-      if (view.stick) app.watched();
-    }
-    furniture();
-    // Nothing is put in above while the scroller moves: writing scrollTop would stop a fling.
-    clearTimeout(idle);
-    idle = setTimeout(settled, 120);
-  }, { passive: true });
+  log.addEventListener(
+    'scroll',
+    () => {
+      // A scroll of our own making says nothing about what the reader wants.
+      const own = Math.abs(log.scrollTop - view.wrote) < 1;
+      view.wrote = -1;
+      if (!own) {
+        // A menu of a message goes with it; one of a person stays open.
+        closeMenuIn(log);
+        view.held = false;
+        view.stick = atEnd();
+        if (view.stick) app.watched();
+      }
+      furniture();
+      // Nothing is put in above while the scroller moves: writing scrollTop would stop a fling.
+      clearTimeout(idle);
+      idle = setTimeout(settled, 120);
+    },
+    { passive: true },
+  );
 
   function settled() {
     if (log.scrollTop < 600 && $('.older button', list)?.closest('li') === list.firstElementChild) older();
@@ -240,7 +378,10 @@ export function timelineView(app) {
       // What came in is above: the window keeps the same rows and grows by a step.
       view.start = Math.max(0, room.tl.order.length - before);
       if (view.end !== null) view.end += room.tl.order.length - before;
-      if (!ok) { plan(); return; }
+      if (!ok) {
+        plan();
+        return;
+      }
     }
     view.start = Math.max(0, view.start - STEP);
     const end = view.end ?? room.tl.order.length;
@@ -256,7 +397,8 @@ export function timelineView(app) {
     if (!room || view.end === null) return;
     view.end += STEP;
     if (view.end >= room.tl.order.length) view.end = null;
-    if ((view.end ?? room.tl.order.length) - view.start > MOST && getSelection().isCollapsed) view.start = (view.end ?? room.tl.order.length) - MOST;
+    if ((view.end ?? room.tl.order.length) - view.start > MOST && getSelection().isCollapsed)
+      view.start = (view.end ?? room.tl.order.length) - MOST;
     view.stick = false;
     render();
     view.stick = atEnd();
@@ -275,7 +417,8 @@ export function timelineView(app) {
   /** Shows a message by its seq, paging in the past as far as ten thousand messages for it. */
   async function goTo(seq) {
     const room = app.room();
-    for (let i = 0; i < 50 && !(room.tl.order[0] <= seq) && !merge.atStart(room.tl); i++) if (!await app.loadOlder(room, 200)) break;
+    for (let i = 0; i < 50 && !(room.tl.order[0] <= seq) && !merge.atStart(room.tl); i++)
+      if (!(await app.loadOlder(room, 200))) break;
     if (app.room() !== room || !room.tl.msgs.has(seq)) return app.sorry(t('notFound'));
     const at = merge.place(room.tl, seq);
     if (at < view.start || (view.end !== null && at >= view.end)) {
@@ -303,30 +446,68 @@ export function timelineView(app) {
     if (e.key === 'ArrowUp' || e.key === 'ArrowDown') {
       e.preventDefault();
       const next = at < 0 ? all.at(-1) : all[at + (e.key === 'ArrowUp' ? -1 : 1)];
-      if (next) { next.focus({ preventScroll: true }); next.scrollIntoView({ block: 'nearest' }); if (next === all[0]) settled(); } else if (e.key === 'ArrowDown') app.focusComposer();
-    } else if (e.key === 'Enter' && row) { e.preventDefault(); act($('.bubble', row), row); }
-    else if (e.key === 'End') { e.preventDefault(); latest(); all.at(-1)?.focus({ preventScroll: true }); }
-    else if (e.key === 'Home') { e.preventDefault(); scrollTo(0); settled(); }
-    else if (e.key === 'r' && row && usable(row.message) && !e.ctrlKey && !e.metaKey) { e.preventDefault(); app.reply(row.message); }
+      if (next) {
+        next.focus({ preventScroll: true });
+        next.scrollIntoView({ block: 'nearest' });
+        if (next === all[0]) settled();
+      } else if (e.key === 'ArrowDown') app.focusComposer();
+    } else if (e.key === 'Enter' && row) {
+      e.preventDefault();
+      app.lately((parts) => actions(parts)($('.bubble', row), row));
+    } else if (e.key === 'End') {
+      e.preventDefault();
+      latest();
+      all.at(-1)?.focus({ preventScroll: true });
+    } else if (e.key === 'Home') {
+      e.preventDefault();
+      scrollTo(0);
+      settled();
+    } else if (e.key === 'r' && row && usable(row.message) && !e.ctrlKey && !e.metaKey) {
+      e.preventDefault();
+      app.reply(row.message);
+    }
   });
 
-  jump.addEventListener('click', () => { latest(); app.focusComposer(); });
-  pill.addEventListener('click', () => goTo(view.room.tl.order[Math.min(merge.place(view.room.tl, view.room.line + 1), view.room.tl.order.length - 1)]));
+  jump.addEventListener('click', () => {
+    latest();
+    app.focusComposer();
+  });
+  pill.addEventListener('click', () =>
+    goTo(view.room.tl.order[Math.min(merge.place(view.room.tl, view.room.line + 1), view.room.tl.order.length - 1)]),
+  );
   // The log's box changes with the composer, the keyboard, a drawer: the end stays the end.
-  const sizes = new ResizeObserver(() => { if (view.stick && view.end === null) toEnd(); });
+  const sizes = new ResizeObserver(() => {
+    if (view.stick && view.end === null) toEnd();
+  });
   sizes.observe(log);
   sizes.observe(list);
-  globalThis.visualViewport?.addEventListener('resize', () => { if (view.stick) toEnd(); });
+  globalThis.visualViewport?.addEventListener('resize', () => {
+    if (view.stick) toEnd();
+  });
 
   return {
-    render, plan, latest, goTo,
+    actions,
+    render,
+    plan,
+    latest,
+    goTo,
     atEnd: () => view.stick && view.end === null && !inHand(),
     fresh: (key) => view.fresh.add(key),
   };
 }
 
-/** A moderation action in the user's language. Without a name: an action that ended by itself, or one of the dashboard. */
+/**
+ * A moderation action in the user's language. Without a name: an action that ended by itself, or one of the dashboard.
+ */
 export function moderated({ what, who, by, seconds, reason }) {
   const whom = who || t('anAddress');
-  return [t(`did_${what}`, { who: whom }), seconds ? t('forTime', { time: span(seconds, lang) }) : '', by ? t('byWhom', { by }) : what.startsWith('un') ? t('timeOver') : ''].filter(Boolean).join(' ') + (reason ? `: ${reason}` : '');
+  return (
+    [
+      t(`did_${what}`, { who: whom }),
+      seconds ? t('forTime', { time: span(seconds, lang) }) : '',
+      by ? t('byWhom', { by }) : what.startsWith('un') ? t('timeOver') : '',
+    ]
+      .filter(Boolean)
+      .join(' ') + (reason ? `: ${reason}` : '')
+  );
 }

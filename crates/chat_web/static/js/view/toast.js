@@ -3,7 +3,10 @@ import { h, $ } from '../dom.js';
 import { icon } from './icons.js';
 import { t } from '../i18n.js';
 
-/** A dialog covers the page and takes the rest of it out of reach, for eyes and for screen readers: what is said moves into the newest one, and out again. */
+/**
+ * A dialog covers the page and takes the rest of it out of reach, for eyes and for screen readers: what is said moves
+ * into the newest one, and out again.
+ */
 function raise(...moved) {
   const home = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document.body;
   for (const el of moved) if (el.parentElement !== home) home.append(el);
@@ -21,9 +24,23 @@ export function toast(text, { kind = 'info', action, ms = 6000 } = {}) {
   const home = $('#toasts');
   raise(home);
   for (const old of home.children) if (old.dataset.text === text) old.remove();
-  const el = h(`div.toast.${kind}`, {}, h('p', {}, text),
-    action && h('button.link', { onclick: () => { el.remove(); action.run(); } }, action.label),
-    h('button.icon', { 'aria-label': t('close'), onclick: () => el.remove() }, icon('close')));
+  const el = h(
+    `div.toast.${kind}`,
+    {},
+    h('p', {}, text),
+    action &&
+      h(
+        'button.link',
+        {
+          onclick: () => {
+            el.remove();
+            action.run();
+          },
+        },
+        action.label,
+      ),
+    h('button.icon', { 'aria-label': t('close'), onclick: () => el.remove() }, icon('close')),
+  );
   el.dataset.text = text;
   home.append(el);
   while (home.children.length > 3) home.firstChild.remove();
@@ -31,7 +48,8 @@ export function toast(text, { kind = 'info', action, ms = 6000 } = {}) {
   announce(text);
 }
 
-let queue = [], timer = 0;
+let queue = [],
+  timer = 0;
 /** At most one announcement in two seconds, the newest: a flood of words is worse than none. */
 export function announce(text) {
   queue = [text];

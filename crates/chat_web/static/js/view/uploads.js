@@ -9,27 +9,48 @@ export function uploads(app) {
   const list = $('#uploads');
 
   function send(file, room) {
-    const most = app.state.offer?.files, name = file.name || 'file';
+    const most = app.state.offer?.files,
+      name = file.name || 'file';
     if (most == null) return app.sorry(t('noFiles'));
     if (most > 0 && file.size > most) return app.sorry(t('fileTooBig', { name, most: bytesOf(most, lang) }));
     // A folder looks like an empty file.
     if (!file.size) return app.sorry(t('fileEmpty', { name }));
     const request = new XMLHttpRequest();
     const bar = h('progress', { max: file.size, value: 0, 'aria-label': t('uploading', { name }) });
-    const row = h('li', {}, icon('file'), h('span.fname', {}, name), bar,
-      h('button.icon', { 'aria-label': t('cancelFile', { name }), onclick: () => request.abort() }, icon('close')));
+    const row = h(
+      'li',
+      {},
+      icon('file'),
+      h('span.fname', {}, name),
+      bar,
+      h('button.icon', { 'aria-label': t('cancelFile', { name }), onclick: () => request.abort() }, icon('close')),
+    );
     const ended = (sorry) => {
       row.remove();
       list.hidden = !list.children.length;
       if (sorry) app.sorry(sorry);
       app.focusComposer();
     };
-    request.upload.onprogress = (e) => { bar.value = e.loaded; };
+    request.upload.onprogress = (e) => {
+      bar.value = e.loaded;
+    };
     request.onload = () => {
-      if (request.status === 201) { ended(); return announce(t('fileSent', { name })); }
+      if (request.status === 201) {
+        ended();
+        return announce(t('fileSent', { name }));
+      }
       let problem = null;
-      try { problem = JSON.parse(request.responseText); } catch { /* an answer that is not ours, of a proxy perhaps */ }
-      if (request.status === 413) return ended(problem && most ? t('fileTooBig', { name, most: bytesOf(most, lang) }) : t('fileTooBigOnTheWay', { name, size: bytesOf(file.size, lang) }));
+      try {
+        problem = JSON.parse(request.responseText);
+      } catch {
+        /* an answer that is not ours, of a proxy perhaps */
+      }
+      if (request.status === 413)
+        return ended(
+          problem && most
+            ? t('fileTooBig', { name, most: bytesOf(most, lang) })
+            : t('fileTooBigOnTheWay', { name, size: bytesOf(file.size, lang) }),
+        );
       return ended(problem?.detail || t('fileRefused', { name, status: request.status }));
     };
     request.onerror = () => ended(t('fileCut', { name }));

@@ -15,7 +15,7 @@ pub enum When {
 
 /// A setting that is not what it was.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Change {
+pub struct ChangedSetting {
     /// The name of the setting.
     pub key: &'static str,
     /// The value until now, as the file writes it.
@@ -31,18 +31,18 @@ pub struct Change {
 /// What stands in place of a value that is not shown.
 const HIDDEN: &str = "(set)";
 
-impl Change {
+impl ChangedSetting {
     /// The change as users may see it: the log has the paths.
-    pub fn told(self) -> Change {
+    pub fn told(self) -> ChangedSetting {
         if !self.is_path {
             return self;
         }
-        Change { old: HIDDEN.into(), new: HIDDEN.into(), ..self }
+        ChangedSetting { old: HIDDEN.into(), new: HIDDEN.into(), ..self }
     }
 }
 
 /// What it means, in one line for people.
-impl fmt::Display for Change {
+impl fmt::Display for ChangedSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A text of many lines stands in the file; here its beginning is enough.
         let short = |value: &str| match value.char_indices().nth(200) {

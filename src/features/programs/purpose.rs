@@ -1,12 +1,12 @@
-//! What an answer of the store about programs changes, and for whom.
+//! What a question to the store about programs is for.
 
 use crate::features::operators::state::Actor;
 use crate::features::programs::{Kind, Post};
 use crate::model::names::{Name, RoomName};
 
-/// What an answer of the store changes.
+/// What an answer about programs changes, and for whom.
 #[derive(Debug)]
-pub enum Then {
+pub enum ProgramPurpose {
     /// A program is made.
     Made(Actor),
     /// Programs are shown.
@@ -16,12 +16,12 @@ pub enum Then {
     /// This is said, if the token was one.
     Post(Post),
     /// It is about webhooks.
-    Webhook(Webhooks),
+    Webhook(WebhookPurpose),
 }
 
 /// What an answer about webhooks changes.
 #[derive(Debug)]
-pub enum Webhooks {
+pub enum WebhookPurpose {
     /// One is made.
     Made(Actor),
     /// One ends.

@@ -1,0 +1,60 @@
+// Menus: what can be done with a person, and with a room.
+import { t } from '../i18n.js';
+import { sameName } from '../names.js';
+import { currentRoom, title } from '../store.js';
+import { actionMenu } from './menu.js';
+
+export function menus(app) {
+  function personMenu(anchor, name) {
+    const me = app.state.me && sameName(name, app.state.me.name);
+    actionMenu(
+      anchor,
+      anchor,
+      name,
+      me
+        ? [{ label: t('settings'), icon: 'gear', run: () => app.settings() }]
+        : [
+            { label: t('whisperTo', { name }), icon: 'whisper', run: () => app.openDm(name) },
+            { label: t('mention', { name }), icon: 'at', run: () => app.mention(name) },
+            ...order(name),
+            app.ignored.has(name)
+              ? { label: t('unignore', { name }), icon: 'bell', run: () => app.command(`/unignore ${name}`) }
+              : { label: t('ignore', { name }), icon: 'close', run: () => app.command(`/ignore ${name}`) },
+          ],
+    );
+  }
+
+  /** What an operator can do with a user. The server says who is one, and decides again. */
+  function order(name) {
+    const room = currentRoom(app.state);
+    if (!room?.op || room.dm) return [];
+    const act = (verb) => () => app.deed(verb, room.id, name).catch((error) => app.sorry(error.message));
+    return [
+      room.id !== 'lobby' && { label: t('makeOp', { name }), icon: 'check', run: act('op') },
+      room.id !== 'lobby' && { label: t('unmakeOp', { name }), icon: 'close', run: act('deop') },
+      { label: t('mute', { name }), icon: 'bell', danger: true, run: () => app.orderFor('mute', name) },
+      { label: t('unmute', { name }), icon: 'bell', run: act('unmute') },
+      { label: t('kick', { name }), icon: 'leave', danger: true, run: () => app.orderFor('kick', name) },
+      { label: t('ban', { name }), icon: 'lock', danger: true, run: () => app.orderFor('ban', name) },
+    ].filter(Boolean);
+  }
+
+  function roomMenu(anchor, room) {
+    actionMenu(
+      anchor,
+      anchor,
+      title(room),
+      [
+        { label: t('markRead'), icon: 'bell', run: () => app.markRead(room) },
+        !room.dm && room.joined && { label: t('thisRoom'), icon: 'info', run: () => app.roomOrder(room) },
+        room.id !== 'lobby' && {
+          label: room.dm ? t('closeDm', { name: title(room) }) : t('leave', { room: room.id }),
+          icon: 'leave',
+          danger: true,
+          run: () => app.leave(room),
+        },
+      ].filter(Boolean),
+    );
+  }
+  return { personMenu, roomMenu };
+}
