@@ -243,7 +243,7 @@ function show({ server, totals, doors, rooms, people, stats }) {
     })),
   );
   for (const one of people) $(`[data-key="${CSS.escape(one.id)}"] .idle`).textContent = span(one.idle ?? 0);
-  $('#nobody').hidden = people.length > 0;
+  $('#no-users').hidden = people.length > 0;
   $('#peoplehead').textContent = `People · ${people.length}`;
   reconcile(
     $('#stats'),
