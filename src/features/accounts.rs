@@ -129,6 +129,29 @@ impl Told for Wiped {
     }
 }
 
+/// The event, for taps, that an account or a program is no more: what was said under its name is signed by no one.
+#[derive(Debug)]
+pub struct Disowned {
+    /// The name.
+    pub name: Name,
+    /// Of a hook: where it posted. `None`: all rooms.
+    pub room: Option<RoomName>,
+}
+
+impl Told for Disowned {
+    fn room(&self) -> Option<&RoomName> {
+        None
+    }
+
+    fn line(&self) -> Parts {
+        Parts::new("NOTE").text(self.sentence())
+    }
+
+    fn sentence(&self) -> String {
+        format!("What {} said is signed by no one any more.", self.name)
+    }
+}
+
 impl Asked for Command {
     fn prompt(&self) -> Option<Cow<'static, str>> {
         let Command::Ask(password) = self else { return None };

@@ -16,7 +16,7 @@ use accounts::Accounts;
 use programs::Programs;
 
 use crate::features::archive::store::{
-    Account, Answer, Busy, Contents, Keeping, Proof, Question, Record, Report, RoomState, Store, StoredRoom,
+    Account, Answer, Busy, Contents, Disowned, Keeping, Proof, Question, Record, Report, RoomState, Store, StoredRoom,
 };
 use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
@@ -260,6 +260,7 @@ impl Memory {
             }
         }
         record.wiped.iter().for_each(|account| self.wipe(account));
+        record.disowned.iter().for_each(|disowned| self.disown(disowned));
         self.write_members(record.memberships, record.mentions);
         self.write_preferences(record.preferences);
         self.acts.extend(record.acts);
@@ -279,6 +280,22 @@ impl Memory {
                 let author = from.clone();
                 let (target, what) = (id, What::Deleted);
                 room.change(&Change { room: name, id, by, from, target, author, signed: true, what });
+            }
+        }
+    }
+
+    /// What was said under a name is signed by no one.
+    fn disown(&mut self, Disowned { name, room }: &Disowned) {
+        let rooms = self.rooms.values_mut().filter(|place| room.as_ref().is_none_or(|room| place.state.name == *room));
+        for line in rooms.flat_map(|room| room.lines.values_mut()) {
+            match &line.event {
+                Event::Said(speech) if speech.from == *name => {
+                    *line = Envelope::new(line.at, Event::Said(Speech { signed: false, cid: None, ..speech.clone() }));
+                }
+                Event::Changed(change) if change.from == *name => {
+                    *line = Envelope::new(line.at, Event::Changed(Change { signed: false, ..change.clone() }));
+                }
+                _ => {}
             }
         }
     }

@@ -392,8 +392,7 @@ mod tests {
     use super::*;
 
     fn db() -> Connection {
-        let db = Connection::open_in_memory().unwrap();
-        db.execute_batch(SCHEMA).unwrap();
+        let db = crate::db::in_memory();
         db.execute("INSERT INTO accounts VALUES (1, 'ani', 'ani', '', 'member', 0, 0)", []).unwrap();
         db
     }

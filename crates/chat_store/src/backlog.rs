@@ -96,7 +96,19 @@ impl Backlog {
     fn boil_down(&mut self, new: Record) -> usize {
         let Some(entry) = self.entries.back_mut() else { return 0 };
         // By name, so that a field that is new cannot be forgotten here.
-        let Record { turn, lines, rooms, forgotten, acts, bans, memberships, mentions: _, preferences, wiped } = new;
+        let Record {
+            turn,
+            lines,
+            rooms,
+            forgotten,
+            acts,
+            bans,
+            memberships,
+            mentions: _,
+            preferences,
+            wiped,
+            disowned,
+        } = new;
         let (rows_before, bytes_before) = (entry.record.lines.len(), entry.bytes);
         let kept = &mut entry.record;
         kept.turn = turn;
@@ -133,6 +145,7 @@ impl Backlog {
         }
         // What mentions an account is lost with its line.
         kept.wiped.extend(wiped);
+        kept.disowned.extend(disowned);
         kept.acts.extend(acts);
         kept.bans = bans.or(kept.bans.take());
         entry.bytes = cost(kept);

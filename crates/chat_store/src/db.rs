@@ -167,9 +167,32 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     crate::resets::SCHEMA,
     // 17: webhooks, and what their receivers do not have yet.
     crate::webhooks::SCHEMA,
-    // 18: what accounts prefer.
+    // 18: what was said under the names of accounts and programs that are no more is signed by no one; how long a room keeps its lines,
+    // where that is not what the settings say; and the rooms of bots.
+    "UPDATE log SET signed = 0 WHERE signed AND author COLLATE NOCASE NOT IN (SELECT name FROM accounts)
+         AND author COLLATE NOCASE NOT IN (SELECT name FROM programs);
+     ALTER TABLE rooms ADD COLUMN keep_days INTEGER;   -- NULL: as the settings say
+     CREATE TABLE bot_rooms (
+         bot    TEXT NOT NULL COLLATE NOCASE,
+         room   TEXT NOT NULL COLLATE NOCASE,
+         read   INTEGER NOT NULL,        -- as in membership
+         notify INTEGER NOT NULL,
+         muted  INTEGER NOT NULL,
+         PRIMARY KEY (bot, room)
+     ) STRICT, WITHOUT ROWID;
+     CREATE INDEX bot_rooms_by_room ON bot_rooms (room);",
+    // 19: what accounts prefer.
     crate::preferences::SCHEMA,
 ];
+
+/// An empty database with all tables.
+#[cfg(test)]
+pub(crate) fn in_memory() -> Connection {
+    let db = Connection::open_in_memory().expect("memory");
+    MIGRATIONS.iter().for_each(|step| db.execute_batch(step).expect("the tables"));
+    db.execute_batch("PRAGMA foreign_keys = ON").expect("a setting");
+    db
+}
 
 /// Opens the database for writing, with everything that has to be set, and makes it one of this version. The caller
 /// this has the lock.

@@ -148,18 +148,12 @@ mod tests {
     use proptest::sample::select;
 
     use super::*;
-    use crate::db::MIGRATIONS;
+    use crate::db::in_memory;
     use crate::reader;
-
-    fn empty() -> Connection {
-        let db = Connection::open_in_memory().unwrap();
-        MIGRATIONS.iter().for_each(|sql| db.execute_batch(sql).unwrap());
-        db
-    }
 
     #[test]
     fn each_character_of_a_script_without_spaces_is_a_word_of_fts5() {
-        let db = empty();
+        let db = in_memory();
         let all: String = ('\u{E01}'..=char::MAX).filter(|c| is_unspaced(*c)).collect();
         add(&db, 1, 1, &all).unwrap();
         db.execute_batch("CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, words, row)").unwrap();
@@ -261,8 +255,9 @@ mod tests {
 
     impl House {
         fn new() -> House {
-            let db = empty();
-            db.execute("INSERT INTO rooms VALUES (1, '#a', '#a', NULL, NULL, '', NULL, '', 1, 0, '')", []).unwrap();
+            let db = in_memory();
+            db.execute("INSERT INTO rooms VALUES (1, '#a', '#a', NULL, NULL, '', NULL, '', 1, 0, '', NULL)", [])
+                .unwrap();
             House { db, indexed: 0, next: 1, said: BTreeMap::new() }
         }
 

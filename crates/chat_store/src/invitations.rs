@@ -160,16 +160,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::db::in_memory;
 
     const DAY: i64 = 24 * 60 * 60 * 1_000;
-
-    fn db() -> Connection {
-        let db = Connection::open_in_memory().unwrap();
-        db.execute_batch(crate::accounts::SCHEMA).unwrap();
-        db.execute_batch(SCHEMA).unwrap();
-        db.execute_batch("PRAGMA foreign_keys = ON").unwrap();
-        db
-    }
 
     fn made(db: &Connection, terms: &Terms, now: i64) -> (u64, Text) {
         match invite(db, "ani", terms, now).unwrap() {
@@ -192,7 +185,7 @@ mod tests {
     /// Mistyped, used, too old or ended: the words say which.
     #[test]
     fn a_code_that_is_not_good_is_told_why() {
-        let db = db();
+        let db = in_memory();
         let ((first, code), end) = (made(&db, &Terms::default(), 0), 7 * DAY);
         assert_eq!(check(&db, "abcd-efgh-ijkm", 0), Err(Refused::BadInvitation));
         assert_eq!((check(&db, &code, end - 1), check(&db, &code, end)), (Ok(()), Err(Refused::OldInvitation)));
@@ -210,7 +203,7 @@ mod tests {
 
     #[test]
     fn an_invitation_is_good_for_as_many_as_it_says_and_shows_who_they_are() {
-        let db = db();
+        let db = in_memory();
         let rooms = vec![RoomName::parse("#tea").unwrap(), RoomName::parse("#Rust").unwrap()];
         let terms = Terms::new(Some(2), Some(Duration::from_secs(3_600)), rooms.clone()).unwrap();
         let (number, code) = made(&db, &terms, 0);
@@ -229,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_list_has_pages() {
-        let db = db();
+        let db = in_memory();
         (0..5).for_each(|_| drop(made(&db, &Terms::default(), 0)));
         let numbers = |before, limit| {
             let (shown, more) = listed(&db, before, limit, 0);
@@ -243,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_ahead_for_a_moment_ends_no_invitation() {
-        let db = db();
+        let db = in_memory();
         let (_, code) = made(&db, &Terms::default(), DAY);
         made(&db, &Terms::default(), 3_650 * DAY);
         assert_eq!(check(&db, &code, 2 * DAY), Ok(()));
@@ -251,7 +244,7 @@ mod tests {
 
     #[test]
     fn there_are_no_more_invitations_than_may_be_and_those_that_are_over_go_first() {
-        let db = db();
+        let db = in_memory();
         let (used, code) = made(&db, &Terms::default(), DAY);
         use_up(&db, &code, &name("budi"), DAY).unwrap();
         let (ended, _) = made(&db, &Terms::default(), DAY);

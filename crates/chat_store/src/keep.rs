@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::accounts;
 use crate::backlog::Entry;
 use crate::bans;
+use crate::disown;
 use crate::index;
 use crate::lines::{DELETED, EDITED, REACTED, SAID, UNREACTED, room_name, version};
 use crate::members;
@@ -140,6 +141,7 @@ impl Keeper {
             bans::write(db, bans::SERVER, held)?;
         }
         record.wiped.iter().try_for_each(|account| self.wipe(db, account))?;
+        record.disowned.iter().try_for_each(|gone| disown::disown(db, &gone.name, gone.room.as_ref()))?;
         record.memberships.iter().try_for_each(|membership| members::write(db, membership))?;
         record.mentions.iter().try_for_each(|mention| members::mention(db, mention))?;
         record.preferences.iter().try_for_each(|preference| preferences::write(db, preference))
@@ -369,6 +371,7 @@ pub(crate) fn remove_account(db: &Connection, name: &Name, messages: bool) -> ru
         if messages {
             Keeper::new(db)?.wipe(db, name)?;
         }
+        disown::disown(db, name, None)?;
     }
     Ok(is_there)
 }

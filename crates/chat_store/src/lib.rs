@@ -69,6 +69,7 @@ mod backlog;
 mod calendar;
 mod db;
 mod desk;
+mod disown;
 mod durability;
 mod errors;
 mod fault;

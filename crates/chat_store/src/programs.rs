@@ -76,6 +76,8 @@ pub(crate) fn list(db: &Connection, kind: &Kind) -> rusqlite::Result<Answer> {
 pub(crate) fn end(db: &Connection, kind: &Kind, named: &Name) -> rusqlite::Result<Answer> {
     let end = "DELETE FROM programs WHERE room = ?1 AND name = ?2";
     if db.execute(end, params![room_of(kind), named.as_str()])? > 0 {
+        let room = if let Kind::Hook(room) = kind { Some(room) } else { None };
+        crate::disown::disown(db, named, room)?;
         return Ok(Answer::Done);
     }
     let words = match kind {
@@ -126,13 +128,7 @@ fn program(row: &Row<'_>) -> rusqlite::Result<Program> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn db() -> Connection {
-        let db = Connection::open_in_memory().unwrap();
-        db.execute_batch(crate::accounts::SCHEMA).unwrap();
-        db.execute_batch(SCHEMA).unwrap();
-        db
-    }
+    use crate::db::in_memory;
 
     fn named(name: &str) -> Name {
         Name::parse(name).unwrap()
@@ -150,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_token_is_good_for_its_own_kind_until_it_is_ended() {
-        let (db, by) = (db(), named("ani"));
+        let (db, by) = (in_memory(), named("ani"));
         let post = token(make(&db, &hook("#rust"), &named("ci-bot"), &by, 1));
         let bot = token(make(&db, &Kind::Bot, &named("deploy-bot"), &by, 2));
         assert!(post.reveal().starts_with(HOOK_TOKEN) && bot.reveal().starts_with(BOT_TOKEN));
@@ -167,7 +163,7 @@ mod tests {
 
     #[test]
     fn no_token_stands_in_the_file() {
-        let db = db();
+        let db = in_memory();
         let token = token(make(&db, &Kind::Bot, &named("ci-bot"), &named("ani"), 1));
         let columns = "SELECT count(*) FROM programs WHERE instr(hash, ?1) OR instr(name, ?1) OR instr(by, ?1)";
         assert_eq!(db.query_row(columns, [token.reveal()], |row| row.get::<_, i64>(0)), Ok(0));
@@ -175,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_hook_is_taken_for_no_bot_and_no_account() {
-        let (db, by) = (db(), named("ani"));
+        let (db, by) = (in_memory(), named("ani"));
         db.execute("INSERT INTO accounts VALUES (1, 'old-bot', 'old-bot', '', 'member', 0, 0)", []).unwrap();
         let refused = |kind: &Kind, name: &str| matches!(make(&db, kind, &named(name), &by, 1), Ok(Answer::Refused(_)));
         assert!(refused(&Kind::Bot, "old-bot") && refused(&hook("#rust"), "o1d-bot"));
@@ -189,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_hooks_of_a_room_end_with_it_and_there_are_not_too_many() {
-        let (db, by) = (db(), named("ani"));
+        let (db, by) = (in_memory(), named("ani"));
         let tokens: Vec<Secret> = (0..MOST)
             .map(|number| token(make(&db, &hook("#rust"), &named(&format!("n{number}x-bot")), &by, 1)))
             .collect();

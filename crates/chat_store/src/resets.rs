@@ -95,10 +95,7 @@ mod tests {
     use super::*;
 
     fn db() -> Connection {
-        let db = Connection::open_in_memory().unwrap();
-        db.execute_batch(crate::accounts::SCHEMA).unwrap();
-        db.execute_batch(SCHEMA).unwrap();
-        db.execute_batch("PRAGMA foreign_keys = ON").unwrap();
+        let db = crate::db::in_memory();
         db.execute("INSERT INTO accounts VALUES (1, 'ani', 'ani', 'old', 'member', 0, 0)", []).unwrap();
         db
     }

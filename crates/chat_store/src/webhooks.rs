@@ -210,13 +210,7 @@ fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn db() -> Connection {
-        let db = Connection::open_in_memory().unwrap();
-        db.execute_batch("PRAGMA foreign_keys = ON").unwrap();
-        db.execute_batch(SCHEMA).unwrap();
-        db
-    }
+    use crate::db::in_memory;
 
     fn room(name: &str) -> RoomName {
         RoomName::parse(name).unwrap()
@@ -241,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_webhook_is_there_with_its_secret_until_it_ends() {
-        let db = db();
+        let db = in_memory();
         let (made, _) = both(new(&db, "#rust", "https://example.org/chat?key=x"));
         assert!(made[0].secret.reveal().starts_with("whsec_") && made[0].reached == 7 && made[0].used.is_none());
         assert_eq!(STANDARD.decode(&made[0].secret.reveal()[6..]).unwrap().len(), 24);
@@ -267,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_letter_waits_is_dead_is_tried_again_and_is_gone_when_it_is_delivered() {
-        let db = db();
+        let db = in_memory();
         let number = both(new(&db, "#rust", "https://example.org/")).0[0].number;
         assert!(fails(&db, number, 9, Some(5_000), 2_000).is_empty());
         let (webhooks, waiting) = both(answer(&db, Ask::Load, 0).unwrap());
@@ -292,7 +286,7 @@ mod tests {
 
     #[test]
     fn there_are_not_too_many_and_the_oldest_dead_letters_go_first() {
-        let db = db();
+        let db = in_memory();
         for number in 0..MOST_OF_ROOM {
             both(new(&db, "#rust", &format!("https://example.org/{number}")));
         }

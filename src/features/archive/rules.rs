@@ -253,6 +253,7 @@ impl Turn<'_, Features> {
             mentions: std::mem::take(&mut archive.mentions),
             preferences: std::mem::take(&mut archive.preferences),
             wiped: std::mem::take(&mut archive.wiped),
+            disowned: std::mem::take(&mut archive.disowned),
         };
         if record.is_empty() {
             return Commit::Now;

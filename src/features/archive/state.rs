@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::features::accounts::state::{AccountPurpose, Accounts};
-use crate::features::archive::store::{Question, Store};
+use crate::features::archive::store::{Disowned, Question, Store};
 use crate::features::calls::{Caller, Reply};
 use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
@@ -36,6 +36,8 @@ pub(crate) struct Archive {
     pub(crate) preferences: Vec<Preference>,
     /// Accounts whose words go.
     pub(crate) wiped: Vec<Name>,
+    /// Accounts and programs that are no more.
+    pub(crate) disowned: Vec<Disowned>,
     /// The server is about to end.
     pub(crate) is_ending: bool,
     /// The turn that is being kept, and since when. Until it is, no client hears of it.
@@ -115,6 +117,7 @@ impl Archive {
             mentions: Vec::new(),
             preferences: Vec::new(),
             wiped: Vec::new(),
+            disowned: Vec::new(),
             is_ending: false,
             pending: None,
             trouble: None,

@@ -89,6 +89,18 @@ pub struct Record {
     pub preferences: Vec<Preference>,
     /// Accounts whose words go: what they said in rooms is deleted, as if each line had been, also where it is older than memory.
     pub wiped: Vec<Name>,
+    /// Accounts and programs that are no more. What was said under their names is signed by no one from now on: the next user of the
+    /// name is another one. It comes behind all else.
+    pub disowned: Vec<Disowned>,
+}
+
+/// The end of an account, or of a program, as the lines under its name see it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Disowned {
+    /// Its name.
+    pub name: Name,
+    /// Of a hook: where it posted. `None`: all rooms.
+    pub room: Option<RoomName>,
 }
 
 impl Record {
@@ -103,6 +115,7 @@ impl Record {
             && self.mentions.is_empty()
             && self.preferences.is_empty()
             && self.wiped.is_empty()
+            && self.disowned.is_empty()
     }
 }
 

@@ -217,6 +217,23 @@ impl Files {
         self.remove_all(|_, line| matches!(&line.event, Event::Said(line) if line.signed && line.from == *account));
     }
 
+    /// An account is no more. Its files are charged to no user, and stay as long as their lines.
+    pub(crate) fn disown(&self, account: &Name) {
+        let mut shelf = self.lock();
+        let owner = Owner::Account(account.clone());
+        let bytes = shelf.by_owner.remove(&owner).unwrap_or_default();
+        if bytes > 0 {
+            *shelf.by_owner.entry(Owner::Client(ClientId(0))).or_default() += bytes;
+        }
+        #[expect(clippy::iter_over_hash_type, reason = "each is changed by itself, and no client hears of it here")]
+        for kept in shelf.kept.values_mut().filter(|kept| kept.owner == owner) {
+            kept.owner = Owner::Client(ClientId(0));
+            if let Event::Said(speech) = &kept.line.event {
+                kept.line = Envelope::new(kept.line.at, Event::Said(Speech { signed: false, ..speech.clone() }));
+            }
+        }
+    }
+
     /// A talk with a guest has ended. What was whispered there can be fetched by its two people still, and is in no list; its other
     /// files go.
     pub(crate) fn end_talk(&self, name: &RoomName) {
@@ -375,30 +392,35 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3_600);
 
+    /// A line of ani's account that passes an empty file on, which is on the disk.
+    fn line(files: &Files, token: Token, at: DateTime<Utc>) -> Arc<Envelope> {
+        let file = files.disk.create(token).unwrap();
+        files.disk.complete(token, &file).unwrap();
+        let (room, from, text) = (RoomName::lobby(), Name::parse("ani").unwrap(), Text::own("plan.txt"));
+        let (by, act, re, version, signed, cid) = (ClientId(0), false, None, Version::First, true, None);
+        let (file, text) = (Some(SharedFile { bytes: 0, token }), text.into());
+        Envelope::new(at, Event::Said(Speech { room, id: 1, by, from, act, re, version, signed, cid, file, text }))
+    }
+
+    #[test]
+    fn a_file_of_an_account_that_is_no_more_is_not_the_next_one_s() {
+        let files = Files::open(&Config::default(), 0).unwrap();
+        let (now, at, token) = (Moment::now(), DateTime::UNIX_EPOCH, Token::of(7));
+        files.restore(&[line(&files, token, at)], now, at);
+        let (ani, kept) = (Name::parse("Ani").unwrap(), |files: &Files| files.lock().kept.contains_key(&token));
+        files.disown(&ani);
+        files.remove_of(&ani);
+        assert!(kept(&files), "what the next one said is removed, and this is not of it");
+        let owner = files.lock().kept[&token].owner.clone();
+        assert!(matches!(owner, Owner::Client(ClientId(0))));
+    }
+
     #[test]
     fn a_file_goes_by_the_time_that_is_trusted_and_by_the_running_time() {
         let files = Files::open(&Config { file_hours: 24, ..Config::default() }, 0).unwrap();
         let (now, said_at) = (Moment::now(), DateTime::UNIX_EPOCH);
         let token = Token::of(7);
-        let file = files.disk.create(token).unwrap();
-        files.disk.complete(token, &file).unwrap();
-        let (room, from, text) = (RoomName::lobby(), Name::parse("ani").unwrap(), Text::own("plan.txt"));
-        let shared = Some(SharedFile { bytes: 0, token });
-        let (by, version) = (ClientId(0), Version::First);
-        let line = Speech {
-            room,
-            id: 1,
-            by,
-            from,
-            act: false,
-            re: None,
-            version,
-            signed: true,
-            cid: None,
-            file: shared,
-            text: text.into(),
-        };
-        let lines = [Envelope::new(said_at, Event::Said(line))];
+        let lines = [line(&files, token, said_at)];
         let is_here = || files.lock().kept.contains_key(&token);
         files.restore(&lines, now, said_at + TimeDelta::hours(20));
         assert!(is_here());

@@ -6,6 +6,7 @@ use crate::chat::history::History;
 use crate::features::messages::emoji::without_selectors;
 use crate::model::body::Body;
 use crate::model::event::{Envelope, Event};
+use crate::model::names::{ClientId, Name};
 use crate::model::speech::{Change, Speech, Version, What};
 use crate::model::text::Text;
 
@@ -29,7 +30,7 @@ pub(super) fn reactions(history: &History, target: u64) -> Vec<Reaction<'_>> {
         }
         let kind = without_selectors(emoji);
         let place = found.iter().position(|known| without_selectors(known.emoji) == kind);
-        let is_same = |by: &&Change| by.by == change.by || by.signed && change.signed && by.from == change.from;
+        let is_same = |by: &&Change| is_same(by, change);
         match (&change.what, place) {
             (What::Reacted(_), Some(place)) => {
                 found[place].by.retain(|by| !is_same(by));
@@ -46,6 +47,28 @@ pub(super) fn reactions(history: &History, target: u64) -> Vec<Reaction<'_>> {
         }
     }
     found
+}
+
+/// Whether two changes are of one user. From before the start no number is known, and a name is all that tells users apart.
+fn is_same(one: &Change, other: &Change) -> bool {
+    let has_same_name = one.from == other.from;
+    one.by == other.by && (one.by != ClientId(0) || has_same_name) || one.signed && other.signed && has_same_name
+}
+
+/// Makes all lines and changes under a name unsigned.
+pub(super) fn disown(history: &mut History, name: &Name) {
+    let signed = history.oldest_first().filter_map(|line| match &line.event {
+        Event::Said(speech) if speech.signed && speech.from == *name => {
+            Some((speech.id, line.at, Event::Said(Speech { signed: false, cid: None, ..speech.clone() })))
+        }
+        Event::Changed(change) if change.signed && change.from == *name => {
+            Some((change.id, line.at, Event::Changed(Change { signed: false, ..change.clone() })))
+        }
+        _ => None,
+    });
+    for (id, at, event) in signed.collect::<Vec<_>>() {
+        history.replace(id, Envelope::new(at, event));
+    }
 }
 
 /// Puts the edited or deleted form of a line in its place. Deleted words, and those of earlier edits, leave the
@@ -78,7 +101,7 @@ pub(super) fn apply(history: &mut History, old: &Speech, what: &What) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::names::{ClientId, Name, RoomName};
+    use crate::model::names::RoomName;
 
     fn text(words: &str) -> Text {
         Text::new(words).unwrap()
@@ -114,6 +137,43 @@ mod tests {
             history.push(change.id, Envelope::new(at, Event::Changed(change)));
         }
         history
+    }
+
+    /// What a store brings has no numbers: users of before the start are told apart by their names.
+    #[test]
+    fn reactions_of_several_users_from_before_the_start_are_several() {
+        let reacted = |id: u64, from: &str| {
+            let from = Name::parse(from).unwrap();
+            Change { by: ClientId(0), from, ..changed(id, 0, What::Reacted(text("👍"))) }
+        };
+        let mut history = history([reacted(2, "ani"), reacted(3, "budi"), reacted(4, "Ani")]);
+        let count = |history: &History| reactions(history, 1)[0].by.len();
+        assert_eq!(count(&history), 2);
+        history.push(
+            5,
+            Envelope::new(DateTime::UNIX_EPOCH, Event::Changed(Change { by: ClientId(7), ..reacted(5, "ani") })),
+        );
+        assert_eq!(count(&history), 3, "the next user of the name is another one");
+    }
+
+    #[test]
+    fn what_is_disowned_is_signed_by_no_one_and_all_else_stays() {
+        let mut history = history([]);
+        for (id, from) in [(2, "ani"), (4, "budi")] {
+            let from = Name::parse(from).unwrap();
+            let speech = Speech { from: from.clone(), signed: true, cid: Some(text("cid")), ..said(id, "tea") };
+            history.push(id, Envelope::new(DateTime::UNIX_EPOCH, Event::Said(speech)));
+            let change = Change { from, signed: true, ..changed(id + 1, 1, What::Reacted(text("👍"))) };
+            history.push(id + 1, Envelope::new(DateTime::UNIX_EPOCH, Event::Changed(change)));
+        }
+        disown(&mut history, &Name::parse("ANI").unwrap());
+        let signed = history.oldest_first().filter_map(|line| match &line.event {
+            Event::Said(Speech { signed: true, cid: Some(_), id, .. }) => Some(*id),
+            Event::Changed(Change { signed: true, id, .. }) => Some(*id),
+            _ => None,
+        });
+        assert_eq!(signed.collect::<Vec<_>>(), [4, 5]);
+        assert_eq!(history.len(), 5);
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! What becomes of a line that was said: it is corrected, deleted, or gets a reaction.
 
 use crate::chat::router::Turn;
-use crate::features::accounts::Wiped;
+use crate::features::accounts::{self, Wiped};
 use crate::features::archive::state::Then;
-use crate::features::archive::store::Question;
+use crate::features::archive::store::{Disowned, Question};
 use crate::features::files::file_name;
 use crate::features::messages;
 use crate::features::messages::emoji::{NO_EMOJI, is_reaction, without_selectors};
-use crate::features::messages::lines::{apply, reactions};
+use crate::features::messages::lines::{apply, disown, reactions};
 use crate::features::state::{Answer, Features, Later, Room};
 use crate::model::code::Code;
 use crate::model::command::Line;
@@ -156,6 +156,22 @@ impl Turn<'_, Features> {
         }
         if let Some(archive) = &mut self.router.features.archive {
             archive.wiped.push(account.clone());
+        }
+    }
+
+    /// An account or a program is no more. What was said and done under its name in rooms, or in one, stays, and is signed by no one: the
+    /// next user of the name cannot change it.
+    pub(crate) fn disown(&mut self, name: &Name, room: Option<&RoomName>) {
+        let rooms = self.router.rooms.values_mut().filter(|place| room.is_none_or(|room| place.name == *room));
+        rooms.for_each(|place| disown(&mut place.history, name));
+        let (name, room) = (name.clone(), room.cloned());
+        let told = Event::feature(accounts::Disowned { name: name.clone(), room: room.clone() });
+        self.router.publish(&Envelope::new(self.now.wall, told));
+        if let (Some(files), None) = (&self.router.features.files, &room) {
+            files.disown(&name);
+        }
+        if let Some(archive) = &mut self.router.features.archive {
+            archive.disowned.push(Disowned { name, room });
         }
     }
 

@@ -5,6 +5,7 @@ use crate::features::preferences::state::{Key, Preference};
 use crate::features::preferences::{self, Command, Preferred};
 use crate::features::state::{Answer, Features};
 use crate::model::body::Body;
+use crate::model::code::Code;
 use crate::model::command::Choice;
 use crate::model::event::{Done, Event, Words};
 use crate::model::feature::FeatureCommand;
@@ -48,12 +49,24 @@ impl Turn<'_, Features> {
         Ok(Answer::Done(Words::new(words).with("key", key.to_string()).into()))
     }
 
+    /// The account of a client.
+    ///
+    /// # Errors
+    /// There are no accounts here, or the client is a guest or a bot.
+    fn account_that_prefers(&self, id: ClientId) -> Result<Name, Refusal> {
+        let name = self.account_with(id, "preferences")?;
+        self.account_name(&name).ok_or(Refusal::fixed(
+            Code::NotSignedIn,
+            "A bot has no preferences here: its program keeps what it needs itself.",
+        ))
+    }
+
     /// What the account of a client prefers.
     ///
     /// # Errors
     /// There are no accounts here, or the client is signed in to none.
     pub(crate) fn preferences_of(&self, id: ClientId) -> Result<Vec<Preferred>, Refusal> {
-        let account = self.account_with(id, "preferences")?;
+        let account = self.account_that_prefers(id)?;
         let all = self.router.features.preferences.of(&account);
         Ok(all.map(|(key, value)| Preferred { key: key.clone(), value: Some(value.clone()) }).collect())
     }
@@ -70,7 +83,7 @@ impl Turn<'_, Features> {
         key: Key,
         value: Option<Body>,
     ) -> Result<Preferred, Refusal> {
-        let account = self.account_with(id, "preferences")?;
+        let account = self.account_that_prefers(id)?;
         let key = self.own_key(id, key)?;
         let value = value.filter(|value| !value.is_empty());
         if let Some(value) = &value {
@@ -152,7 +165,7 @@ impl Turn<'_, Features> {
     /// A client has signed in. Where it has said nothing of its language, the server speaks that of the account to it; where the
     /// account has none, it gets the client's.
     pub(crate) fn speak_own_language(&mut self, id: ClientId) {
-        let Ok(account) = self.account_with(id, "preferences") else { return };
+        let Ok(account) = self.account_that_prefers(id) else { return };
         let preferences = &self.router.features.preferences;
         match (preferences.spoken(id), preferences.is_indonesian(&account)) {
             (None, Some(is_indonesian)) => {

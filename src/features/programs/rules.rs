@@ -115,6 +115,7 @@ impl Turn<'_, Features> {
                 if *kind == Kind::Bot {
                     self.forget_bot(name);
                 }
+                self.disown(name, room.cloned().as_ref());
             }
             (ProgramPurpose::Post(post), StoreAnswer::Programs(found)) => {
                 let posted = found.first().ok_or(NO_HOOK).and_then(|program| self.post(program, post));

@@ -9,7 +9,7 @@ use chat_server::features::accounts::invitations::Terms;
 use chat_server::features::archive::store::{Account, Refused};
 
 use super::*;
-use crate::db::MIGRATIONS;
+use crate::db::in_memory;
 use crate::passwords::Strength;
 
 /// Names, each with a number for what it looks like; the server's own have 0.
@@ -199,11 +199,8 @@ struct House {
 
 impl House {
     fn new() -> House {
-        let db = Connection::open_in_memory().unwrap();
-        MIGRATIONS.iter().for_each(|sql| db.execute_batch(sql).unwrap());
-        db.execute_batch("PRAGMA foreign_keys = ON").unwrap();
         House {
-            db,
+            db: in_memory(),
             hasher: Hasher::new(Strength::none()),
             now: 1_700_000_000_000,
             model: Model::default(),

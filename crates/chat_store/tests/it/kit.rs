@@ -31,6 +31,10 @@ pub(crate) fn options(dir: &Path, durability: Durability) -> Options {
     Options { dir: dir.into(), durability, retention: Retention::default() }
 }
 
+/// What takes from a file of today what version 17 did not have, but for the number.
+pub(crate) const BACK_TO_17: &str =
+    "DROP TABLE preferences; DROP TABLE bot_rooms; ALTER TABLE rooms DROP COLUMN keep_days;";
+
 /// Why a directory cannot be opened.
 pub(crate) fn refused(dir: &Path) -> OpenError {
     match Sqlite::open(options(dir, Durability::Commit)) {

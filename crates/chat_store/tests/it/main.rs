@@ -2,6 +2,7 @@
 
 mod accounts;
 mod crash;
+mod disowned;
 mod faults;
 mod keeping;
 mod kit;

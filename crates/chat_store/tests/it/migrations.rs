@@ -8,7 +8,7 @@ use chat_server::model::secrets::Secret;
 use chat_store::{Durability, FILE, OpenError, Sqlite, backup, check};
 use rusqlite::Connection;
 
-use crate::kit::{Talk, changed, options, refused, said, said_with, text, words};
+use crate::kit::{BACK_TO_17, Talk, changed, options, refused, said, said_with, text, words};
 
 /// A file as version 1 made it, by hand, so that no change of today's code changes it.
 const VERSION_1: &str = include_str!("version1.sql");
@@ -73,7 +73,7 @@ const BACK_TO_10: &str = "
     DROP TABLE resets;
     DROP TABLE membership;
     DROP TABLE mentions;
-    DROP TABLE preferences; DROP TABLE letters; DROP TABLE webhooks; DROP TABLE programs;
+    DROP TABLE letters; DROP TABLE webhooks; DROP TABLE programs;
     DROP TABLE invited;
     DROP TABLE invitations;
     CREATE TABLE invitations (
@@ -93,6 +93,7 @@ fn an_invitation_of_before_is_good_and_the_one_that_was_used_is_not() {
     let dir = tempfile::tempdir().unwrap();
     Talk::open(dir.path()).stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch(BACK_TO_17).unwrap();
     db.execute_batch(BACK_TO_10).unwrap();
     drop(db);
     let mut talk = Talk::open(dir.path());
@@ -139,6 +140,7 @@ fn the_index_is_made_anew_for_beginnings_and_no_line_is_taken_for_a_double_by_th
     assert_eq!(talk.search("word12"), [12]);
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch(BACK_TO_17).unwrap();
     db.execute_batch(BACK_TO_10).unwrap();
     db.execute_batch(BACK_TO_7).unwrap();
     drop(db);
@@ -177,8 +179,9 @@ fn a_file_from_before_there_were_programs_gets_their_table() {
     talk.say([said("#a", 1, "ani", "a line")]);
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch(BACK_TO_17).unwrap();
     db.execute_batch(
-        "DROP TABLE preferences; DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE membership; DROP TABLE mentions; DROP TABLE programs; PRAGMA user_version = 12;",
+        "DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE membership; DROP TABLE mentions; DROP TABLE programs; PRAGMA user_version = 12;",
     )
     .unwrap();
     drop(db);
@@ -197,6 +200,7 @@ fn of_version_8(dir: &std::path::Path, lines: u64) {
     talk.say([changed("#a", lines + 1, 7, What::Deleted)]);
     talk.stop();
     let db = Connection::open(dir.join(FILE)).unwrap();
+    db.execute_batch(BACK_TO_17).unwrap();
     db.execute_batch(BACK_TO_10).unwrap();
     db.execute_batch(BACK_TO_8).unwrap();
 }
@@ -258,7 +262,8 @@ fn a_file_from_before_there_were_members_gets_their_tables() {
     talk.say([said("#a", 1, "ani", "a line")]);
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    db.execute_batch("DROP TABLE preferences; DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE membership; DROP TABLE mentions; PRAGMA user_version = 13;")
+    db.execute_batch(BACK_TO_17).unwrap();
+    db.execute_batch("DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE membership; DROP TABLE mentions; PRAGMA user_version = 13;")
         .unwrap();
     drop(db);
     let talk = Talk::open(dir.path());

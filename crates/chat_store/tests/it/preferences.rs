@@ -55,7 +55,7 @@ fn a_file_from_before_there_were_preferences_gets_their_table() {
     talk.say([said("#a", 1, "ani", "a line")]);
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    db.execute_batch("DROP TABLE preferences; PRAGMA user_version = 17;").unwrap();
+    db.execute_batch("DROP TABLE preferences; PRAGMA user_version = 18;").unwrap();
     drop(db);
     let talk = Talk::open(dir.path());
     assert_eq!((talk.contents.rooms[0].last_id, talk.contents.preferences.len()), (1, 0));

@@ -6,7 +6,7 @@ use chat_server::model::secrets::Secret;
 use chat_store::{FILE, Offline, Strength, export};
 use rusqlite::Connection;
 
-use crate::kit::{Talk, name, room_name, said, search, state, words};
+use crate::kit::{BACK_TO_17, Talk, name, room_name, said, search, state, words};
 
 #[test]
 fn a_talk_is_found_by_its_name_alone_and_goes_with_an_account_of_it() {
@@ -53,8 +53,9 @@ fn a_store_of_version_11_opens_and_who_waits_is_kept() {
     });
     store.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
+    db.execute_batch(BACK_TO_17).unwrap();
     db.execute_batch(
-        "ALTER TABLE rooms DROP COLUMN waiting; DROP TABLE preferences; DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE programs; DROP TABLE membership; DROP TABLE mentions;
+        "ALTER TABLE rooms DROP COLUMN waiting; DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE programs; DROP TABLE membership; DROP TABLE mentions;
          PRAGMA user_version = 11;",
     )
     .unwrap();

@@ -80,6 +80,19 @@ impl Receipts {
         }
         receipts.make_room();
     }
+
+    /// The next user of a name is another one, whose messages are none of those before.
+    pub fn forget(&self, name: &Name) {
+        let mut receipts = lock(&self.0);
+        let own = Owner::Name(name.clone());
+        let Store { by_cid, oldest_first, bytes } = &mut *receipts;
+        by_cid.retain(|(owner, _), receipt| {
+            let is_own = *owner == own;
+            *bytes -= if is_own { receipt.cost() } else { 0 };
+            !is_own
+        });
+        oldest_first.retain(|(owner, _)| *owner != own);
+    }
 }
 
 impl Store {

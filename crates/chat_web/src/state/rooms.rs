@@ -161,6 +161,19 @@ impl Rooms {
         }
     }
 
+    /// What was said under a name, in all rooms or in one, is no account's any more.
+    pub fn disown(&self, name: &Name, room: Option<&RoomName>) {
+        let room = room.map(bare);
+        let is_meant = |message: &Message| {
+            message.account
+                && message.from.name.eq_ignore_ascii_case(name.as_str())
+                && room.as_ref().is_none_or(|room| message.room.eq_ignore_ascii_case(room))
+        };
+        for mut message in self.messages.iter_mut().filter(|message| is_meant(message)) {
+            message.account = false;
+        }
+    }
+
     /// Changes what is known of a room, which may be new.
     pub fn change(&self, room: &RoomName, change: impl FnOnce(&mut RoomLog)) {
         let mut log = self.logs.entry(room_key(room)).or_default();

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use chat_server::features::accounts::Wiped;
+use chat_server::features::accounts::{Disowned, Wiped};
 use chat_server::features::rooms::told::{Modes, Topic};
 use chat_server::model::event::{Envelope, Event, FeatureEvent};
 use chat_server::model::names::RoomName;
@@ -60,6 +60,9 @@ impl AppState {
             self.rooms.change(room, |log| log.modes = modes.to_string());
         } else if let Some(Wiped { name }) = event.open() {
             self.rooms.wipe(name);
+        } else if let Some(Disowned { name, room }) = event.open() {
+            self.rooms.disown(name, room.as_ref());
+            self.receipts.forget(name);
         }
     }
 

@@ -20,11 +20,11 @@ pub(crate) fn stage() -> Stage {
     Stage::with(Setup { kept, ..config.into() }, WebConfig::default())
 }
 
-fn signed_in(stage: &Stage, name: &str) -> Reply {
+pub(crate) fn signed_in(stage: &Stage, name: &str) -> Reply {
     stage.call(post("/api/session", &json!({ "name": name, "password": "correct-horse" })))
 }
 
-fn token(reply: &Reply) -> String {
+pub(crate) fn token(reply: &Reply) -> String {
     reply.json()["token"].as_str().expect("a token").to_string()
 }
 

@@ -11,6 +11,7 @@ mod kept;
 mod kit;
 mod listener;
 mod marks;
+mod names_again;
 mod openapi;
 mod pages;
 mod programs;

@@ -70,5 +70,6 @@ impl Turn<'_, Features> {
             self.record_room(&room);
             self.after_leaving(&room);
         }
+        self.disown(name, None);
     }
 }
