@@ -1,6 +1,6 @@
 //! What the chat can do beyond joining, speaking, listing and leaving: the table of the features, and the order in
-//! which they are asked. Each has a folder, or a file if it is small; `state`, `calls` and
-//! `limits` are common to them.
+//! which they are asked. Each has a folder, or a file if it is small; `state`, `calls`, `args`
+//! and `limits` are common to them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -62,7 +62,6 @@ pub static VERBS: Verbs = Verbs::new(&[
     &membership::verbs::MENTIONS,
     &membership::verbs::NOTIFY,
     &membership::verbs::FOLLOW,
-    &preferences::verbs::PREF,
     &archive::verbs::SEARCH,
     &archive::verbs::EXPORT,
     &accounts::verbs::REGISTER,
@@ -71,6 +70,7 @@ pub static VERBS: Verbs = Verbs::new(&[
     &accounts::verbs::PASSWD,
     &accounts::verbs::RESET,
     &accounts::verbs::ROLE,
+    &preferences::verbs::PREF,
     &accounts::verbs::INVITECODE,
     &accounts::verbs::RESETCODE,
     &programs::verbs::HOOK,
@@ -84,13 +84,13 @@ pub static VERBS: Verbs = Verbs::new(&[
     &operators::verbs::REHASH,
     &operators::verbs::SHUTDOWN,
     &operators::verbs::AUDIT,
-    &dice::ROLL,
     &presence::verbs::AWAY,
     &presence::verbs::IGNORE,
     &presence::verbs::UNIGNORE,
     &kernel::OPT,
     &line_editing::verbs::TELNET,
     &presence::verbs::TYPING,
+    &dice::ROLL,
     &kernel::PING,
     &kernel::WHY,
     &help::HELP,
@@ -107,6 +107,7 @@ pub static VERBS: Verbs = Verbs::new(&[
 
 pub mod accounts;
 pub mod archive;
+pub mod args;
 pub mod calls;
 pub mod dice;
 pub mod figures;

@@ -9,10 +9,12 @@ use flate2::write::GzEncoder;
 
 // The tag is made by the same lines as at run time.
 include!("src/handlers/tag.rs");
+include!("src/handlers/served.rs");
 
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=static");
     println!("cargo:rerun-if-changed=src/handlers/tag.rs");
+    println!("cargo:rerun-if-changed=src/handlers/served.rs");
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("static");
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
     let mut files = Vec::new();
@@ -21,7 +23,9 @@ fn main() -> io::Result<()> {
     let mut rows = String::new();
     for (number, path) in files.iter().enumerate() {
         let name = path.strip_prefix(&root).unwrap_or(path).to_string_lossy().replace('\\', "/");
-        let bytes = fs::read(path)?;
+        let bytes = served(&name, fs::read(path)?);
+        let plain_path = out.join(format!("{number}.plain"));
+        fs::write(&plain_path, &bytes)?;
         let mut packed = GzEncoder::new(Vec::new(), Compression::best());
         packed.write_all(&bytes)?;
         let packed_path = out.join(format!("{number}.gz"));
@@ -29,7 +33,7 @@ fn main() -> io::Result<()> {
         rows += &format!(
             "    Asset {{ name: {name:?}, tag: {:?}, bytes: include_bytes!({:?}), gzip: include_bytes!({:?}) }},\n",
             tag(&bytes),
-            path.to_string_lossy(),
+            plain_path.to_string_lossy(),
             packed_path.to_string_lossy()
         );
     }

@@ -4,10 +4,11 @@ use crate::features::preferences::Command as Wish;
 use crate::features::preferences::state::Key;
 use crate::model::body::Body;
 use crate::model::command::Command;
-use crate::model::verb::{Needs, Verb, verb};
+use crate::model::verb::{Needs, Subject, Verb, verb};
 
 /// `/pref [key] [value|default]`
 pub static PREF: Verb = verb(
+    Subject::Account,
     "PREF",
     &["pref"],
     "/pref [key] [value|default]",

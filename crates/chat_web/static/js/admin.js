@@ -174,45 +174,39 @@ function show({ server, totals, doors, rooms, people, stats }) {
   );
   reconcile(
     $('#doors'),
-    Object.entries(doors).map(([door, count]) => ({
-      key: door,
-      sig: `${count}/${all}`,
-      make: () => {
-        const fill = h('span.fill');
-        fill.style.setProperty('--part', count / all);
-        return h(
-          'li',
-          {},
-          h('span', {}, { line: 'Terminals', web: 'Browsers', rest: 'Programs' }[door] ?? door),
-          h('span.n', {}, String(count)),
-          h('span.track', {}, fill),
-        );
-      },
-    })),
+    Object.entries(doors).map(([door, count]) => ({ key: door, count, part: count / all })),
+    ({ key, count, part }) => {
+      const fill = h('span.fill');
+      fill.style.setProperty('--part', part);
+      return h(
+        'li',
+        {},
+        h('span', {}, { line: 'Terminals', web: 'Browsers', rest: 'Programs' }[key] ?? key),
+        h('span.n', {}, String(count)),
+        h('span.track', {}, fill),
+      );
+    },
   );
   // Row by row: the button under the hand must stay the same one.
   reconcile(
     $('#allrooms'),
-    rooms.map((room) => ({
-      key: room.id,
-      sig: JSON.stringify([room.modes, room.topic]),
-      make: () =>
+    rooms.map(({ id, modes, topic }) => ({ key: id, modes, topic })),
+    ({ key, modes, topic }) =>
+      h(
+        'tr',
+        {},
+        h('td', {}, h('b', {}, `#${key}`)),
+        h('td.n.users'),
+        h('td.n.events'),
+        h('td', {}, modes),
+        h('td', {}, h('span.topic', { dir: 'auto' }, topic ?? '')),
         h(
-          'tr',
+          'td.n',
           {},
-          h('td', {}, h('b', {}, `#${room.id}`)),
-          h('td.n.users'),
-          h('td.n.events'),
-          h('td', {}, room.modes),
-          h('td', {}, h('span.topic', { dir: 'auto' }, room.topic ?? '')),
-          h(
-            'td.n',
-            {},
-            room.id !== 'lobby' &&
-              h('button.kick.forget', { 'aria-label': `Forget #${room.id}`, onclick: () => forget(room.id) }, 'Forget'),
-          ),
+          key !== 'lobby' &&
+            h('button.kick.forget', { 'aria-label': `Forget #${key}`, onclick: () => forget(key) }, 'Forget'),
         ),
-    })),
+      ),
   );
   for (const room of rooms) {
     const row = $(`#allrooms [data-key="${CSS.escape(room.id)}"]`);
@@ -221,37 +215,38 @@ function show({ server, totals, doors, rooms, people, stats }) {
   }
   reconcile(
     $('#everyone'),
-    people.map((one) => ({
-      key: one.id,
-      sig: JSON.stringify([one.name, one.door, one.state, one.away, one.rooms, one.origin]),
-      make: () =>
-        h(
-          'tr',
-          {},
-          h('td', {}, h('span.namecell', {}, avatar(one.name, '.s'), one.name)),
-          h('td', {}, one.door),
-          h('td', { dir: 'auto' }, one.away ? `away: ${one.away}` : one.state),
-          h('td', {}, (one.rooms ?? []).map((room) => `#${room}`).join(' ')),
-          h('td.n.idle'),
-          h('td', {}, one.origin),
-          h(
-            'td.n',
-            {},
-            h('button.kick', { 'aria-label': `Send away ${one.name}`, onclick: () => kick(one) }, 'Send away'),
-          ),
-        ),
+    people.map(({ id, name, door, state, away, rooms: in_, origin }) => ({
+      key: id,
+      name,
+      door,
+      state: away ? `away: ${away}` : state,
+      rooms: (in_ ?? []).map((room) => `#${room}`).join(' '),
+      origin,
     })),
+    ({ key, name, door, state, rooms: all, origin }) =>
+      h(
+        'tr',
+        {},
+        h('td', {}, h('span.namecell', {}, avatar(name, '.s'), name)),
+        h('td', {}, door),
+        h('td', { dir: 'auto' }, state),
+        h('td', {}, all),
+        h('td.n.idle'),
+        h('td', {}, origin),
+        h(
+          'td.n',
+          {},
+          h('button.kick', { 'aria-label': `Send away ${name}`, onclick: () => kick({ id: key, name }) }, 'Send away'),
+        ),
+      ),
   );
   for (const one of people) $(`[data-key="${CSS.escape(one.id)}"] .idle`).textContent = span(one.idle ?? 0);
   $('#no-users').hidden = people.length > 0;
   $('#peoplehead').textContent = `People · ${people.length}`;
   reconcile(
     $('#stats'),
-    stats.map((one) => ({
-      key: one.key,
-      sig: String(one.value),
-      make: () => h('div', {}, h('dt', {}, one.text), h('dd', {}, number.format(one.value))),
-    })),
+    stats.map(({ key, text, value }) => ({ key, text, value })),
+    ({ text, value }) => h('div', {}, h('dt', {}, text), h('dd', {}, number.format(value))),
   );
 }
 
@@ -259,23 +254,18 @@ function show({ server, totals, doors, rooms, people, stats }) {
 function showAudit({ acts }) {
   reconcile(
     $('#audit'),
-    acts
-      .toReversed()
-      .map((act) => ({
-        key: String(act.number),
-        sig: '',
-        make: () =>
-          h(
-            'tr',
-            {},
-            h('td', {}, h('time', { datetime: act.at }, act.at.slice(0, 19).replace('T', ' '))),
-            h('td', {}, act.by),
-            h('td', {}, act.what),
-            h('td', {}, act.room ?? ''),
-            h('td', {}, act.target ?? ''),
-            h('td', { dir: 'auto' }, act.detail ?? ''),
-          ),
-      })),
+    acts.toReversed().map((act) => ({ ...act, key: String(act.number) })),
+    (act) =>
+      h(
+        'tr',
+        {},
+        h('td', {}, h('time', { datetime: act.at }, act.at.slice(0, 19).replace('T', ' '))),
+        h('td', {}, act.by),
+        h('td', {}, act.what),
+        h('td', {}, act.room ?? ''),
+        h('td', {}, act.target ?? ''),
+        h('td', { dir: 'auto' }, act.detail ?? ''),
+      ),
   );
   $('#noacts').hidden = acts.length > 0;
 }
@@ -287,31 +277,33 @@ function showInvitations({ invitations }) {
     invitations
       .toReversed()
       .map((one) => ({
+        ...one,
         key: String(one.number),
-        sig: `${one.state} ${one.used}`,
-        make: () =>
-          h(
-            'tr',
-            {},
-            h('td.n', {}, String(one.number)),
-            h('td', {}, one.by),
-            h('td', {}, one.state),
-            h('td', {}, h('time', { datetime: one.until }, one.until.slice(0, 16).replace('T', ' '))),
-            h('td.n', {}, `${one.used} of ${one.uses}`),
-            h('td', {}, one.rooms.map((room) => `#${room}`).join(' ')),
-            h('td', {}, one.used_by.join(' ')),
-            h(
-              'td.n',
-              {},
-              one.state === 'open' &&
-                h(
-                  'button.kick',
-                  { 'aria-label': `End the invitation ${one.number}`, onclick: () => end(one.number) },
-                  'End',
-                ),
-            ),
-          ),
+        rooms: one.rooms.map((room) => `#${room}`).join(' '),
+        used_by: one.used_by.join(' '),
       })),
+    (one) =>
+      h(
+        'tr',
+        {},
+        h('td.n', {}, String(one.number)),
+        h('td', {}, one.by),
+        h('td', {}, one.state),
+        h('td', {}, h('time', { datetime: one.until }, one.until.slice(0, 16).replace('T', ' '))),
+        h('td.n', {}, `${one.used} of ${one.uses}`),
+        h('td', {}, one.rooms),
+        h('td', {}, one.used_by),
+        h(
+          'td.n',
+          {},
+          one.state === 'open' &&
+            h(
+              'button.kick',
+              { 'aria-label': `End the invitation ${one.number}`, onclick: () => end(one.number) },
+              'End',
+            ),
+        ),
+      ),
   );
   $('#noinvitations').hidden = invitations.length > 0;
 }

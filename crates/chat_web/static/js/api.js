@@ -1,5 +1,10 @@
 // Api: the REST calls of the page, each with a deadline. An error carries the server's own words.
 
+/**
+ * One call. `body` goes as JSON; `ms`: how long the answer may take.
+ * @param {string} path
+ * @param {{ method?: string, body?: any, headers?: Record<string, string>, ms?: number }} [how]
+ */
 export async function call(path, { method = 'GET', body, headers, ms = 10000 } = {}) {
   let response;
   try {
@@ -68,10 +73,10 @@ export const signOutMember = (everywhere) =>
 export const changePassword = (old, fresh) =>
   call('/api/account/password', { method: 'PUT', body: { old, new: fresh }, ms: 30000 });
 /** What was said with these words, oldest first; `before` of the answer leads to older ones. */
-export function search(words, { room, before } = {}) {
+export function search(words, { room, before } = /** @type {{ room?: string, before?: number }} */ ({})) {
   const query = new URLSearchParams({ q: words });
   if (room) query.set('room', room);
-  if (before != null) query.set('before', before);
+  if (before != null) query.set('before', String(before));
   return call(`/api/search?${query}`);
 }
 
@@ -79,9 +84,9 @@ export const rooms = () => call('/api/rooms');
 export const users = () => call('/api/users');
 
 /** A page of a room's history: the newest, or before / after a seq. */
-export function page(room, { before, after, limit = 50 } = {}) {
-  const query = new URLSearchParams({ limit });
-  if (before != null) query.set('before', before);
-  if (after != null) query.set('after', after);
+export function page(room, { before, after, limit = 50 } = /** @type {PageOf} */ ({})) {
+  const query = new URLSearchParams({ limit: String(limit) });
+  if (before != null) query.set('before', String(before));
+  if (after != null) query.set('after', String(after));
   return call(`/api/rooms/${encodeURIComponent(room)}/messages?${query}`);
 }

@@ -2,7 +2,7 @@
 import { hue, initials } from './names.js';
 
 /** h('button.icon', {onclick, 'aria-label': …}, 'text', node, …). Falsy children are left out. */
-export function h(spec, props, ...children) {
+export function h(spec, props = null, ...children) {
   const [tag, ...classes] = spec.split('.');
   const el = document.createElement(tag || 'div');
   if (classes.length) el.className = classes.join(' ');
@@ -39,6 +39,12 @@ export function typeInto(field, text, from = field.selectionStart, to = field.se
   field.dispatchEvent(new Event('input'));
 }
 
+/**
+ * The first element that fits: what it is, the page's own markup says.
+ * @param {string} selector
+ * @param {ParentNode} from
+ * @returns {any}
+ */
 export const $ = (selector, from = document) => from.querySelector(selector);
 
 const SVG = 'http://www.w3.org/2000/svg';
@@ -53,28 +59,51 @@ export function avatar(name, extra = '') {
   return h(`span.avatar${extra}`, { 'aria-hidden': 'true', hue: hue(name) }, initials(name));
 }
 
-/** Brings a parent's children to the order of `wanted`, [{key, sig, make}], and touches only what differs. */
-export function reconcile(parent, wanted) {
+export async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Plain http has no clipboard of its own; the old way still works there.
+    const area = h('textarea.vh', { value: text });
+    document.body.append(area);
+    area.select();
+    document.execCommand('copy');
+    area.remove();
+  }
+}
+
+/** Whether two plain objects have the same fields with the same values. */
+export function isSame(a, b) {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.is(a[key], b[key]));
+}
+
+/**
+ * Brings a parent's children to the order of `rows`, plain objects with a `key`, and draws anew only what differs.
+ * @template {{ key: string }} [R=any]
+ * @param {HTMLElement} parent
+ * @param {R[]} rows
+ * @param {(row: R, old: HTMLElement | null) => HTMLElement} draw
+ */
+export function reconcile(parent, rows, draw) {
+  /** @type {Map<string, any>} */
   const old = new Map();
-  for (const child of parent.children) old.set(child.dataset.key, child);
+  for (const child of /** @type {any} */ (parent.children)) old.set(child.row.key, child);
   let at = parent.firstElementChild;
-  for (const { key, sig, make } of wanted) {
-    let node = old.get(key);
-    if (node && node.dataset.sig !== sig) {
-      const fresh = make(node);
-      fresh.dataset.key = key;
-      fresh.dataset.sig = sig;
-      const focused = node === document.activeElement;
-      if (node === at) at = fresh;
-      node.replaceWith(fresh);
-      if (focused) fresh.focus({ preventScroll: true });
-      node = fresh;
-    } else if (!node) {
-      node = make(null);
-      node.dataset.key = key;
-      node.dataset.sig = sig;
+  for (const row of rows) {
+    const before = old.get(row.key) ?? null;
+    old.delete(row.key);
+    let node = before;
+    if (!before || !isSame(before.row, row)) {
+      node = Object.assign(draw(row, before), { row });
+      node.dataset.key = row.key;
+      if (before) {
+        const focused = before === document.activeElement;
+        if (before === at) at = node;
+        before.replaceWith(node);
+        if (focused) node.focus({ preventScroll: true });
+      }
     }
-    old.delete(key);
     if (node === at) at = at.nextElementSibling;
     else parent.insertBefore(node, at);
   }

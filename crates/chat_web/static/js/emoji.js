@@ -33,7 +33,7 @@ export const nameOf = (emoji) => {
 /** `:tada:` becomes 🎉; what is not a name stays as it was typed, and so does what stands between backticks. */
 export function expand(text) {
   return text
-    .split(/(`[^`]*`)/)
+    .split(/(`.*?`)/s)
     .map((part, i) =>
       i % 2
         ? part

@@ -7,58 +7,63 @@ const style = (href) =>
     document.head.append(h('link', { rel: 'stylesheet', href, onload: ready, onerror: fail })),
   );
 
-let parts = null;
-/** All of it, once; it is tried again after a failure. `app` is what the dialogs act upon. */
-export const later = (app) =>
-  (parts ??= Promise.all([
+const load = () =>
+  Promise.all([
+    import('./accounts.js'),
+    import('./moderation.js'),
     import('./view/actions.js'),
+    import('./view/confirm.js'),
+    import('./view/heavy.js'),
+    import('./view/mentions.js'),
     import('./view/menus.js'),
-    import('./view/switcher.js'),
+    import('./view/order.js'),
+    import('./view/picker.js'),
+    import('./view/search.js'),
+    import('./view/secret.js'),
     import('./view/settings.js'),
     import('./view/sheet.js'),
-    import('./view/picker.js'),
-    import('./view/mentions.js'),
-    import('./view/search.js'),
+    import('./view/switcher.js'),
     import('./view/uploads.js'),
-    import('./view/order.js'),
-    import('./view/secret.js'),
-    import('./view/heavy.js'),
     import('./i18n/en_later.js'),
     style('/later.css'),
     loadEmoji(),
-  ]).then(
-    ([
-      { actionsOn },
-      { menus },
-      { switcher },
-      { settings },
-      { sheet },
-      { emojiPicker },
-      { mentionList },
-      { searchPanel },
-      { uploads },
-      { order },
-      { secret },
-      { heavy },
-    ]) => ({
-      actionsOn,
-      ...menus(app),
-      switcher: switcher(app),
-      settings: settings(app),
-      sheet: sheet(),
-      emojiPicker,
-      mentionList,
-      search: searchPanel(app),
-      uploads: uploads(app),
-      order: order(app),
-      secret: secret(app),
-      heavy: heavy(app),
-    }),
-    (error) => {
-      parts = null;
-      throw error;
-    },
-  ));
+  ]);
+
+/**
+ * What has come, put together.
+ * @param {App} app
+ */
+async function partsOf(app) {
+  // The order of load().
+  const [a, m, actions, confirm, heavy, mentions, menus, order, picker, search, secret, settings, sheet, go, uploads] =
+    await load();
+  const accounts = a.accounts(app);
+  const { deed } = m.moderation(app);
+  return {
+    accounts,
+    ...actions,
+    ...confirm,
+    ...mentions,
+    ...picker,
+    ...menus.menus(app, deed),
+    heavy: heavy.heavy(app),
+    order: order.order(app, deed),
+    search: search.searchPanel(app),
+    secret: secret.secret(app, accounts),
+    settings: settings.settings(app, accounts),
+    sheet: sheet.sheet(),
+    switcher: go.switcher(app),
+    uploads: uploads.uploads(app),
+  };
+}
+
+let parts = null;
+/** All of it, once; it is tried again after a failure. `app` is what the dialogs act upon. */
+export const later = (app) =>
+  (parts ??= partsOf(app).catch((error) => {
+    parts = null;
+    throw error;
+  }));
 
 /** Fetches it while nothing else is going on, so that it is there when the connection is not; `ready` gets it. */
 export const whenIdle = (app, ready) =>

@@ -44,6 +44,7 @@ export function step(state, input) {
       due(T.connect),
     ]);
   const wait = (ms, changes = {}) => {
+    /** @type {Effect[]} */
     const effects = [due(ms)];
     if (state.socket) effects.unshift({ do: 'close' });
     if (up(state)) effects.push({ do: 'down' });

@@ -1,6 +1,7 @@
 // Linkify: finds the addresses in a text. Only http, https and mailto, and never one that hides where it leads.
 
-const START = /\b(?:https?:\/\/|mailto:)[^\s<>"`]+/gi;
+// \x60 is the backtick.
+const START = /\b(?:https?:\/\/|mailto:)[^\s<>"\x60]+/gi;
 
 /** Cuts what belongs to the sentence and not to the address: a full stop, a closing bracket that was never opened. */
 function trimmed(url) {

@@ -60,6 +60,10 @@ export const find = (box, cid) => box.items.find((item) => item.cid === cid);
 /**
  * The next one to send; null while one is under way, or while the server has asked to wait. `may`: whether its room is
  * open to us.
+ * @param {Outbox} box
+ * @param {number} now
+ * @param {(item: Item) => boolean} may
+ * @returns {Item | null}
  */
 export function next(box, now, may = () => true) {
   if (now < box.wait || box.items.some((item) => item.state === 'sent')) return null;

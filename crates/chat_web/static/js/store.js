@@ -58,7 +58,7 @@ export const currentRoom = (state) => state.rooms.get(state.current);
 /** Rooms first, as the server names them, then conversations with one person. */
 export function sortedRooms(state) {
   const all = [...state.rooms.values()];
-  const name = (a, b) => (b.id === 'lobby') - (a.id === 'lobby') || a.id.localeCompare(b.id);
+  const name = (a, b) => +(b.id === 'lobby') - +(a.id === 'lobby') || a.id.localeCompare(b.id);
   return { rooms: all.filter((r) => !r.dm).sort(name), dms: all.filter((r) => r.dm).sort(name) };
 }
 
@@ -133,6 +133,7 @@ function logged(state, event, ctx) {
     reset(room);
     return [{ what: 'reload', room: room.id }];
   }
+  /** @type {Change[]} */
   const changes = [{ what: 'timeline', room: room.id }];
   if (event.from) meet(state, event.from);
   if (fresh) {
@@ -478,6 +479,13 @@ const HANDLERS = {
     return [{ what: 'timeline', room: room.id }];
   },
 
+  /** The answer has been read. */
+  dropped(state, event) {
+    const room = state.rooms.get(event.room);
+    room.notes = room.notes.filter((note) => note.key !== event.key);
+    return [{ what: 'timeline', room: room.id }];
+  },
+
   RoomEntered(state, event) {
     const room = ensure(state, event.room.id, event.room);
     Object.assign(room, {
@@ -525,6 +533,7 @@ const HANDLERS = {
     const room = state.rooms.get(event.room);
     if (!room) return [];
     const seq = Math.max(room.lastSeq, room.readSeq);
+    /** @type {Change[]} */
     const changes = seq > room.readSeq ? [{ what: 'read', room: room.id, seq }] : [];
     if (room.unread || room.pinged) changes.push({ what: 'rooms' });
     Object.assign(room, { readSeq: seq, unread: 0, pinged: 0 });

@@ -53,7 +53,7 @@ const midnight = (at) => {
 };
 
 export function dayLabel(at, today, lang = 'en') {
-  const days = Math.round((midnight(at) - midnight(today)) / 86400000);
+  const days = Math.round((+midnight(at) - +midnight(today)) / 86400000);
   if (days === 0 || days === -1) {
     const word = new Intl.RelativeTimeFormat(lang, { numeric: 'auto' }).format(days, 'day');
     return word[0].toUpperCase() + word.slice(1);
@@ -68,11 +68,11 @@ export function dayLabel(at, today, lang = 'en') {
 }
 
 /** One author's run: within five minutes and on one day. */
-export const sameRun = (a, b) => Math.abs(new Date(b) - new Date(a)) < 300000 && dayKey(a) === dayKey(b);
+export const sameRun = (a, b) => Math.abs(+new Date(b) - +new Date(a)) < 300000 && dayKey(a) === dayKey(b);
 
 export const untilMidnight = (at) => {
   const d = new Date(at);
-  return new Date(d.getFullYear(), d.getMonth(), d.getDate() + 1) - d;
+  return +new Date(d.getFullYear(), d.getMonth(), d.getDate() + 1) - +d;
 };
 
 /** 75 → "1 min", 8000 → "2 h": for idle people and the dashboard. */

@@ -130,7 +130,7 @@ test('a room and a person that the page comes to know later become a link and a 
   // Who was called stays called when they leave.
   late.end();
   await page.waitForFunction(() => document.querySelector('#messages').textContent.includes('latecomer left'));
-  await page.evaluate(() => { document.querySelector('.msg').dataset.sig = ''; });
+  await page.evaluate(() => { document.querySelector('.msg').row = {}; });
   budi.say('SAY:#lobby next');
   await sees(page, 'next');
   assert.equal(await page.locator('.msg .mention:has-text("@latecomer")').count(), 1);

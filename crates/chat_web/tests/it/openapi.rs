@@ -40,18 +40,17 @@ fn it_has_every_code_of_a_problem() {
 /// The page has sentences of its own for what these verbs did, and leaves by itself where the server has a verb for it.
 #[test]
 fn the_verbs_that_the_page_knows_are_the_servers() {
-    let page = include_str!("../../static/js/main.js");
-    let inside = |begin: &str| {
-        let rest = page.split_once(begin).unwrap_or_else(|| panic!("main.js has no {begin}")).1;
+    let inside = |source: &str, begin: &str| {
+        let rest = source.split_once(begin).unwrap_or_else(|| panic!("no {begin}")).1;
         rest.split_once('}').expect("an end").0.to_string()
     };
-    let did = inside("const DID = {");
+    let did = inside(include_str!("../../static/js/moderation.js"), "const DID = {");
     for slash in did.split(',').filter_map(|pair| Some(pair.split_once(':')?.0.trim())) {
         assert!(VERBS.iter().any(|verb| verb.slashes.contains(&slash)), "there is no /{slash}");
     }
     let quit = VERBS.iter().find(|verb| verb.name == "QUIT").expect("QUIT");
     let slashes: Vec<String> = quit.slashes.iter().map(|slash| format!("'{slash}'")).collect();
-    let leave = inside("const LEAVE = {");
+    let leave = inside(include_str!("../../static/js/commands.js"), "const LEAVE = {");
     assert!(leave.contains(&format!("name: '{}', slashes: [{}]", quit.name, slashes.join(", "))), "{leave}");
 }
 

@@ -40,21 +40,24 @@ export function form(label, fields, act) {
   );
 }
 
-/** Nothing where the server has no accounts. */
-export function account(app) {
-  const { me, signedIn, offer } = app.state;
+/**
+ * Nothing where the server has no accounts.
+ * @param {State} state
+ * @param {Accounts} accounts
+ */
+export function account({ me, signedIn, offer }, accounts) {
   if (!offer?.accounts) return null;
   // Browsers keep a password with the name it belongs to.
   const name = h('input', { type: 'text', value: me.name, autocomplete: 'username', hidden: true, readonly: true });
   if (!signedIn) {
-    const own = form('register', [secret('passwordNew', 'new-password')], (password) => app.makeMine(password));
+    const own = form('register', [secret('passwordNew', 'new-password')], (password) => accounts.makeMine(password));
     own.prepend(name);
     return h('fieldset', {}, h('legend', {}, t('account')), h('p.more', {}, t('accountMore', { name: me.name })), own);
   }
   const change = form(
     'passwordChange',
     [secret('passwordOld', 'current-password'), secret('passwordNew', 'new-password')],
-    (old, fresh) => app.changePassword(old, fresh),
+    (old, fresh) => accounts.changePassword(old, fresh),
   );
   change.prepend(name);
   return h(
@@ -63,6 +66,6 @@ export function account(app) {
     h('legend', {}, t('account')),
     h('p.more', {}, t('accountYours', { name: me.name })),
     change,
-    h('button.soft', { id: 'everywhere', onclick: () => app.signOutEverywhere() }, t('signOutEverywhere')),
+    h('button.soft', { id: 'everywhere', onclick: () => accounts.signOutEverywhere() }, t('signOutEverywhere')),
   );
 }

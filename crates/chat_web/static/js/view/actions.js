@@ -6,7 +6,10 @@ import { sameName } from '../names.js';
 import { usable } from './message.js';
 import { actionMenu } from './menu.js';
 
-/** Answers with what opens the actions of a row beside `anchor`. */
+/**
+ * Answers with what opens the actions of a row beside `anchor`.
+ * @param {Needs.Actions} app
+ */
 export function actionsOn(app, log, list, isMine) {
   const tools = toolbar();
 

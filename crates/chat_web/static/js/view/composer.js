@@ -3,6 +3,7 @@ import { h, $, isComposing, typeInto } from '../dom.js';
 import { icon } from './icons.js';
 import { t } from '../i18n.js';
 import { draft } from '../prefs.js';
+import { submission } from '../composing.js';
 import { expand } from '../emoji.js';
 import { format, plainText } from '../format.js';
 import { filesIn, isHeavy, overBy } from '../paste.js';
@@ -11,16 +12,22 @@ import { popup } from './popup.js';
 
 const TYPING_MS = 3000;
 
-export function composerView(app) {
-  const form = $('#composer'),
-    input = $('#text'),
-    strip = $('#context'),
-    heavy = $('#heavy'),
-    left = $('#left');
-  const pop = popup(app, input);
-  let room = null,
-    mode = null,
-    typed = null,
+/**
+ * `form` holds an `.input`, a `.popup`, a `.context`, a `.heavy`, a list of `.uploads`, and the buttons `.emoji` and `.go`.
+ * @param {HTMLFormElement} form
+ * @param {Needs.Composer} app
+ */
+export function composerView(form, app) {
+  const input = $('.input', form),
+    strip = $('.context', form),
+    heavy = $('.heavy', form),
+    left = $('.left', form);
+  const pop = popup(app, input, $('.popup', form));
+  /** @type {string | null} */
+  let room = null;
+  /** @type {{ kind: 'reply' | 'edit', message: Message } | null} */
+  let mode = null;
+  let typed = null,
     saved = 0;
 
   const over = () => overBy(input.value, app.state.limits.text_bytes, app.state.limits.message_bytes);
@@ -83,7 +90,7 @@ export function composerView(app) {
       if (app.editLast()) e.preventDefault();
     } else if (e.key === 'PageUp' || e.key === 'PageDown') {
       e.preventDefault();
-      $('#log').scrollBy(0, (e.key === 'PageUp' ? -0.85 : 0.85) * $('#log').clientHeight);
+      app.scroll(e.key === 'PageUp' ? -0.85 : 0.85);
     }
   });
   input.addEventListener('blur', () =>
@@ -96,52 +103,47 @@ export function composerView(app) {
     submit();
   });
   // On a phone the button must not take the focus, else the keyboard closes at every message.
-  $('#send').addEventListener('pointerdown', (e) => e.preventDefault());
-  $('#emoji').addEventListener('click', (e) => app.pickEmoji(e.currentTarget, input, (char) => typeInto(input, char)));
+  $('.go', form).addEventListener('pointerdown', (e) => e.preventDefault());
+  $('.emoji', form).addEventListener('click', (e) =>
+    app.pickEmoji(e.currentTarget, input, (char) => typeInto(input, char)),
+  );
   input.addEventListener('paste', (e) => {
     if (takes(e.clipboardData)) e.preventDefault();
   });
 
   /** Sends files; offers a text that is too long for the field as a file. False: the browser inserts it. */
   function takes(data) {
-    if (app.sendFiles(filesIn(data))) return true;
+    if (sendFiles(filesIn(data))) return true;
     const text = data?.getData('text/plain') ?? '';
     if (!isHeavy(text, input.value.length - (input.selectionEnd - input.selectionStart))) return false;
-    app.heavy(text);
+    app.heavy(heavy, text, sendFiles);
     return true;
   }
 
+  /** Files are read off their event at once: later it has none. */
+  function sendFiles(files) {
+    const all = [...(files ?? [])];
+    if (all.length && room) app.upload($('.uploads', form), all, room);
+    return all.length > 0;
+  }
+
   function submit() {
-    const several = input.value.trim().includes('\n');
-    // The first line of several keeps what it is indented by.
-    const text = several ? input.value.replace(/^\s*\n/, '').trimEnd() : input.value.trim();
+    const editing = mode?.kind === 'edit' ? mode.message : null;
+    const answered = mode?.message.seq ?? null;
+    const what = submission(input.value, { over: over(), editing, answered, holdsSecret: app.holdsSecret });
     pop.close();
-    if (!text) return;
-    if (over() > 0) {
-      app.sorry(t('tooLong', { n: over() }));
-      return;
-    }
+    if (what.do === 'nothing') return;
+    if (what.do === 'refuse') return app.sorry(t(what.why, { n: what.n }));
     stopTyping();
-    if (mode?.kind === 'edit') {
-      const { message } = mode;
-      clear(true);
-      if (text !== message.text) app.saveEdit(message, expand(text));
-      return;
-    }
-    const answered = mode?.message.seq ?? null,
-      raw = input.value.trimStart(),
-      secret = app.holdsSecret(text);
-    // Lines beside it would be said aloud, and perhaps the wrong one with them.
-    if (secret && several) {
-      app.sorry(t('secretAlone'));
+    if (editing) {
+      clear();
+      if (what.do === 'save') app.saveEdit(editing, expand(what.text));
       return;
     }
     // Emptied first: a command may lead into another room, and the text would stay here as a draft.
     empty();
-    if (secret) app.command(raw);
-    // `//word` says "/word"; `/word` is a command, which of several lines only these can be.
-    else if (several ? /^\/(me|whisper|w|tell|msg)\s/i.test(text) : /^\/[a-z?]/i.test(text)) app.command(text);
-    else app.say(text.replace(/^\/\//, '/'), answered);
+    if (what.do === 'command') app.command(what.text);
+    else if (what.do === 'say') app.say(what.text, what.answered);
   }
 
   function empty() {
@@ -230,6 +232,11 @@ export function composerView(app) {
       return true;
     },
     takes,
+    sendFiles,
+    /** Keeps what is typed, before the page goes. */
+    keep() {
+      if (room && mode?.kind !== 'edit') app.keepDraft(room, input.value);
+    },
     insert: (text) => typeInto(input, text),
     /** Gives back what could not be done, unless something else is written by now. */
     put(text) {
@@ -239,6 +246,5 @@ export function composerView(app) {
         grow();
       }
     },
-    empty: () => !input.value && !mode,
   };
 }

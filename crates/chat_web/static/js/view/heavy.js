@@ -1,20 +1,23 @@
 // Heavy: offers a file where words are too many for the field.
-import { h, $ } from '../dom.js';
+import { h } from '../dom.js';
 import { icon } from './icons.js';
 import { t, lang } from '../i18n.js';
 import { bytesOf } from '../format.js';
 import { lineCount } from '../paste.js';
 
-export const heavy = (app) => (text) => {
-  const strip = $('#heavy'),
-    takesFiles = app.state.offer?.files != null;
+/**
+ * `send` takes the file.
+ * @param {Needs.Heavy} app
+ */
+export const heavy = (app) => (strip, text, send) => {
+  const takesFiles = app.state.offer?.files != null;
   const close = () => {
     strip.hidden = true;
     app.focusComposer();
   };
   const file = () => {
     close();
-    app.sendFiles([new File([text], 'paste.txt', { type: 'text/plain' })]);
+    send([new File([text], 'paste.txt', { type: 'text/plain' })]);
   };
   const why = t('heavy', { n: lineCount(text), size: bytesOf(new Blob([text]).size, lang) });
   strip.replaceChildren(

@@ -9,13 +9,14 @@ import { show } from './menu.js';
 const BACK = 500,
   MOST = 10;
 
+/** @param {Needs.Mentions} app */
 export function mentionList(app, anchor) {
   const me = app.state.me.name;
   const found = [...app.state.rooms.values()]
     .filter((room) => !room.dm)
     .flatMap((room) => room.tl.order.slice(-BACK).map((seq) => ({ room: room.id, m: room.tl.msgs.get(seq) })))
     .filter(({ m }) => !m.deleted && !sameName(m.from.name, me) && mentions(m.text, me))
-    .sort((a, b) => new Date(b.m.at) - new Date(a.m.at))
+    .sort((a, b) => +new Date(b.m.at) - +new Date(a.m.at))
     .slice(0, MOST);
   if (!found.length) return app.sorry(t('noMentions'));
   const items = found.map(({ room, m }) =>

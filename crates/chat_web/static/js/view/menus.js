@@ -4,7 +4,12 @@ import { sameName } from '../names.js';
 import { currentRoom, title } from '../store.js';
 import { actionMenu } from './menu.js';
 
-export function menus(app) {
+/**
+ * `deed` carries out a moderation action.
+ * @param {Needs.Menus} app
+ * @param {Deed} deed
+ */
+export function menus(app, deed) {
   function personMenu(anchor, name) {
     const me = app.state.me && sameName(name, app.state.me.name);
     actionMenu(
@@ -28,7 +33,7 @@ export function menus(app) {
   function order(name) {
     const room = currentRoom(app.state);
     if (!room?.op || room.dm) return [];
-    const act = (verb) => () => app.deed(verb, room.id, name).catch((error) => app.sorry(error.message));
+    const act = (verb) => () => deed(verb, room.id, name).catch((error) => app.sorry(error.message));
     return [
       room.id !== 'lobby' && { label: t('makeOp', { name }), icon: 'check', run: act('op') },
       room.id !== 'lobby' && { label: t('unmakeOp', { name }), icon: 'close', run: act('deop') },

@@ -5,58 +5,28 @@ import { t, people, lang } from '../i18n.js';
 import { prefs } from '../prefs.js';
 import { bytesOf, format, plainText } from '../format.js';
 import { nameOf } from '../emoji.js';
-import { clock, fullTime, sameRun } from '../time.js';
-import { hue, sameName, mentions } from '../names.js';
-import { isLate } from '../outbox.js';
+import { clock, fullTime } from '../time.js';
+import { hue, sameName } from '../names.js';
 
 /** One that the server has, and that was not deleted. */
 export const usable = (message) => message?.seq && !message.deleted;
 
-/** `goTo` shows the message a quote is of; what is in `fresh` comes in with a movement. */
-export function messageView(app, goTo, fresh) {
-  function messageRow(room, message, last) {
-    const { item } = message;
-    const mine = isMine(message);
-    const head =
-      !last || !sameName(last.name, message.from.name) || !sameRun(last.at, message.at) || !!message.reply_to;
-    const ping = !mine && !room.dm && mentions(message.text, app.state.me?.name);
-    const quoted = message.reply_to ? room.tl.msgs.get(message.reply_to) : null;
-    const late = item && isLate(item, performance.now());
-    const sig = [
-      message.v,
-      refs(message.text),
-      message.account,
-      head,
-      mine,
-      ping,
-      message.from.name,
-      quoted ? quoted.v : '',
-      item ? item.state === 'failed' : '',
-      late ?? '',
-      item?.why ?? '',
-      lang,
-      prefs.hours,
-    ].join('|');
-    return {
-      key: mine && message.cid ? message.cid : `m${message.seq}`,
-      sig,
-      make: (old) =>
-        draw(room, message, { mine, head, ping, quoted, late, live: !old && fresh.has(message.cid ?? message.seq) }),
-    };
-  }
-
+/**
+ * `goTo` shows the message a quote is of.
+ * @param {Needs.Message} app
+ * @param {(seq: number) => void} goTo
+ */
+export function messageView(app, goTo) {
   const isMine = (message) => !!message.item || (!!app.state.me && sameName(message.from.name, app.state.me.name));
 
   const isRoom = (id) => app.state.rooms.has(id) || app.directory.has(id);
-  /** Which of the names and rooms in a text are known by now: those are drawn as links, the others will be. */
-  const refs = (text = '') =>
-    /[@#]/.test(text)
-      ? [...text.matchAll(/([@#])([A-Za-z0-9_-]{1,32})/g)]
-          .map(([, mark, word]) => +(mark === '@' ? app.knows(word) : isRoom(word)))
-          .join('')
-      : '';
 
-  function draw(room, message, { mine, head, ping, quoted, late, live }) {
+  /**
+   * The row as a node; `live`: it comes in with a movement.
+   * @param {Room} room
+   * @param {MessageRow} row
+   */
+  function draw(room, { message, mine, head, ping, quoted, late }, live) {
     const { item } = message;
     const about = { me: app.state.me?.name, name: app.knows, room: isRoom };
     const tree = message.deleted ? [] : format(message.text, about);
@@ -198,7 +168,7 @@ export function messageView(app, goTo, fresh) {
     );
   }
 
-  return { row: messageRow, isMine };
+  return { draw, isMine, isRoom };
 }
 
 /** The tree of format.js as nodes: text nodes, and elements that are named here and nowhere else. */

@@ -11,7 +11,12 @@ const MODES = ['i', 'm', 't'];
 /** The most bytes of a reason. */
 const REASON = 200;
 
-export function order(app) {
+/**
+ * `deed` carries out a moderation action.
+ * @param {Needs.Order} app
+ * @param {Deed} deed
+ */
+export function order(app, deed) {
   let room = null,
     bans = [];
   const body = h('div.fields', {}),
@@ -107,11 +112,7 @@ export function order(app) {
       h('span', { dir: 'auto' }, reason ? `${words}: ${reason}` : words),
       room.op &&
         whom &&
-        h(
-          'button.soft',
-          { onclick: () => act(app.deed(what === 'muted' ? 'unmute' : 'unban', room.id, whom)) },
-          t('lift'),
-        ),
+        h('button.soft', { onclick: () => act(deed(what === 'muted' ? 'unmute' : 'unban', room.id, whom)) }, t('lift')),
     );
   }
 
@@ -122,7 +123,7 @@ export function order(app) {
       return;
     }
     // What is being typed stays.
-    const { activeElement: at } = document;
+    const at = /** @type {any} */ (document.activeElement);
     if (body.contains(at) && at.type === 'text' && at.value) return;
     const place = body.contains(at) ? [...body.querySelectorAll('input, button')].indexOf(at) : -1;
     const closed = /[ik]/.test(room.modes);
@@ -176,7 +177,7 @@ export function order(app) {
           e.preventDefault();
           const chosen = verb === 'kick' ? '' : time.value;
           try {
-            await app.deed(verb, all?.checked ? null : where.id, name, {
+            await deed(verb, all?.checked ? null : where.id, name, {
               time: chosen,
               seconds: SECONDS[chosen] ?? null,
               reason: why.value.trim(),

@@ -7,6 +7,7 @@ import { sameName } from '../names.js';
 
 const RANK = { online: 0, idle: 1, away: 2, offline: 3 };
 
+/** @param {Needs.People} app */
 export function peopleView(app) {
   const list = $('#who'),
     count = $('#count'),
@@ -19,34 +20,31 @@ export function peopleView(app) {
         ]
       : [...room.people.values()];
 
-  function row(person) {
-    const state = person.state ?? 'online',
-      me = app.state.me && sameName(person.name, app.state.me.name);
-    const door = person.door && person.door !== 'web' ? person.door : null;
-    return {
-      key: person.id ?? person.name,
-      sig: [person.name, state, person.away, door, me, lang].join('|'),
-      make: () =>
-        h(
-          `li${state === 'online' ? '' : '.dim'}`,
-          {},
-          h(
-            'button.person',
-            { onclick: (e) => app.personMenu(e.currentTarget, person.name) },
-            h('span.who', {}, avatar(person.name, '.s'), h(`i.dot.${state}`)),
-            h(
-              'span.label',
-              {},
-              person.name,
-              me && h('small', {}, ` ${t('you')}`),
-              (person.away || state === 'idle' || state === 'away') &&
-                h('small.away', { dir: 'auto' }, person.away || t(state)),
-            ),
-            h('span.vh', {}, t(state)),
-            door && h('span.door', { title: t('doorLine') }, icon('terminal'), h('span.vh', {}, t('doorLine'))),
-          ),
-        ),
-    };
+  /** @param {Person} person */
+  const row = ({ id, name, state = 'online', away, door }) => ({
+    key: id ?? name,
+    name,
+    state,
+    away,
+    line: !!door && door !== 'web',
+    me: !!app.state.me && sameName(name, app.state.me.name),
+    lang,
+  });
+
+  function draw({ name, state, away, line, me }) {
+    const word = (away || state === 'idle' || state === 'away') && (away || t(state));
+    return h(
+      `li${state === 'online' ? '' : '.dim'}`,
+      {},
+      h(
+        'button.person',
+        { onclick: (e) => app.personMenu(e.currentTarget, name) },
+        h('span.who', {}, avatar(name, '.s'), h(`i.dot.${state}`)),
+        h('span.label', {}, name, me && h('small', {}, ` ${t('you')}`), word && h('small.away', { dir: 'auto' }, word)),
+        h('span.vh', {}, t(state)),
+        line && h('span.door', { title: t('doorLine') }, icon('terminal'), h('span.vh', {}, t('doorLine'))),
+      ),
+    );
   }
 
   return {
@@ -56,7 +54,7 @@ export function peopleView(app) {
       const all = shown(room).sort(
         (a, b) => RANK[a.state ?? 'online'] - RANK[b.state ?? 'online'] || a.name.localeCompare(b.name),
       );
-      reconcile(list, all.map(row));
+      reconcile(list, all.map(row), draw);
       count.textContent = String(all.length);
       $('#alone').hidden = room.dm || all.length > 1;
     },

@@ -3,8 +3,17 @@ import { h, $, avatar, typeInto } from '../dom.js';
 import { t } from '../i18n.js';
 import { EMOJI, loadEmoji, search } from '../emoji.js';
 
-export function popup(app, input) {
-  const list = $('#popup');
+/** How many there are: the ids of options are one's own. */
+let lists = 0;
+
+/**
+ * @param {Needs.Popup} app
+ * @param {HTMLTextAreaElement} input
+ * @param {HTMLElement} list
+ */
+export function popup(app, input, list) {
+  list.id ||= `popup${++lists}`;
+  input.setAttribute('aria-controls', list.id);
   let options = [],
     at = -1,
     from = 0,
@@ -17,7 +26,7 @@ export function popup(app, input) {
       from = 0;
       return app
         .commands(slash[1].toLowerCase())
-        .map((c) => ({ text: `/${c.slash} `, show: [h('b', {}, c.usage), h('span', {}, c.help)] }));
+        .map((c) => ({ text: `/${c.slash} `, show: [h('b', {}, c.usage), h('span', {}, c.help ?? t(c.words))] }));
     }
     const word = /(^|[\s(])([@#:])([A-Za-z0-9_+-]*)$/.exec(before);
     if (!word) return [];
@@ -52,7 +61,7 @@ export function popup(app, input) {
         h(
           'li',
           {
-            id: `o${i}`,
+            id: `${list.id}-${i}`,
             role: 'option',
             'aria-selected': String(i === at),
             onpointerdown: (e) => {
@@ -65,7 +74,7 @@ export function popup(app, input) {
       ),
     );
     if (options.length) {
-      input.setAttribute('aria-activedescendant', `o${at}`);
+      input.setAttribute('aria-activedescendant', `${list.id}-${at}`);
       list.children[at].scrollIntoView({ block: 'nearest' });
     } else input.removeAttribute('aria-activedescendant');
   }

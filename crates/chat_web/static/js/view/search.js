@@ -8,6 +8,7 @@ import { icon } from './icons.js';
 import * as api from '../api.js';
 import { openDialog } from './toast.js';
 
+/** @param {Needs.Search} app */
 export function searchPanel(app) {
   const input = h('input', {
     type: 'text',

@@ -5,7 +5,11 @@ import { dialog as makeDialog } from './dialog.js';
 import { form, secret as field } from './account.js';
 import { openDialog } from './toast.js';
 
-export function secret(app) {
+/**
+ * @param {Needs.Secret} app
+ * @param {Accounts} accounts
+ */
+export function secret(app, accounts) {
   const body = h('div.fields', {}),
     dialog = makeDialog('asked', 'signIn', body),
     head = dialog.querySelector('h2');
@@ -44,7 +48,7 @@ export function secret(app) {
       show(
         'signIn',
         form('signIn', [who, field('password', 'current-password')], (whom, password) =>
-          app.logIn(whom, password).then(() => dialog.close()),
+          accounts.logIn(whom, password).then(() => dialog.close()),
         ),
       );
     } else if (app.state.offer?.accounts && (name === 'REGISTER') === !app.state.signedIn) {

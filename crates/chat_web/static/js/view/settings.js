@@ -9,7 +9,11 @@ import { account } from './account.js';
 import { notify } from './notify.js';
 import { openDialog } from './toast.js';
 
-export function settings(app) {
+/**
+ * @param {Needs.Settings} app
+ * @param {Accounts} accounts
+ */
+export function settings(app, accounts) {
   const body = h('div.fields', {}),
     dialog = makeDialog('settings', 'settings', body);
   dialog.addEventListener('close', () => app.focusComposer());
@@ -54,7 +58,7 @@ export function settings(app) {
         onsubmit: (e) => {
           e.preventDefault();
           if (!isName(name.value)) return app.sorry(t('nameRule'));
-          if (name.value !== app.state.me.name) app.command(`/nick ${name.value}`, true);
+          if (name.value !== app.state.me.name) app.give(`/nick ${name.value}`, true);
         },
       },
       name,
@@ -64,9 +68,10 @@ export function settings(app) {
     const secure = isSecureContext && 'Notification' in globalThis;
     body.replaceChildren(
       // A member's name is that of the account: the server refuses another.
-      ...[!app.state.signedIn && h('fieldset', {}, h('legend', {}, t('yourName')), rename), account(app)].filter(
-        Boolean,
-      ),
+      ...[
+        !app.state.signedIn && h('fieldset', {}, h('legend', {}, t('yourName')), rename),
+        account(app.state, accounts),
+      ].filter(Boolean),
       choice(
         'theme',
         ['auto', 'light', 'dark'].map((v) => [v, t(v)]),
@@ -128,7 +133,7 @@ export function settings(app) {
           {
             onclick: () => {
               dialog.close();
-              app.signOut();
+              accounts.signOut();
             },
           },
           icon('leave'),

@@ -5,9 +5,11 @@ import { menuIsOpen } from './floating.js';
 const mac = /Mac|iP/.test(navigator.platform);
 export const MOD = mac ? '⌘' : 'Ctrl';
 
+/** @param {Needs.Shortcuts} app */
 export function shortcuts(app) {
   addEventListener('keydown', (e) => {
     if (isComposing(e)) return;
+    const target = /** @type {any} */ (e.target);
     const dialog = document.querySelector('dialog[open]');
     const mod = mac ? e.metaKey : e.ctrlKey;
     if (mod && !e.shiftKey && !e.altKey && e.key.toLowerCase() === 'k' && app.state.me) {
@@ -16,7 +18,7 @@ export function shortcuts(app) {
       return;
     }
     if (dialog || menuIsOpen() || !app.state.me) return;
-    const typing = e.target.matches?.('input, textarea');
+    const typing = target.matches?.('input, textarea');
     if (e.altKey && (e.key === 'ArrowUp' || e.key === 'ArrowDown')) {
       e.preventDefault();
       app.step(e.key === 'ArrowUp' ? -1 : 1, e.shiftKey);
@@ -31,7 +33,7 @@ export function shortcuts(app) {
         (el) => el === document.activeElement || el.closest('nav, #log, form, aside')?.contains(document.activeElement),
       );
       areas[(at + (e.shiftKey ? -1 : 1) + areas.length) % areas.length]?.focus();
-    } else if (e.key === '?' && (!typing || (e.target.id === 'text' && !e.target.value))) {
+    } else if (e.key === '?' && (!typing || (target.id === 'text' && !target.value))) {
       e.preventDefault();
       app.sheet();
     } else if (
@@ -40,7 +42,7 @@ export function shortcuts(app) {
       !e.metaKey &&
       !e.altKey &&
       e.key.length === 1 &&
-      !e.target.closest('button, a, .msg, dialog')
+      !target.closest('button, a, .msg, dialog')
     )
       app.focusComposer();
   });

@@ -20,6 +20,7 @@ export function score(word, name) {
   return 10 - from / 100;
 }
 
+/** @param {Needs.Switcher} app */
 export function switcher(app) {
   const input = h('input', {
     type: 'text',

@@ -1,13 +1,14 @@
 // Timeline: draws one room's messages, keeps the reader's place, and pages in the past.
 import { h, $, avatar, reconcile } from '../dom.js';
-import { icon } from './icons.js';
-import { t, people, lang } from '../i18n.js';
+import { t, lang } from '../i18n.js';
 import { prefs } from '../prefs.js';
-import { clock, dayKey, dayLabel, now, onServer, span } from '../time.js';
+import { clock, now } from '../time.js';
 import * as merge from '../merge.js';
 import * as outbox from '../outbox.js';
+import { rows } from '../rows.js';
 import { closeMenuIn, menuIsIn } from './floating.js';
 import { messageView, usable } from './message.js';
+import { comings, noteLine } from './notes.js';
 
 const STEP = 50,
   MOST = 400,
@@ -16,197 +17,74 @@ const STEP = 50,
 /** How many messages a room holds in memory while one sits at its end; the rest is paged in again when it is wanted. */
 const KEEP = 2000;
 
-export function timelineView(app) {
-  const log = $('#log'),
-    list = $('#messages'),
-    jump = $('#jump'),
-    pill = $('#since');
+/**
+ * `root` holds a `.log` with `.messages`, a `.jump` and a `.since`; `roomOf` says which room it shows.
+ * @param {HTMLElement} root
+ * @param {() => Room | undefined} roomOf
+ * @param {Needs.Timeline} app
+ */
+export function timelineView(root, roomOf, app) {
+  const log = $('.log', root),
+    list = $('.messages', root),
+    jump = $('.jump', root),
+    pill = $('.since', root);
   const view = { room: null, start: 0, end: null, stick: true, wrote: -1, fresh: new Set(), busy: false, held: false };
-  const messages = messageView(app, goTo, view.fresh);
+  const messages = messageView(app, goTo);
   // What can be done with a message comes later than the page.
   let acts = null;
   const actions = (parts) => (acts ??= parts.actionsOn(app, log, list, messages.isMine));
 
   /* ---- what is shown ---- */
 
-  function rows(room) {
-    const { tl } = room,
-      out = [];
-    const size = tl.order.length;
-    const to = view.end === null ? size : Math.min(view.end, size);
-    const from = Math.max(0, Math.min(view.start, to));
-    const low = from ? tl.order[from] : 0,
-      high = to < size ? tl.order[to] : Infinity;
-    const notes = room.notes.filter((note) => note.after >= low && note.after < high);
-    const gaps = [
-      ...merge.holes(tl).map(([a, b]) => ({ a, b, lost: false })),
-      ...room.lost.map(([a, b]) => ({ a, b, lost: true })),
-    ]
-      .filter((gap) => gap.a > low && gap.b < high)
-      .sort((x, y) => x.a - y.a);
-    let last = null,
-      day = '',
-      lined = room.line === null,
-      noted = 0,
-      gapped = 0;
+  /** @returns {RowContext} */
+  const context = (room) => ({
+    me: app.state.me ?? { name: prefs.name },
+    items: outbox.of(app.box, room.id),
+    lang,
+    hours: prefs.hours,
+    now: now(),
+    isKnown: app.knows,
+    isRoom: messages.isRoom,
+    isLate: (item) => outbox.isLate(item, performance.now()),
+  });
 
-    const dayRow = (at) => {
-      const key = dayKey(at);
-      if (key === day) return;
-      day = key;
-      last = null;
-      out.push({
-        key: `d${key}`,
-        sig: dayLabel(at, now(), lang),
-        make: () => h('li.day', {}, h('span', {}, dayLabel(at, now(), lang))),
-      });
-    };
-    const flushNotes = (before) => {
-      const some = [];
-      while (noted < notes.length && notes[noted].after < before) some.push(notes[noted++]);
-      for (const group of grouped(some)) {
-        out.push(noteRow(group));
-        last = null;
-      }
-    };
-
-    if (from > 0 || !merge.atStart(tl)) {
-      if (room.loaded)
-        out.push({
-          key: 'older',
-          sig: String(view.busy),
-          make: () =>
-            h(
-              'li.older',
-              {},
-              h('button', { onclick: () => older(), disabled: view.busy }, t(view.busy ? 'loadingOlder' : 'loadOlder')),
-            ),
-        });
-      else out.push({ key: 'skeleton', sig: '', make: skeleton });
-    } else out.push({ key: 'begin', sig: `${room.id}${lang}${room.topic}`, make: () => beginning(room) });
-
-    for (let i = from; i < to; i++) {
-      const seq = tl.order[i],
-        message = tl.msgs.get(seq);
-      while (gapped < gaps.length && gaps[gapped].a < seq) {
-        const { a, b, lost } = gaps[gapped++];
-        out.push({
-          key: `g${a}`,
-          sig: `${b}${lost}`,
-          make: () => h(`li.hole${lost ? '.lost' : ''}`, {}, t(lost ? 'lost' : 'loadingHole', { n: b - a + 1 })),
-        });
-        last = null;
-      }
-      flushNotes(seq);
-      dayRow(message.at);
-      if (!lined && seq > room.line) {
-        lined = true;
-        last = null;
-        out.push({ key: 'unread', sig: lang, make: () => h('li.unread', {}, h('span', {}, t('newHere'))) });
-      }
-      out.push(messages.row(room, message, last));
-      last = message.act ? null : { name: message.from.name, at: message.at };
+  /** A row as a node; `old` is the one whose place it takes. */
+  function draw(row, old) {
+    switch (row.kind) {
+      case 'message':
+        return messages.draw(view.room, row, !old && view.fresh.has(row.message.cid ?? row.message.seq));
+      case 'day':
+        return h('li.day', {}, h('span', { role: 'heading', 'aria-level': '3' }, row.text));
+      case 'unread':
+        return h('li.unread', {}, h('span', {}, t('newHere')));
+      case 'gap':
+        return h(`li.hole${row.lost ? '.lost' : ''}`, {}, t(row.lost ? 'lost' : 'loadingHole', { n: row.n }));
+      case 'comings':
+        return comings(row);
+      case 'note':
+        return noteLine(row.note, app.dropNote);
+      case 'older':
+        return edge(row.busy ? 'loadingOlder' : 'loadOlder', older, row.busy);
+      case 'newer':
+        return edge('loadNewer', newer);
+      case 'begin':
+        return beginning(row);
+      default:
+        return skeleton();
     }
-    flushNotes(Infinity);
-    if (to < size)
-      out.push({
-        key: 'newer',
-        sig: '',
-        make: () => h('li.older', {}, h('button', { onclick: () => newer() }, t('loadNewer'))),
-      });
-    else
-      for (const item of outbox.of(app.box, room.id)) {
-        if (tl.cids.has(item.cid)) continue;
-        const at = onServer(item.at);
-        dayRow(at);
-        const message = {
-          cid: item.cid,
-          from: app.state.me ?? { name: prefs.name },
-          at,
-          text: item.text,
-          act: item.act,
-          reply_to: item.reply_to,
-          reactions: [],
-          v: 0,
-          item,
-        };
-        out.push(messages.row(room, message, last));
-        last = message.act ? null : { name: message.from.name, at };
-      }
-    return out;
   }
 
-  /** A run of people coming and going is one thin line. */
-  function grouped(notes) {
-    const out = [];
-    for (const note of notes) {
-      const quiet = note.kind === 'joined' || note.kind === 'left';
-      if (quiet && out.at(-1)?.quiet) out.at(-1).notes.push(note);
-      else out.push({ quiet, notes: [note] });
-    }
-    return out;
-  }
+  const edge = (words, onclick, disabled = false) =>
+    h('li.older', {}, h('button', { onclick: () => onclick(), disabled }, t(words)));
 
-  function noteRow({ quiet, notes }) {
-    const [first] = notes;
-    const key = first.key,
-      sig = `${notes.length}${lang}`;
-    if (quiet) {
-      const words = () =>
-        ['joined', 'left']
-          .flatMap((kind) => {
-            // Who came and went and came is said once, with what is true at the end.
-            const names = [...new Set(notes.map((n) => n.who))].filter(
-              (who) => notes.findLast((n) => n.who === who).kind === kind,
-            );
-            return names.length ? [t(kind, { who: people(names, 4) })] : [];
-          })
-          .join(' · ');
-      return { key, sig, make: () => h('li.note', {}, h('span', {}, words())) };
-    }
-    const { kind, who, text } = first;
-    if (kind === 'answer' || kind === 'refused') return { key, sig, make: () => answer(first) };
-    const words = {
-      renamed: t('renamed', { who, name: text }),
-      topic: text ? t('topicSet', { who, text }) : t('topicGone', { who }),
-      operator: t('operator', { who }),
-      notice: text,
-      feature: text,
-      moderated: kind === 'moderated' && moderated(first),
-    }[kind];
-    return { key, sig, make: () => h(`li.note.${kind}`, {}, h('span', { dir: 'auto' }, words)) };
-  }
-
-  function answer(note) {
-    return h(
-      `li.answer${note.kind === 'refused' ? '.refused' : ''}`,
-      {},
-      h(
-        'div',
-        {},
-        h(
-          'p.who',
-          {},
-          icon('terminal'),
-          h('span', {}, t('onlyYou')),
-          h('button.icon', { 'aria-label': t('close'), onclick: () => app.dropNote(note.key) }, icon('close')),
-        ),
-        h('pre', { tabIndex: 0, dir: 'auto', 'aria-label': t('onlyYou') }, note.text),
-      ),
-    );
-  }
-
-  function beginning(room) {
+  function beginning({ id, dm }) {
+    const name = id.slice(1);
     return h(
       'li.begin',
       {},
-      room.dm ? avatar(room.id.slice(1), '.xl') : h('span.bighash', { 'aria-hidden': 'true' }, '#'),
-      h('h2', {}, room.dm ? t('beginDm', { name: room.id.slice(1) }) : t('begin', { room: room.id })),
-      h(
-        'p',
-        {},
-        room.dm ? t('beginDmMore', { name: room.id.slice(1) }) : room.id === 'lobby' ? t('beginLobby') : t('beginMore'),
-      ),
+      dm ? avatar(name, '.xl') : h('span.bighash', { 'aria-hidden': 'true' }, '#'),
+      h('h2', {}, dm ? t('beginDm', { name }) : t('begin', { room: id })),
+      h('p', {}, dm ? t('beginDmMore', { name }) : t(id === 'lobby' ? 'beginLobby' : 'beginMore')),
     );
   }
 
@@ -228,7 +106,7 @@ export function timelineView(app) {
   }
 
   function render() {
-    const room = app.room();
+    const room = roomOf();
     if (!room) return;
     if (view.room !== room) {
       Object.assign(view, {
@@ -255,7 +133,7 @@ export function timelineView(app) {
         view.start = Math.max(0, room.tl.order.length - TAIL);
     }
     const inside = list.contains(document.activeElement);
-    reconcile(list, rows(room));
+    reconcile(list, rows(room, view, context(room)), draw);
     // The keys go on where a button or a row has gone.
     if (inside && !list.contains(document.activeElement)) log.focus({ preventScroll: true });
     view.fresh.clear();
@@ -311,7 +189,7 @@ export function timelineView(app) {
   const atEnd = () => view.end === null && log.scrollHeight - log.scrollTop - log.clientHeight <= NEAR;
 
   function furniture() {
-    const room = app.room();
+    const room = roomOf();
     const away = !view.stick;
     jump.hidden = !away;
     $('.count', jump).textContent = room?.unread ? String(room.unread) : '';
@@ -365,7 +243,7 @@ export function timelineView(app) {
   }
 
   async function older() {
-    const room = app.room();
+    const room = roomOf();
     if (!room || view.busy || !room.loaded) return;
     if (view.start === 0 && !merge.atStart(room.tl)) {
       view.busy = true;
@@ -373,7 +251,7 @@ export function timelineView(app) {
       const before = room.tl.order.length;
       const ok = await app.loadOlder(room);
       view.busy = false;
-      if (app.room() !== room) return;
+      if (roomOf() !== room) return;
       view.stick = view.stick && log.scrollTop > 0 && atEnd();
       // What came in is above: the window keeps the same rows and grows by a step.
       view.start = Math.max(0, room.tl.order.length - before);
@@ -393,7 +271,7 @@ export function timelineView(app) {
   }
 
   function newer() {
-    const room = app.room();
+    const room = roomOf();
     if (!room || view.end === null) return;
     view.end += STEP;
     if (view.end >= room.tl.order.length) view.end = null;
@@ -406,7 +284,7 @@ export function timelineView(app) {
   }
 
   function latest() {
-    const room = app.room();
+    const room = roomOf();
     if (!room) return;
     Object.assign(view, { start: Math.max(0, room.tl.order.length - TAIL), end: null, stick: true, held: false });
     render();
@@ -416,10 +294,10 @@ export function timelineView(app) {
 
   /** Shows a message by its seq, paging in the past as far as ten thousand messages for it. */
   async function goTo(seq) {
-    const room = app.room();
+    const room = roomOf();
     for (let i = 0; i < 50 && !(room.tl.order[0] <= seq) && !merge.atStart(room.tl); i++)
       if (!(await app.loadOlder(room, 200))) break;
-    if (app.room() !== room || !room.tl.msgs.has(seq)) return app.sorry(t('notFound'));
+    if (roomOf() !== room || !room.tl.msgs.has(seq)) return app.sorry(t('notFound'));
     const at = merge.place(room.tl, seq);
     if (at < view.start || (view.end !== null && at >= view.end)) {
       view.start = Math.max(0, at - STEP);
@@ -440,7 +318,7 @@ export function timelineView(app) {
 
   log.addEventListener('keydown', (e) => {
     const all = [...list.querySelectorAll('.msg')];
-    const row = document.activeElement.closest?.('.msg');
+    const row = /** @type {any} */ (document.activeElement.closest('.msg'));
     const at = all.indexOf(row);
     if (e.target.closest('button, a') && e.key === 'Enter') return;
     if (e.key === 'ArrowUp' || e.key === 'ArrowDown') {
@@ -468,6 +346,12 @@ export function timelineView(app) {
     }
   });
 
+  list.addEventListener('click', (e) => {
+    const to = e.target.closest('a[data-room]')?.dataset.room;
+    if (!to) return;
+    e.preventDefault();
+    app.join(to);
+  });
   jump.addEventListener('click', () => {
     latest();
     app.focusComposer();
@@ -487,6 +371,8 @@ export function timelineView(app) {
 
   return {
     actions,
+    focus: () => log.focus({ preventScroll: true }),
+    scroll: (pages) => log.scrollBy(0, pages * log.clientHeight),
     render,
     plan,
     latest,
@@ -494,20 +380,4 @@ export function timelineView(app) {
     atEnd: () => view.stick && view.end === null && !inHand(),
     fresh: (key) => view.fresh.add(key),
   };
-}
-
-/**
- * A moderation action in the user's language. Without a name: an action that ended by itself, or one of the dashboard.
- */
-export function moderated({ what, who, by, seconds, reason }) {
-  const whom = who || t('anAddress');
-  return (
-    [
-      t(`did_${what}`, { who: whom }),
-      seconds ? t('forTime', { time: span(seconds, lang) }) : '',
-      by ? t('byWhom', { by }) : what.startsWith('un') ? t('timeOver') : '',
-    ]
-      .filter(Boolean)
-      .join(' ') + (reason ? `: ${reason}` : '')
-  );
 }

@@ -19,7 +19,11 @@ export function openDialog(dialog) {
   if ($('#toasts').children.length) raise($('#toasts'));
 }
 
-/** `action`: {label, run}. Errors stay until they are closed; the rest goes by itself. */
+/**
+ * Errors stay until they are closed; the rest goes by itself.
+ * @param {string} text
+ * @param {{ kind?: string, action?: { label: string, run: () => void }, ms?: number }} [how]
+ */
 export function toast(text, { kind = 'info', action, ms = 6000 } = {}) {
   const home = $('#toasts');
   raise(home);

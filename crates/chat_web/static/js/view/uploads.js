@@ -1,14 +1,13 @@
 // Uploads: files on their way to the server, each with a bar and a way to end it.
-import { h, $ } from '../dom.js';
+import { h } from '../dom.js';
 import { icon } from './icons.js';
 import { t, lang } from '../i18n.js';
 import { bytesOf } from '../format.js';
 import { announce } from './toast.js';
 
+/** @param {Needs.Uploads} app */
 export function uploads(app) {
-  const list = $('#uploads');
-
-  function send(file, room) {
+  function send(list, file, room) {
     const most = app.state.offer?.files,
       name = file.name || 'file';
     if (most == null) return app.sorry(t('noFiles'));
@@ -64,5 +63,5 @@ export function uploads(app) {
     return announce(t('uploading', { name }));
   }
 
-  return { add: (files, room) => files.forEach((file) => send(file, room)) };
+  return { add: (list, files, room) => files.forEach((file) => send(list, file, room)) };
 }

@@ -1,0 +1,21 @@
+// A file as it goes to browsers, for build.rs and its tests: scripts lose the lines that are comments alone, which are a fifth of
+// them. What stays keeps its line, so that an error in a browser names the line of the source. Layout is checked by
+// tests/page.sh, and that no such line stands in a text of several lines by tests/it/assets.rs.
+fn served(name: &str, bytes: Vec<u8>) -> Vec<u8> {
+    if !name.ends_with(".js") {
+        return bytes;
+    }
+    let Ok(text) = String::from_utf8(bytes) else { return Vec::new() };
+    let mut inside = false;
+    let mut kept = String::new();
+    for line in text.lines() {
+        let line = line.trim();
+        inside |= line.starts_with("/**");
+        if !inside && !line.starts_with("//") {
+            kept += line;
+        }
+        kept.push('\n');
+        inside &= !line.ends_with("*/");
+    }
+    kept.into_bytes()
+}

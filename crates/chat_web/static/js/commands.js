@@ -1,0 +1,66 @@
+// Commands: what a line that begins with `/` means on the page: what it does itself, and what the server is asked for.
+import { commandOf, lacksSecret } from './secrets.js';
+
+/** The page leaves by itself; the server has no such command for it. */
+export const LEAVE = { name: 'QUIT', slashes: ['quit', 'exit', 'q'], usage: '/quit', words: 'signOut' };
+
+/**
+ * What the page carries out itself, in the order in which it is looked for.
+ * @type {[RegExp, (found: RegExpExecArray, where: Where) => Meaning | null | false | undefined][]}
+ */
+const OWN = [
+  [/^\/me\s+(.+)/is, ([, text]) => ({ do: 'act', text })],
+  [/^\/join\s+#?([A-Za-z0-9_-]+)(?:\s+(\S+))?\s*$/i, ([, room, key]) => ({ do: 'join', room, key })],
+  [/^\/(?:whisper|w|tell|msg)\s+@?([A-Za-z_][A-Za-z0-9_-]*)\s+(.+)/is, ([, to, text]) => ({ do: 'whisper', to, text })],
+  [/^\/search\s+(.+)/i, ([, words], { keeps }) => keeps && { do: 'search', words }],
+  [/^\/(quit|exit|q)\b/i, () => ({ do: 'leave', everywhere: false })],
+  // This browser would come back by its cookie, so that goes too.
+  [/^\/logout(?:\s+(all))?\s*$/i, ([, all], { signedIn }) => signedIn && { do: 'leave', everywhere: !!all }],
+];
+
+/**
+ * In a direct talk a command without a room would act in the lobby: it acts here, or is refused.
+ * @param {string} text
+ * @param {Where} where
+ * @returns {Meaning | null}
+ */
+function inTalk(text, { name, commands }) {
+  const [, typed, rest] = /^\/(\S+)\s*(.*)/s.exec(text) ?? [];
+  const word = typed?.toLowerCase();
+  if (word === 'me' && rest) return { do: 'say', text: `_${name} ${rest}_` };
+  if ((word === 'reply' || word === 'r') && rest) return { do: 'say', text: rest };
+  if (word === 'part' && !rest) return { do: 'part' };
+  const wantsRoom = (one) => one.usage.includes('[#room') && one.slashes?.includes(word);
+  return !/^[#*]/.test(rest) && commands.some(wantsRoom) ? { do: 'name-room', word: `/${typed}` } : null;
+}
+
+/**
+ * What a typed command means. `where` says in what kind of room it was typed, and what the server has told.
+ * @param {string} text
+ * @param {Where} where
+ * @returns {Meaning}
+ */
+export function meaning(text, where) {
+  const here = where.talk && inTalk(text, where);
+  if (here) return here;
+  for (const [form, act] of OWN) {
+    const found = form.exec(text);
+    const does = found && act(found, where);
+    if (does) return does;
+  }
+  const command = commandOf(text, where.commands);
+  return command?.secret && lacksSecret(command) ? { do: 'ask', command } : { do: 'give' };
+}
+
+/**
+ * The commands that begin with a word, for the list above the field.
+ * @param {string} word
+ * @param {Command[]} commands
+ */
+export function suggestions(word, commands) {
+  const all = [...commands, LEAVE].flatMap((one) => {
+    const names = one.slashes ?? [one.name.toLowerCase()];
+    return names.slice(0, 1).map((slash) => ({ ...one, slash, all: one.slashes ?? [] }));
+  });
+  return all.filter((one) => one.slash.startsWith(word) || one.all.includes(word)).slice(0, 7);
+}

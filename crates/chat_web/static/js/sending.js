@@ -1,0 +1,66 @@
+// Sending: takes the items of the outbox to the server, one at a time, and what the server says of each back to it.
+import * as outbox from './outbox.js';
+import { awaitsNames, expand, loadEmoji } from './emoji.js';
+import { roomOf } from './store.js';
+import { now, onServer } from './time.js';
+
+/**
+ * `told` is called after each change of the outbox; `announce` says a refusal aloud.
+ * @param {{ state: State, box: Outbox, connection: Connection, take: (event: any) => void, told: () => void, announce: (text: string) => void }} with_
+ */
+export function sending({ state, box, connection, take, told, announce }) {
+  let patience = 0;
+
+  function flush() {
+    told();
+    if (!connection.isLive()) return undefined;
+    const item = outbox.next(box, performance.now(), (one) => !!one.to || roomOf(state, one.room)?.joined !== false);
+    clearTimeout(patience);
+    // A name of an emoji waits for the table of them; without it, it goes as it was typed.
+    if (item && awaitsNames(item.text)) return void loadEmoji().then(flush, flush);
+    if (!item) {
+      const rest = box.wait - performance.now();
+      if (rest > 0) patience = setTimeout(flush, rest + 20);
+      return undefined;
+    }
+    outbox.rewrite(box, item, expand(item.text));
+    const { cid, to, text, room, reply_to, act } = item;
+    const frame = to ? { type: 'Whisper', cid, to, text } : { type: 'Send', room, cid, text, reply_to, act };
+    const ref = connection.ask(
+      frame,
+      (ack) => arrived(item, ack),
+      (error) => refused(item, error),
+    );
+    if (ref) outbox.sent(box, cid, ref);
+    return undefined;
+  }
+
+  function arrived(item, ack) {
+    // Its event may have come first.
+    if (!outbox.done(box, item.cid)) return;
+    const { cid, to, text } = item;
+    if (!to) take({ type: 'acked', ...item, seq: ack.seq, id: ack.id, at: new Date(onServer(item.at)).toISOString() });
+    else if (!roomOf(state, item.room)?.tl.cids.has(cid))
+      take({
+        type: 'Whisper',
+        own: true,
+        from: state.me,
+        to: { name: to },
+        text,
+        cid,
+        at: new Date(now()).toISOString(),
+      });
+    flush();
+  }
+
+  function refused(item, error) {
+    // Cut off, it may have arrived: it goes again, under the same cid.
+    if (error.cut) return;
+    const later = error.code === 'too-fast' ? error.retry_after_ms || 1000 : 0;
+    outbox.refused(box, item.ref, error.title, performance.now(), later);
+    if (!later) announce(error.title);
+    flush();
+  }
+
+  return { flush };
+}

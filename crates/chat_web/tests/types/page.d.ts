@@ -1,0 +1,209 @@
+// Types of the page: what goes over the wire, what the page knows, what its rows are, and which functions each view uses.
+// They are for the reader and for `tsc`; no browser loads this file. Views name them in their `@param`.
+
+/* ---- the wire (docs/protocol.md) ---- */
+
+interface Person { id?: string; name: string; state?: 'online' | 'idle' | 'away' | 'offline'; away?: string; door?: string; role?: string; signed_in?: boolean }
+
+/** A frame of the server, as wire.js lets it in. Which fields there are goes by `type`. */
+interface Frame {
+  type: string; ref?: number; room?: any; seq?: number; id?: string; at?: string; cid?: string; text?: string;
+  from?: Person; to?: Person; user?: Person; users?: Person[]; rooms?: any; [more: string]: any;
+}
+/** An `Error` frame; `cut`: the line was cut before an answer came. */
+type Refusal = Partial<Frame> & { title: string; code?: string; retry_after_ms?: number; cut?: boolean };
+
+/** A command of the server's table, or one of the page's own (`words`: the key of its help). */
+interface Command { name: string; slashes?: string[]; usage: string; help?: string; words?: string; secret?: boolean }
+
+/* ---- what the page knows ---- */
+
+/** An item of the outbox: said, and not yet acknowledged. */
+interface Item {
+  cid: string; room: string; to?: string; text: string; act?: boolean; reply_to?: number | null;
+  at: number; since: number; n: number; ref?: number | null; state: 'queued' | 'sent' | 'failed'; why?: string | null;
+}
+interface Outbox { items: Item[]; storage: Storage | null; last: number; wait: number }
+
+/** A message as merge.js holds it; `v` counts what is shown of it, `item` is there while it is in the outbox. */
+interface Message {
+  seq?: number; id?: string; cid?: string; v: number; asOf?: number; base?: any; shown?: string;
+  from: Person; at: string | number; account?: boolean; act?: boolean; reply_to?: number | null;
+  text: string; file?: { token: string; bytes: number } | null; edited?: boolean; deleted?: boolean;
+  reactions: [emoji: string, names: string[]][]; item?: Item;
+}
+interface Timeline {
+  msgs: Map<number, Message>; order: number[]; changes: Map<number, Map<number, Frame>>; have: [number, number][];
+  begun: boolean; cids: Map<string, number>;
+}
+/** A moderation action. */
+interface Sentence { what?: string; who?: string; by?: string; seconds?: number; reason?: string }
+/** A line between messages; `after`: the seq of the message above it. */
+interface Note extends Sentence { key: string; kind: string; after: number; at?: string; text?: string; items?: any[]; verb?: string }
+
+interface Room {
+  id: string; dm: boolean; topic: string; modes: string; op: boolean; joined: boolean;
+  lastSeq: number; readSeq: number; unread: number; unreadWas?: number; pinged: number;
+  line: number | null; lineAt: string | null; greeted: boolean;
+  tl: Timeline; loaded: boolean; notes: Note[]; people: Map<string, Person>; typing: Map<string, number>; lost: [number, number][];
+}
+interface State {
+  me: Person | null; role: string; rooms: Map<string, Room>; current: string | null; commands: Command[];
+  limits: { text_bytes: number; message_bytes?: number }; server: { name?: string; instance?: string }; epoch: string | null;
+  live: boolean; seen: boolean; note: number; names: Set<string>; whispered: string | null;
+  signedIn?: boolean; offer?: { accounts: boolean; private: boolean; files?: number | null; line?: number };
+}
+
+/* ---- rows ---- */
+
+interface MessageRow {
+  kind: 'message'; key: string; message: Message; v: number; text: string; account: boolean; name: string; me: string;
+  head: boolean; mine: boolean; ping: boolean; quoted: Message | null; quotedV: number; known: string;
+  failed: boolean; late: boolean; why: string;
+}
+type Row = { at?: string; lang?: string; hours?: string } & (
+  | MessageRow
+  | { kind: 'day'; key: string; text: string }
+  | { kind: 'unread' | 'newer' | 'skeleton'; key: string }
+  | { kind: 'older'; key: string; busy: boolean }
+  | { kind: 'begin'; key: string; id: string; dm: boolean }
+  | { kind: 'gap'; key: string; lost: boolean; n: number }
+  | { kind: 'comings'; key: string; joined: string; left: string }
+  | { kind: 'note'; key: string; note: Note }
+);
+/** What rows depend on beside their room. */
+interface RowContext {
+  me: Person | null; items: Item[]; lang: string; hours: string; now: number;
+  isKnown(name: string): boolean; isRoom(id: string): boolean; isLate(item: Item): boolean;
+}
+
+/* ---- what is typed ---- */
+
+interface Where { talk: boolean; name: string; commands: Command[]; signedIn?: boolean; keeps: boolean }
+type Meaning =
+  | { do: 'act' | 'say'; text: string } | { do: 'join'; room: string; key?: string } | { do: 'whisper'; to: string; text: string }
+  | { do: 'search'; words: string } | { do: 'leave'; everywhere: boolean } | { do: 'part' | 'give' }
+  | { do: 'name-room'; word: string } | { do: 'ask'; command: { name: string; secret: boolean; rest: string } };
+type Submission =
+  | { do: 'nothing' | 'close' } | { do: 'refuse'; why: string; n?: number } | { do: 'save' | 'command'; text: string }
+  | { do: 'say'; text: string; answered: number | null };
+
+/* ---- the parts ---- */
+
+/** What link.js wants done. */
+type Effect = { do: string; [more: string]: any };
+/** What reduce() of store.js says has changed. */
+type Change = { what: string; room?: string; [more: string]: any };
+interface PageOf { before?: number; after?: number; limit?: number }
+
+interface Connection {
+  feed(input: any): void;
+  send(frame: any): boolean;
+  /** Answers the ref, or 0 where there is no line. */
+  ask(frame: any, good: (ack: Frame) => void, bad: (error: Refusal) => void): number;
+  line(): any;
+  isLive(): boolean;
+  pause(): void;
+}
+type Accounts = ReturnType<typeof import('../../static/js/accounts.js').accounts>;
+type Deed = (verb: string, room: string | null, name: string, how?: { time?: string; seconds?: number; reason?: string }) => Promise<void>;
+
+/** What the views act upon. */
+interface App {
+  state: State;
+  box: Outbox;
+  /** Rooms that the server lists. */
+  directory: Map<string, { id: string; topic?: string; users?: number }>;
+  ignored: Set<string>;
+  /** Takes an event into the store, and draws what it changed. */
+  take(event: any): void;
+  /** Calls a part that comes later. */
+  lately(act: (parts: any) => void): void;
+  room(): Room | undefined;
+  knows(name: string): boolean;
+  person(name: string): Person | null;
+  everyone(): string[];
+  /** Names for suggestions, the one who spoke last first. */
+  names(): string[];
+  roomIds(): string[];
+  commands(word: string): (Command & { slash: string })[];
+  open(id: string, focus?: boolean): void;
+  openDm(name: string): void;
+  join(id: string, key?: string): void;
+  leave(room: Room): void;
+  say(text: string, reply_to?: number | null, act?: boolean): void;
+  /** Does what a typed command means. */
+  command(text: string): void;
+  /** Gives a command to the server. `quiet`: the answer is not shown in the room, only a refusal. */
+  give(text: string, quiet?: boolean, then?: (ack: Frame) => void): void;
+  holdsSecret(text: string): boolean;
+  /** What is typed in a room waits there; passwords and keys are kept nowhere. */
+  keepDraft(room: string, text: string): void;
+  react(room: string, target: number, emoji: string, on: boolean): void;
+  saveEdit(message: Message, text: string): void;
+  remove(message: Message): void;
+  reply(message: Message): void;
+  edit(message: Message): void;
+  editLast(): boolean;
+  mention(name: string): void;
+  copy(text: string): void;
+  retry(cid: string): void;
+  discard(cid: string): void;
+  dropNote(key: string): void;
+  typing(room: string, on: boolean): void;
+  focusComposer(): void;
+  /** Scrolls the messages by so many screens. */
+  scroll(pages: number): void;
+  sorry(text: string): void;
+  markRead(room: Room): void;
+  /** The end of the room may be on the screen. */
+  watched(): void;
+  escape(): void;
+  step(by: number, unread: boolean): void;
+  showFound(room: string, seq: number): void;
+  goTo(room: string, seq: number): Promise<void>;
+  /** A command whose answer goes to the caller. */
+  order(text: string): Promise<any>;
+  lookAround(): Promise<void>;
+  loadOlder(room: Room, limit?: number): Promise<boolean>;
+  set(key: string, value: any): void;
+  cookieKept(): Promise<any>;
+  stop(): void;
+  upload(list: HTMLElement, files: File[], room: string): void;
+  heavy(strip: HTMLElement, text: string, send: (files: File[]) => void): void;
+  pickEmoji(anchor: HTMLElement, back: HTMLElement, pick: (emoji: string) => void): void;
+  personMenu(anchor: HTMLElement, name: string): void;
+  roomMenu(anchor: HTMLElement, room: Room): void;
+  switch(text?: string): void;
+  sheet(): void;
+  search(text?: string): void;
+  settings(): void;
+  roomOrder(room: Room): void;
+  orderFor(verb: string, name: string): void;
+  signOut(): void;
+  redrawSettings(): void;
+}
+
+/** Which of them each view uses, and no other. */
+declare namespace Needs {
+  type Accounts = Pick<App, 'state' | 'box' | 'order' | 'stop' | 'cookieKept' | 'redrawSettings'>;
+  type Actions = Pick<App, 'state' | 'room' | 'reply' | 'edit' | 'copy' | 'openDm' | 'remove' | 'react' | 'pickEmoji'>;
+  type Composer = Popup & Pick<App, 'state' | 'typing' | 'keepDraft' | 'editLast' | 'pickEmoji' | 'heavy' | 'upload' | 'scroll' | 'holdsSecret' | 'sorry' | 'saveEdit' | 'command' | 'say'>;
+  type Hearing = Pick<App, 'state' | 'open'>;
+  type Heavy = Pick<App, 'state' | 'focusComposer'>;
+  type Mentions = Pick<App, 'state' | 'sorry' | 'goTo'>;
+  type Menus = Pick<App, 'state' | 'settings' | 'openDm' | 'mention' | 'ignored' | 'command' | 'orderFor' | 'sorry' | 'markRead' | 'roomOrder' | 'leave'>;
+  type Message = Pick<App, 'state' | 'directory' | 'knows' | 'personMenu' | 'react' | 'retry' | 'copy' | 'discard'>;
+  type Moderation = Pick<App, 'state' | 'take' | 'order'>;
+  type Order = Pick<App, 'state' | 'order' | 'focusComposer'>;
+  type People = Pick<App, 'state' | 'person' | 'personMenu'>;
+  type Popup = Pick<App, 'names' | 'roomIds' | 'commands'>;
+  type Rooms = Pick<App, 'state' | 'box' | 'directory' | 'person' | 'open' | 'join' | 'leave' | 'roomMenu'>;
+  type Search = Pick<App, 'room' | 'showFound'>;
+  type Secret = Pick<App, 'state' | 'order' | 'focusComposer' | 'settings'>;
+  type Settings = Pick<App, 'state' | 'set' | 'give' | 'sorry' | 'sheet' | 'focusComposer'>;
+  type Shortcuts = Pick<App, 'state' | 'switch' | 'step' | 'escape' | 'sheet' | 'focusComposer'>;
+  type Switcher = Pick<App, 'state' | 'directory' | 'everyone' | 'open' | 'join' | 'openDm' | 'lookAround' | 'focusComposer'>;
+  type Timeline = Message & Pick<App, 'box' | 'dropNote' | 'watched' | 'loadOlder' | 'sorry' | 'lately' | 'focusComposer' | 'reply' | 'join'>;
+  type Uploads = Pick<App, 'state' | 'sorry' | 'focusComposer'>;
+}
