@@ -2,6 +2,7 @@
 // common with the account: what is changed here since goes to the account, all else comes from it.
 import { call } from './api.js';
 import { choose } from './i18n.js';
+import { preferred } from './names.js';
 import { draft, prefs, setDraft, setPref, synced } from './prefs.js';
 
 /** The settings of the page that follow the account, each with its key there. Whether a browser notifies is up to its owner. */
@@ -55,6 +56,7 @@ export function own(app) {
   }
 
   function takePref(key, value) {
+    if (key === 'mentions') preferred.bare = value === 'bare';
     const name = Object.keys(KEYS).find((one) => KEYS[one] === key);
     if (!name || value == null || prefs[name] === value) return;
     setPref(name, value);
@@ -71,6 +73,7 @@ export function own(app) {
         if (key in all) takePref(key, all[key]);
         else if (prefs[name] !== 'auto' && prefs[name] !== 'all') this.set(name, prefs[name]);
       }
+      takePref('mentions', all.mentions);
       const theirs = new Map();
       for (const key of Object.keys(all)) {
         const room = key.startsWith('draft.') ? roomOf(key) : null;
