@@ -48,7 +48,7 @@ const LOOKERS: [&str; 4] = ["citra", "boss", "gita", "eko"];
 /// All, in the order in which they come.
 const ALL: [&str; 7] = ["ani", "budi", "citra", "dewi", "boss", "gita", "eko"];
 
-const LOOKS: [&str; 81] = [
+const LOOKS: [&str; 82] = [
     "LIST:",
     "LIST:#tea",
     "WHO:ani",
@@ -74,6 +74,7 @@ const LOOKS: [&str; 81] = [
     "/topic @ani+budi mine",
     "/invite citra @ani+budi",
     "/mode @ani+budi +k key",
+    "/retain @ani+budi 1d",
     "/op @ani+budi citra",
     "/deop @ani+budi ani",
     "/kick @ani+budi ani",
@@ -221,6 +222,7 @@ fn kind(call: &Call) -> (&'static str, bool) {
         Call::MarkRead { .. } => ("mark-read", true),
         Call::Preferences { .. } => ("preferences", true),
         Call::Prefer { .. } => ("prefer", true),
+        Call::Retention { .. } => ("retention", true),
         Call::Talks { .. } => ("talks", true),
         Call::Rights { .. } => ("rights", true),
         Call::Order { order, .. } => match order {
@@ -301,6 +303,7 @@ fn calls(client: Option<ClientId>, said: &Said) -> Vec<Call> {
         all.push(Call::Preferences { client, reply: writes(said) });
         let key = Key::Draft(talk());
         all.push(Call::Prefer { client, key, value: Some(own().into()), reply: writes(said) });
+        all.push(Call::Retention { client, room: talk(), reply: writes(said) });
         all.push(Call::Rights { client, reply: writes(said) });
     }
     all

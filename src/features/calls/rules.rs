@@ -19,6 +19,7 @@ impl Turn<'_, Features> {
             Call::MarkRead { client, room, id, reply } => reply(self.read_by_call(client, room, id)),
             Call::Preferences { client, reply } => reply(self.preferences_of(client)),
             Call::Prefer { client, key, value, reply } => reply(self.prefer(client, None, key, value)),
+            Call::Retention { client, room, reply } => reply(self.retention_of(client, &room).map(|keep| keep.days())),
             Call::Talks { who, reply } => reply(self.talks_by_call(who)),
             Call::NotRead(not_read) => self.not_read(*not_read),
             Call::Rights { client, reply } => reply(self.rights(client)),

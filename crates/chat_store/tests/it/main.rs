@@ -13,6 +13,7 @@ mod members;
 mod migrations;
 mod model;
 mod preferences;
+mod retention;
 mod scripts;
 mod talks;
 mod tools;

@@ -13,7 +13,7 @@ use crate::error::PROBLEM;
 use crate::error::problems::PROBLEMS;
 use crate::events;
 use crate::handlers::{
-    about, accounts, admin, files, invitations, marks, messages, pages, preferences, programs, search, users,
+    about, accounts, admin, files, invitations, marks, messages, pages, preferences, programs, retention, search, users,
 };
 use crate::http::cookies;
 use crate::state::AppState;
@@ -60,6 +60,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(programs::enter, programs::part))
         .routes(routes!(marks::list))
         .routes(routes!(marks::read))
+        .routes(routes!(retention::show, retention::set))
         .routes(routes!(marks::mentions))
         .routes(routes!(preferences::list))
         .routes(routes!(preferences::get, preferences::set, preferences::unset))

@@ -17,6 +17,7 @@ mod pages;
 mod preferences;
 mod programs;
 mod rest;
+mod retention;
 mod rights;
 mod rooms;
 mod sockets;
