@@ -9,7 +9,7 @@ import { $, copyText } from './dom.js';
 import { hear } from './hearing.js';
 import { t, useLang } from './i18n.js';
 import { later, whenIdle } from './later.js';
-import { isRoom, sameName } from './names.js';
+import { isRoom, mentions, sameName } from './names.js';
 import { pastOf } from './past.js';
 import { keeps, prefs, setDraft, setPref, storage } from './prefs.js';
 import { commandOf, holdsSecret } from './secrets.js';
@@ -114,21 +114,26 @@ const app = {
     take({ type: 'open', room: id });
     if (focus && matchMedia('(hover: hover)').matches) composer.focus();
   },
-  openDm(name) {
-    take({ type: 'whisper', name });
-    app.open(`@${name}`);
+  openDm(names) {
+    const id = store.talkOf(state, `@${names}`);
+    take({ type: 'whisper', name: id.slice(1) });
+    app.open(id);
   },
+  talk: (id) => store.talkOf(state, id),
   join(id, key = '') {
     if (state.rooms.get(id)?.joined) return app.open(id);
     return app.give(`/join #${id} ${key}`.trim(), true, () => app.open(id));
   },
   leave(room) {
+    if (room.dm) setPref('closed', { ...prefs.closed, [room.id]: room.lastSeq });
     if (room.dm || !room.joined) take({ type: 'close', room: room.id });
     else app.give(`/part #${room.id}`, true);
   },
   say(text, reply_to = null, act = false) {
     const room = app.room();
-    const to = room.dm ? { to: room.id.slice(1) } : {};
+    // Words for one user are a whisper, at whatever door that user is.
+    const whispers = room.dm && store.membersOf(room).length === 1 && reply_to === null && !act;
+    const to = whispers ? { to: room.id.slice(1) } : {};
     outbox.add(box, { cid: newCid(), room: room.id, text, reply_to, act, ...to });
     app.markRead(room);
     out.flush();
@@ -137,8 +142,8 @@ const app = {
   },
   command(text) {
     const room = app.room();
-    const { commands, signedIn, offer, me } = state;
-    const what = meaning(text, { talk: room.dm, name: me.name, commands, signedIn, keeps: !!offer?.accounts });
+    const { commands, signedIn, offer } = state;
+    const what = meaning(text, { talk: room.dm, commands, signedIn, keeps: !!offer?.accounts });
     MEANS[what.do](what, text);
   },
   give(text, quiet = false, then = undefined) {
@@ -189,9 +194,9 @@ const app = {
   reply: (m) => composer.start('reply', m),
   edit: (m) => composer.start('edit', m),
   editLast() {
-    const { dm, tl } = app.room();
+    const { tl } = app.room();
     const mine = (m) => !m.deleted && !m.act && isMe(m.from.name);
-    const seq = dm ? undefined : tl.order.slice(-MAX_BACK).findLast((one) => mine(tl.msgs.get(one)));
+    const seq = tl.order.slice(-MAX_BACK).findLast((one) => mine(tl.msgs.get(one)));
     if (seq !== undefined) composer.start('edit', tl.msgs.get(seq));
     return seq !== undefined;
   },
@@ -218,7 +223,7 @@ const app = {
     composer.focus();
   },
   typing(room, on) {
-    if (!room.startsWith('@')) connection.send({ type: on ? 'UserTyping' : 'UserStoppedTyping', room });
+    connection.send({ type: on ? 'UserTyping' : 'UserStoppedTyping', room });
   },
   focusComposer: () => composer.focus(),
   scroll: (pages) => timeline.scroll(pages),
@@ -228,8 +233,29 @@ const app = {
     take({ type: 'unlined', room: room.id });
   },
   watched() {
-    if (watching()) take({ type: 'seen', room: state.current });
+    if (isLookedAt() && timeline.isPlaced()) take({ type: 'seen', room: state.current, seq: timeline.seenTo() });
   },
+  markUnread: (message) => take({ type: 'unread', room: state.current, seq: message.seq }),
+  async nextMention() {
+    const all = [...state.rooms.values()].filter((room) => room.pinged);
+    const room = all.find((one) => one.id !== state.current) ?? all[0];
+    if (!room) return app.sorry(t('noMoreMentions'));
+    const { line } = room;
+    app.open(room.id, false);
+    if (!room.loaded) await past.load(room.id);
+    const seqs = room.tl.order.slice(merge.place(room.tl, (line ?? room.readSeq) + 1));
+    const calls = (m) => !m.deleted && !isMe(m.from.name) && (room.dm || mentions(m.text, state.me.name));
+    const seq = seqs.find((one) => calls(room.tl.msgs.get(one)));
+    return seq === undefined ? undefined : app.goTo(room.id, seq);
+  },
+  tell(room, level) {
+    const words = room.dm ? `@${room.id.slice(1)}` : `#${room.id}`;
+    return app.order(`/notify ${words} ${level}`).then(
+      () => lookAtMine(),
+      (error) => app.sorry(error.message),
+    );
+  },
+  decline: (room) => take({ type: 'declined', room }),
   escape() {
     app.markRead(app.room());
     closeDrawers();
@@ -245,7 +271,9 @@ const app = {
     if (next) app.open(next.id);
   },
   /** A message in whatever room: one that is not one's own yet is entered first. */
-  showFound(room, seq) {
+  showFound(place, seq) {
+    const room = place.startsWith('@') ? store.talkOf(state, place) : place;
+    if (room.startsWith('@')) take({ type: 'whisper', name: room.slice(1) });
     if (state.rooms.has(room)) app.goTo(room, seq);
     else app.give(`/join #${room}`, true, () => app.goTo(room, seq));
   },
@@ -357,9 +385,8 @@ function safely(act) {
   }
 }
 
-function watching() {
-  return !document.hidden && document.hasFocus() && timeline.atEnd() && !$('#app').hidden;
-}
+const isLookedAt = () => !document.hidden && document.hasFocus() && !$('#app').hidden;
+const watching = () => isLookedAt() && timeline.atEnd();
 
 function take(event) {
   const changes = store.reduce(state, event, { now: performance.now(), watching: watching() });
@@ -391,7 +418,7 @@ function applyChange(change) {
 const CHANGES = {
   timeline: (_, here) => here && timeline.plan(),
   people(_, here) {
-    if (here) draw('people');
+    if (here || app.room()?.dm) draw('people');
     if (state.rooms.size > 1) draw('rooms');
   },
   typing: (_, here) => here && draw('typing'),
@@ -415,7 +442,8 @@ const CHANGES = {
   moved: (_, here) => here && opened(),
   reload: ({ room }) => past.load(room),
   holes: ({ room }) => connection.isLive() && past.mend(room),
-  read: ({ room, seq }) => room.startsWith('@') || readSoon(room, seq),
+  read: ({ room, seq }) => readSoon(room, seq),
+  invited: ({ room, text }) => toast(text, { ms: 10000, action: { label: t('enterRoom'), run: () => app.join(room) } }),
   notice({ text, order }) {
     const where = order?.room ? `#${order.room}: ` : '';
     toast(order ? `${where}${moderated(order)}` : text, { ms: 10000 });
@@ -466,10 +494,27 @@ const reads = new Map();
 function readSoon(room, seq) {
   if (!reads.size)
     setTimeout(() => {
-      for (const [id, at] of reads) connection.send({ type: 'Read', room: id, seq: at });
+      for (const [id, at] of reads) markRead(id, at);
       reads.clear();
     }, 800);
   reads.set(room, seq);
+}
+
+/** A mark that is lost comes again with the next; a guest's talks have none. */
+function markRead(room, seq) {
+  if (!room.startsWith('@')) connection.send({ type: 'Read', room, seq });
+  else if (state.signedIn) api.read(room, seq).catch(() => {});
+}
+
+/** What the server remembers of one's rooms and talks. A talk that was closed comes back with the next word in it. */
+async function lookAtMine() {
+  try {
+    const all = await api.own(state.signedIn && state.offer?.accounts);
+    const closed = ({ id, last_seq }) => id.startsWith('@') && prefs.closed[store.talkOf(state, id)] >= last_seq;
+    take({ type: 'Mine', rooms: all.filter((own) => !closed(own)) });
+  } catch (error) {
+    console.warn(error);
+  }
 }
 
 /** Asks for a change. `undone` is told why it did not come about. */
@@ -533,6 +578,7 @@ async function lookAtOffer() {
   $('#searchbtn').hidden = !state.offer.accounts;
   $('#attach').hidden = state.offer.files == null;
   app.redrawSettings();
+  lookAtMine();
 }
 
 /** The address may name a room: chat.example/#rust is a link into it. */

@@ -9,6 +9,7 @@ const DEFAULTS = {
   people: true,
   name: '',
   account: false,
+  closed: {},
 };
 
 export const storage = (() => {
