@@ -3,13 +3,15 @@ import * as api from './api.js';
 import * as merge from './merge.js';
 import * as outbox from './outbox.js';
 import * as store from './store.js';
+import { hashOf, placeOf } from './addresses.js';
+import { cards } from './cards.js';
 import { meaning, suggestions } from './commands.js';
 import { connection as connectionOf } from './connection.js';
 import { $, copyText } from './dom.js';
 import { hear } from './hearing.js';
 import { t, useLang } from './i18n.js';
 import { later, whenIdle } from './later.js';
-import { isRoom, mentions, sameName } from './names.js';
+import { mentions, sameName } from './names.js';
 import { pastOf } from './past.js';
 import { keeps, prefs, setDraft, setPref, storage } from './prefs.js';
 import { commandOf, holdsSecret } from './secrets.js';
@@ -35,8 +37,11 @@ const MAX_BACK = 200;
 
 const state = store.initial();
 const box = outbox.outbox(storage);
-/** The room that the address or a link asked for, until there is a line. */
-let wanted = '';
+/**
+ * The place that the address or a link asked for, until there is a line.
+ * @type {Place | null}
+ */
+let wanted = null;
 /** When the line was lost (performance.now()), or 0. */
 let downSince = 0;
 
@@ -270,12 +275,32 @@ const app = {
     const next = round.find((room) => !unread || room.unread);
     if (next) app.open(next.id);
   },
+  /** Opens a place: a room, which is entered where it is not one's own yet, a talk, or a message. */
+  visit({ room: named, seq }) {
+    const room = named.startsWith('@') ? store.talkOf(state, named) : named;
+    if (seq) return app.showFound(room, seq, () => history.replaceState(history.state, '', hashOf(named, seq)));
+    if (room.startsWith('@')) return app.openDm(room.slice(1));
+    return room === state.current ? undefined : app.join(room);
+  },
+  /** Talks are linked by all their members: each calls it by the others. */
+  copyLink(room, { seq }) {
+    const names = [...store.membersOf(room), state.me.name].sort((a, b) =>
+      a.toLowerCase() < b.toLowerCase() ? -1 : 1,
+    );
+    app.copy(`${location.origin}${location.pathname}${hashOf(room.dm ? `@${names.join('+')}` : room.id, seq)}`);
+  },
+  card: cards(
+    state,
+    (room) => app.directory.has(room),
+    () => timeline.plan(),
+  ),
   /** A message in whatever room: one that is not one's own yet is entered first. */
-  showFound(place, seq) {
+  showFound(place, seq, then = () => {}) {
     const room = place.startsWith('@') ? store.talkOf(state, place) : place;
+    const show = () => app.goTo(room, seq).then(then);
     if (room.startsWith('@')) take({ type: 'whisper', name: room.slice(1) });
-    if (state.rooms.has(room)) app.goTo(room, seq);
-    else app.give(`/join #${room}`, true, () => app.goTo(room, seq));
+    if (state.rooms.has(room)) show();
+    else app.give(`/join #${room}`, true, show);
   },
   async goTo(room, seq) {
     app.open(room, false);
@@ -460,13 +485,23 @@ const CHANGES = {
 function opened() {
   const room = app.room();
   room.unreadWas = room.unread;
-  history.replaceState(null, '', room.id === 'lobby' ? location.pathname : `#${room.id}`);
+  showAddress(room);
   header(room);
   composer.open(room);
   timeline.plan();
   for (const list of ['rooms', 'people', 'typing']) draw(list);
   if (!room.loaded) past.load(room.id);
   requestAnimationFrame(() => requestAnimationFrame(app.watched));
+}
+
+/** Each room that one opens is a step that Back goes back; the address of a message stays as long as one is in its room. */
+function showAddress(room) {
+  if (wanted) return;
+  const shown = placeOf(location.hash)?.room ?? '';
+  const isShown = shown === room.id || (shown.startsWith('@') && app.talk(shown) === room.id);
+  if (isShown && history.state) return;
+  const address = isShown ? location.hash : hashOf(room.id);
+  history[history.state ? 'pushState' : 'replaceState']({ room: room.id }, '', address || location.pathname);
 }
 
 /** A restart forgot who was in the room. Where it is closed now, what waits for it goes back to its author. */
@@ -542,10 +577,7 @@ function hello(frame) {
     resume[info.id] = merge.last(room.tl) || (room.loaded ? 0 : (info.last_seq ?? 0));
   }
   connection.send({ type: 'Resume', rooms: resume, whispers: state.whispered });
-  if (state.rooms.has(wanted)) {
-    app.open(wanted);
-    wanted = '';
-  }
+  if (wanted && state.rooms.has(wanted.room)) app.open(wanted.room);
   if (!state.rooms.has(state.current)) app.open('lobby');
 }
 
@@ -559,8 +591,9 @@ function up() {
     if (merge.holes(room.tl).length) past.mend(room.id);
   }
   const to = wanted;
-  wanted = '';
-  if (isRoom(to)) app.join(to);
+  wanted = null;
+  if (to) app.visit(to);
+  if (app.room()) showAddress(app.room());
   if (app.room() && !app.room().loaded) past.load(state.current);
   app.watched();
   app.lookAround();
@@ -581,19 +614,10 @@ async function lookAtOffer() {
   lookAtMine();
 }
 
-/** The address may name a room: chat.example/#rust is a link into it. */
-function hashRoom() {
-  try {
-    return decodeURIComponent(location.hash.slice(1));
-  } catch {
-    return '';
-  }
-}
-
 async function begin() {
-  wanted = hashRoom();
   // An invitation, or a reset link: its code leaves the address.
-  const [, what, code] = /^(join|reset)=(.+)/.exec(wanted) ?? [];
+  const [, what, code] = /^#(join|reset)=(.+)/.exec(location.hash) ?? [];
+  wanted = location.hash ? placeOf(location.hash) : null;
   if (code) history.replaceState(null, '', '/');
   if (what === 'reset') return (await import('./view/reset.js')).reset(code);
   session.iAm(await session.comeIn(code ? { way: 'register', code } : undefined));
@@ -657,6 +681,10 @@ click(
 );
 click('#me', folded(app.settings));
 click('#keysbtn', folded(app.sheet));
+click('.skip', (e) => {
+  e.preventDefault();
+  composer.focus();
+});
 click('#attach', () => $('#file').click());
 $('#file').addEventListener('change', (e) => {
   composer.sendFiles(e.target.files);
@@ -667,10 +695,11 @@ drops(
   () => state.offer?.files != null,
 );
 
-addEventListener('hashchange', () => {
-  const to = hashRoom();
-  if (/=/.test(to)) location.reload();
-  if (isRoom(to) && to !== state.current && state.me) app.join(to);
+addEventListener('popstate', () => {
+  // A link with a code was followed from here.
+  if (location.hash.includes('=')) location.reload();
+  const to = placeOf(location.hash);
+  if (to && state.me) app.visit(to);
 });
 addEventListener('online', () => connection.feed({ type: 'online' }));
 addEventListener('offline', banner);

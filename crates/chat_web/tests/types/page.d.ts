@@ -58,12 +58,17 @@ interface State {
   signedIn?: boolean; offer?: { accounts: boolean; private: boolean; files?: number | null; line?: number };
 }
 
+/** What an address names. */
+interface Place { room: string; seq: number | null }
+
 /* ---- rows ---- */
 
 interface MessageRow {
   kind: 'message'; key: string; message: Message; v: number; text: string; account: boolean; name: string; me: string;
   head: boolean; mine: boolean; ping: boolean; quoted: Message | null; quotedV: number; known: string;
   failed: boolean; late: boolean; why: string;
+  /** The message that a link in it leads to, and where that is. */
+  card: Message | null; cardV: number; cardAt: string;
 }
 type Row = { at?: string; lang?: string; hours?: string } & (
   | MessageRow
@@ -78,6 +83,7 @@ type Row = { at?: string; lang?: string; hours?: string } & (
 /** What rows depend on beside their room. */
 interface RowContext {
   me: Person | null; items: Item[]; lang: string; hours: string; now: number;
+  here: string; card(place: Place): Message | null;
   isKnown(name: string): boolean; isRoom(id: string): boolean; isLate(item: Item): boolean;
 }
 
@@ -172,7 +178,11 @@ interface App {
   watched(): void;
   escape(): void;
   step(by: number, unread: boolean): void;
-  showFound(room: string, seq: number): void;
+  visit(place: Place): void;
+  copyLink(room: Room, message: Message): void;
+  /** The message of a place, once it is known. */
+  card(place: Place): Message | null;
+  showFound(room: string, seq: number, then?: () => void): void;
   goTo(room: string, seq: number): Promise<void>;
   /** A command whose answer goes to the caller. */
   order(text: string): Promise<any>;
@@ -199,7 +209,7 @@ interface App {
 /** Which of them each view uses, and no other. */
 declare namespace Needs {
   type Accounts = Pick<App, 'state' | 'box' | 'order' | 'stop' | 'cookieKept' | 'redrawSettings'>;
-  type Actions = Pick<App, 'markUnread' | 'state' | 'room' | 'reply' | 'edit' | 'copy' | 'openDm' | 'remove' | 'react' | 'pickEmoji'>;
+  type Actions = Pick<App, 'copyLink' | 'markUnread' | 'state' | 'room' | 'reply' | 'edit' | 'copy' | 'openDm' | 'remove' | 'react' | 'pickEmoji'>;
   type Composer = Popup & Pick<App, 'state' | 'typing' | 'keepDraft' | 'editLast' | 'pickEmoji' | 'heavy' | 'upload' | 'scroll' | 'holdsSecret' | 'sorry' | 'saveEdit' | 'command' | 'say'>;
   type Hearing = Pick<App, 'state' | 'open'>;
   type Heavy = Pick<App, 'state' | 'focusComposer'>;
@@ -216,6 +226,6 @@ declare namespace Needs {
   type Settings = Pick<App, 'state' | 'set' | 'give' | 'sorry' | 'sheet' | 'focusComposer'>;
   type Shortcuts = Pick<App, 'nextMention' | 'state' | 'switch' | 'step' | 'escape' | 'sheet' | 'focusComposer'>;
   type Switcher = Pick<App, 'state' | 'directory' | 'everyone' | 'open' | 'join' | 'openDm' | 'lookAround' | 'focusComposer'>;
-  type Timeline = Message & Pick<App, 'box' | 'dropNote' | 'watched' | 'loadOlder' | 'sorry' | 'lately' | 'focusComposer' | 'reply' | 'join'>;
+  type Timeline = Message & Pick<App, 'box' | 'dropNote' | 'watched' | 'loadOlder' | 'sorry' | 'lately' | 'focusComposer' | 'reply' | 'visit' | 'card'>;
   type Uploads = Pick<App, 'state' | 'sorry' | 'focusComposer'>;
 }

@@ -20,6 +20,7 @@ Object.assign(en, {
   hits: 'One message|{n} messages',
   hitNone: 'Nothing with these words.',
   hitsMore: 'Older ones',
+  copyLink: 'Copy link',
   markUnread: 'Mark as unread from here',
   noMoreMentions: 'No unread message mentions you.',
   tell_all: 'Tell me of all messages',

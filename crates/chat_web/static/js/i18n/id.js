@@ -28,6 +28,7 @@ export default {
   enterNamed: 'Masuk ke #{room}',
   decline: 'Abaikan undangan ke #{room}',
   invitations: 'Undangan',
+  copyLink: 'Salin tautan',
   markUnread: 'Tandai belum dibaca',
   noMoreMentions: 'Tidak ada sebutan yang belum dibaca.',
   tell_all: 'Beri tahu semua pesan',

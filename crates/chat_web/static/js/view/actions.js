@@ -74,6 +74,7 @@ export function actionsOn(app, log, list, isMine) {
     const items = [
       can && { label: t('reply'), icon: 'reply', run: () => app.reply(message) },
       can && mine && { label: t('edit'), icon: 'edit', run: () => app.edit(message) },
+      usable(message) && { label: t('copyLink'), icon: 'copy', run: () => app.copyLink(room, message) },
       can && !mine && { label: t('markUnread'), icon: 'bell', run: () => app.markUnread(message) },
       !message.deleted && { label: t('copyText'), icon: 'copy', run: () => app.copy(message.text) },
       !mine &&

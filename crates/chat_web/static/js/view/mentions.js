@@ -47,23 +47,28 @@ export async function mentionList(app, anchor) {
       h('span.label', { dir: 'auto' }, h('b', {}, m.from.name), ` ${plainText(format(m.text))}`),
       h('small', {}, `${room.startsWith('@') ? '' : '#'}${room}`),
     );
-  const more = h('button.item', { hidden: older == null, onclick: next }, t('hitsMore'));
+  const more = h('button.item', { onclick: next }, t('hitsMore'));
   async function next() {
     const page_ = await page(older).catch(() => null);
     if (!page_) return app.sorry(t('noServer'));
     ({ found, older } = page_);
     const rows = found.map(row);
     more.before(...rows);
-    more.hidden = older == null;
+    if (older == null) more.remove();
     return rows[0]?.focus();
   }
 
-  const el = h('div.menu.called', { role: 'dialog', 'aria-label': t('mentionList') }, found.map(row), more);
+  const el = h(
+    'div.menu.called',
+    { role: 'dialog', 'aria-label': t('mentionList') },
+    found.map(row),
+    older != null && more,
+  );
   el.addEventListener('keydown', (e) => {
     const to = { ArrowDown: 1, ArrowUp: -1 }[e.key];
     if (!to) return;
     e.preventDefault();
-    const items = [...el.children].filter((one) => !one.hidden);
+    const items = [...el.children];
     items[(items.indexOf(document.activeElement) + to + items.length) % items.length].focus();
   });
   show(el, anchor, anchor);

@@ -1,9 +1,17 @@
 // Rooms: the list on the left: rooms, direct conversations, and who one is.
+import { hashOf } from '../addresses.js';
 import { h, $, avatar, reconcile } from '../dom.js';
 import { icon } from './icons.js';
 import { t, lang } from '../i18n.js';
 import { isLoud, membersOf, sortedRooms, title } from '../store.js';
 import { draft } from '../prefs.js';
+
+/** A click without a key stays in this tab; with one the browser opens another. */
+const plainly = (act) => (e) => {
+  if (e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
+  e.preventDefault();
+  act();
+};
 
 /** @param {Needs.Rooms} app */
 export function roomsView(app) {
@@ -31,10 +39,11 @@ export function roomsView(app) {
   function draw({ room, here, unread, pinged, quiet, closed, presence, drafted, waiting }) {
     const leave = room.dm ? t('closeDm', { name: title(room) }) : t('leave', { room: room.id });
     const button = h(
-      'button.room',
+      'a.room',
       {
+        href: hashOf(room.id) || location.pathname,
         'aria-current': here ? 'page' : null,
-        onclick: () => app.open(room.id),
+        onclick: plainly(() => app.open(room.id)),
         oncontextmenu: (e) => {
           e.preventDefault();
           app.roomMenu(e.currentTarget, room);
@@ -71,8 +80,8 @@ export function roomsView(app) {
       'li.other',
       {},
       h(
-        'button.room',
-        { title: topic || null, onclick: () => app.join(id) },
+        'a.room',
+        { href: hashOf(id), title: topic || null, onclick: plainly(() => app.join(id)) },
         h('span.hash', {}, '#'),
         h('span.label', {}, id),
         h('small', {}, String(users ?? '')),

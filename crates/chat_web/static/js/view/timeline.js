@@ -6,6 +6,7 @@ import { clock, now } from '../time.js';
 import * as merge from '../merge.js';
 import { title } from '../store.js';
 import * as outbox from '../outbox.js';
+import { placeOf } from '../addresses.js';
 import { rows } from '../rows.js';
 import { closeMenuIn, menuIsIn } from './floating.js';
 import { messageView, usable } from './message.js';
@@ -55,6 +56,8 @@ export function timelineView(root, roomOf, app) {
     hours: prefs.hours,
     now: now(),
     isKnown: app.knows,
+    here: `${location.origin}${location.pathname}`,
+    card: app.card,
     isRoom: messages.isRoom,
     isLate: (item) => outbox.isLate(item, performance.now()),
   });
@@ -393,10 +396,10 @@ export function timelineView(root, roomOf, app) {
   });
 
   list.addEventListener('click', (e) => {
-    const to = e.target.closest('a[data-room]')?.dataset.room;
-    if (!to) return;
+    const to = e.target.closest('[data-place]')?.dataset.place;
+    if (!to || e.ctrlKey || e.metaKey || e.shiftKey) return;
     e.preventDefault();
-    app.join(to);
+    app.visit(placeOf(to));
   });
   jump.addEventListener('click', () => {
     latest();
