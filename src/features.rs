@@ -1,6 +1,6 @@
 //! What the chat can do beyond joining, speaking, listing and leaving: the table of the features, and the order in
-//! which they are asked. Each has a folder, or a file if it is small; `state`, `calls` and
-//! `limits` are common to them.
+//! which they are asked. Each has a folder, or a file if it is small; `state`, `calls`, `args`
+//! and `limits` are common to them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -84,13 +84,13 @@ pub static VERBS: Verbs = Verbs::new(&[
     &operators::verbs::REHASH,
     &operators::verbs::SHUTDOWN,
     &operators::verbs::AUDIT,
-    &dice::ROLL,
     &presence::verbs::AWAY,
     &presence::verbs::IGNORE,
     &presence::verbs::UNIGNORE,
     &kernel::OPT,
     &line_editing::verbs::TELNET,
     &presence::verbs::TYPING,
+    &dice::ROLL,
     &kernel::PING,
     &kernel::WHY,
     &help::HELP,
@@ -107,6 +107,7 @@ pub static VERBS: Verbs = Verbs::new(&[
 
 pub mod accounts;
 pub mod archive;
+pub mod args;
 pub mod calls;
 pub mod dice;
 pub mod figures;

@@ -80,10 +80,10 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if let Some(purse) = &self.0 {
-            *purse.lock() += 1;
-            purse.returned.notify_one();
-            if let Some(wake) = &purse.wake {
+        if let Some(pool) = &self.0 {
+            *pool.lock() += 1;
+            pool.returned.notify_one();
+            if let Some(wake) = &pool.wake {
                 wake();
             }
         }

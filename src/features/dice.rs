@@ -9,10 +9,11 @@ use crate::model::feature::{Asked, FeatureCommand, Told};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::parts::Parts;
 use crate::model::refusal::Refusal;
-use crate::model::verb::{Verb, verb};
+use crate::model::verb::{Subject, Verb, verb};
 
 /// `/roll [<count>d<sides>]`
-pub static ROLL: Verb = verb("ROLL", &["roll"], "/roll [2d6]", "roll dice; the room sees how they fall", read).loud();
+pub static ROLL: Verb =
+    verb(Subject::Talk, "ROLL", &["roll"], "/roll [2d6]", "roll dice; the room sees how they fall", read).loud();
 
 /// What is to be rolled: 1 to 20 dice with 2 to 1,000 sides each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -4,10 +4,6 @@
 use crate::chat::hooks::Hooks;
 use crate::chat::router::Turn;
 use crate::features::state::{Answer, Features};
-use crate::features::{
-    accounts, archive, dice, files, lab, line_editing, membership, messages, moderation, operators, presence, programs,
-    rooms,
-};
 use crate::model::args::wrong;
 use crate::model::command::Command;
 use crate::model::event::Block;
@@ -18,12 +14,12 @@ use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::row::Row;
 use crate::model::text::Text;
-use crate::model::verb::{Needs, Verb, verb};
-use crate::model::verbs as kernel;
+use crate::model::verb::{Needs, Subject, Verb, verb};
 use crate::model::zone::Zone;
 
 /// `/help [subject|command|all]`
 pub static HELP: Verb = verb(
+    Subject::Settings,
     "HELP",
     &["help", "h", "?"],
     "/help [subject|command|all]",
@@ -39,153 +35,41 @@ pub struct Help(pub Option<Text>);
 
 impl Asked for Help {}
 
-/// Commands that belong together. Each command has one subject.
-pub struct Subject {
+/// The words of a subject, which belong to all commands that name it in their row.
+pub struct SubjectWords {
+    /// The subject.
+    pub subject: Subject,
     /// What stands behind `/help`.
     pub word: &'static str,
     /// What it is about.
     pub about: &'static str,
-    /// Its commands.
-    pub verbs: &'static [&'static Verb],
-    /// Whether only operators of the server are shown it.
-    pub for_operators: bool,
 }
 
-const fn subject(word: &'static str, about: &'static str, verbs: &'static [&'static Verb]) -> Subject {
-    Subject { word, about, verbs, for_operators: false }
+const fn words(subject: Subject, word: &'static str, about: &'static str) -> SubjectWords {
+    SubjectWords { subject, word, about }
 }
 
-/// All subjects, in the order of `/help`: a command that is new has its place here.
-pub static SUBJECTS: &[Subject] = &[
-    subject(
-        "talk",
-        "say something",
-        &[
-            &kernel::MSG,
-            &kernel::SAY,
-            &kernel::ACT,
-            &kernel::PASTE,
-            &kernel::WHISPER,
-            &presence::verbs::REPLY,
-            &presence::verbs::TYPING,
-            &dice::ROLL,
-        ],
-    ),
-    subject(
-        "lines",
-        "answer and change lines",
-        &[
-            &messages::verbs::ANSWER,
-            &messages::verbs::EDIT,
-            &messages::verbs::DELETE,
-            &messages::verbs::REACT,
-            &messages::verbs::UNREACT,
-        ],
-    ),
-    subject(
-        "people",
-        "names, and who is here",
-        &[
-            &kernel::NICK,
-            &kernel::LIST,
-            &presence::verbs::WHO,
-            &presence::verbs::AWAY,
-            &presence::verbs::IGNORE,
-            &presence::verbs::UNIGNORE,
-        ],
-    ),
-    subject(
-        "rooms",
-        "come in, enter, leave",
-        &[
-            &kernel::JOIN,
-            &kernel::ROOMS,
-            &kernel::PART,
-            &kernel::ROOM,
-            &rooms::verbs::TOPIC,
-            &rooms::verbs::INVITE,
-            &rooms::verbs::MODE,
-            &membership::verbs::FOLLOW,
-        ],
-    ),
-    subject(
-        "history",
-        "what was said",
-        &[
-            &kernel::HISTORY,
-            &membership::verbs::UNREAD,
-            &membership::verbs::READ,
-            &membership::verbs::MENTIONS,
-            &membership::verbs::NOTIFY,
-            &archive::verbs::SEARCH,
-            &archive::verbs::EXPORT,
-        ],
-    ),
-    subject("files", "send and find files", &[&files::verbs::SEND, &files::verbs::FILES]),
-    subject(
-        "account",
-        "a name of your own",
-        &[
-            &accounts::verbs::REGISTER,
-            &accounts::verbs::LOGIN,
-            &accounts::verbs::LOGOUT,
-            &accounts::verbs::PASSWD,
-            &accounts::verbs::RESET,
-            &accounts::verbs::ROLE,
-            &operators::verbs::OPER,
-        ],
-    ),
-    subject(
-        "order",
-        "keep it",
-        &[
-            &moderation::verbs::OP,
-            &moderation::verbs::DEOP,
-            &moderation::verbs::KICK,
-            &moderation::verbs::MUTE,
-            &moderation::verbs::UNMUTE,
-            &moderation::verbs::BAN,
-            &moderation::verbs::UNBAN,
-            &moderation::verbs::BANS,
-            &programs::verbs::HOOK,
-            &programs::verbs::UNHOOK,
-            &programs::verbs::WEBHOOK,
-        ],
-    ),
-    subject(
-        "settings",
-        "how you see the chat",
-        &[
-            &kernel::OPT,
-            &line_editing::verbs::TELNET,
-            &kernel::PING,
-            &kernel::WHY,
-            &HELP,
-            &kernel::STATS,
-            &lab::verbs::INSPECT,
-            &kernel::QUIT,
-        ],
-    ),
-    Subject {
-        for_operators: true,
-        ..subject(
-            "operators",
-            "run the server",
-            &[
-                &operators::verbs::FORGET,
-                &accounts::verbs::INVITECODE,
-                &accounts::verbs::RESETCODE,
-                &programs::verbs::BOT,
-                &programs::verbs::UNBOT,
-                &operators::verbs::ANNOUNCE,
-                &operators::verbs::LOCKDOWN,
-                &operators::verbs::REHASH,
-                &operators::verbs::SHUTDOWN,
-                &operators::verbs::AUDIT,
-            ],
-        )
-    },
+/// All subjects, in the order of `/help`. A command that is new names its subject in its own row.
+pub static SUBJECTS: &[SubjectWords] = &[
+    words(Subject::Talk, "talk", "say something"),
+    words(Subject::Lines, "lines", "answer and change lines"),
+    words(Subject::People, "people", "names, and who is here"),
+    words(Subject::Rooms, "rooms", "come in, enter, leave"),
+    words(Subject::History, "history", "what was said"),
+    words(Subject::Files, "files", "send and find files"),
+    words(Subject::Account, "account", "a name of your own"),
+    words(Subject::Order, "order", "keep it"),
+    words(Subject::Settings, "settings", "how you see the chat"),
+    words(Subject::Operators, "operators", "run the server"),
 ];
+
+impl SubjectWords {
+    /// Its commands, in the order of the table of verbs.
+    fn verbs(&self) -> impl Iterator<Item = &'static Verb> + use<> {
+        let subject = self.subject;
+        <Features as Hooks>::VERBS.iter().filter(move |verb| verb.subject == subject)
+    }
+}
 
 /// One line of `/help`.
 #[derive(Clone, Debug)]
@@ -238,19 +122,12 @@ impl Turn<'_, Features> {
     fn show_help(&self, id: ClientId, word: Option<&Text>) -> Result<Block, Refusal> {
         let is_early = self.clients.get(id).is_none_or(|client| client.name.is_none());
         let is_operator = self.role(id) >= Role::Op;
-        let subjects = SUBJECTS.iter().filter(|subject| is_operator || !subject.for_operators);
+        let is_told = |subject: Subject| is_operator || subject != Subject::Operators;
+        let subjects = SUBJECTS.iter().filter(|words| is_told(words.subject));
         let is_shown = |verb: &&'static Verb| (verb.early || !is_early) && Features::offers(self, verb);
         let all = || {
-            let hidden = |verb: &&'static Verb| {
-                SUBJECTS.iter().any(|subject| subject.for_operators && subject.verbs.contains(verb))
-            };
-            Block::help(
-                <Features as Hooks>::VERBS
-                    .iter()
-                    .filter(is_shown)
-                    .filter(|verb| is_operator || !hidden(verb))
-                    .collect(),
-            )
+            let verbs = <Features as Hooks>::VERBS.iter();
+            Block::help(verbs.filter(is_shown).filter(|verb| is_told(verb.subject)).collect())
         };
         match word.map(Text::as_str) {
             // Before sign-on only what can be done then, which is not much.
@@ -258,9 +135,8 @@ impl Turn<'_, Features> {
             None => Ok(Block::new("HELP", lines(subjects, is_shown))),
             Some("all" | "/") => Ok(all()),
             Some(word) => {
-                let subject = SUBJECTS.iter().find(|subject| subject.word.eq_ignore_ascii_case(word));
-                if let Some(subject) = subject {
-                    return Ok(Block::help(subject.verbs.iter().copied().filter(is_shown).collect()));
+                if let Some(subject) = SUBJECTS.iter().find(|subject| subject.word.eq_ignore_ascii_case(word)) {
+                    return Ok(Block::help(subject.verbs().filter(is_shown).collect()));
                 }
                 let verb = <Features as Hooks>::VERBS.meant(word);
                 let verb = verb.ok_or_else(|| wrong(word, "/help shows the subjects, /help all every command."))?;
@@ -271,10 +147,10 @@ impl Turn<'_, Features> {
 }
 
 /// A line for each subject of which something is shown, and one that says how to see more.
-fn lines<'a>(subjects: impl Iterator<Item = &'a Subject>, is_shown: impl Fn(&&'static Verb) -> bool) -> Vec<Line> {
+fn lines<'a>(subjects: impl Iterator<Item = &'a SubjectWords>, is_shown: impl Fn(&&'static Verb) -> bool) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     for subject in subjects {
-        let verbs = subject.verbs.iter().filter(|verb| is_shown(verb));
+        let verbs = subject.verbs().filter(&is_shown);
         let slashes: Vec<String> =
             verbs.filter_map(|verb| verb.slashes.first()).map(|slash| format!("/{slash}")).collect();
         if !slashes.is_empty() {
@@ -289,18 +165,21 @@ fn lines<'a>(subjects: impl Iterator<Item = &'a Subject>, is_shown: impl Fn(&&'s
 mod tests {
     use super::*;
 
-    /// A command without a subject would be found by nothing but `/help all`.
+    /// A subject without words would hide its commands from all but `/help all`.
     #[test]
-    fn each_command_has_one_subject() {
-        for verb in <Features as Hooks>::VERBS.iter().filter(|verb| !verb.name.starts_with("CRASH")) {
-            let count = SUBJECTS.iter().filter(|subject| subject.verbs.contains(&verb)).count();
-            assert_eq!(count, 1, "{}: its place is in SUBJECTS in src/features/help.rs", verb.name);
+    fn each_subject_has_words_and_commands() {
+        for verb in <Features as Hooks>::VERBS.iter() {
+            let count = SUBJECTS.iter().filter(|words| words.subject == verb.subject).count();
+            assert_eq!(count, 1, "{:?} has its words in SUBJECTS in src/features/help.rs", verb.subject);
         }
+        assert!(SUBJECTS.iter().all(|subject| subject.verbs().next().is_some()));
     }
 
     #[test]
     fn a_user_gets_ten_lines_that_a_terminal_has_room_for() {
-        let all = lines(SUBJECTS.iter().filter(|subject| !subject.for_operators), |_| true);
+        let all = lines(SUBJECTS.iter().filter(|words| words.subject != Subject::Operators), |verb| {
+            !verb.name.starts_with("CRASH")
+        });
         assert_eq!(all.len(), 10);
         for line in all {
             assert!(line.words.len() + "10:00 ".len() <= 100, "{}", line.words);

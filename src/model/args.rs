@@ -1,10 +1,8 @@
 //! A cursor over the arguments of a command: a verb's parser takes one after the other, and each knows how the verb is written.
 
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use crate::model::code::Code;
-use crate::model::command::{MAX_PAGE, PAGE};
 use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
@@ -147,24 +145,6 @@ impl Args {
         }
     }
 
-    /// A length of time with its unit ([`duration`]), if the next word is one. A number alone is one that lacks its unit.
-    ///
-    /// # Errors
-    /// [`Code::BadArgument`] with `right` for one without a unit, or out of bounds.
-    pub fn duration(
-        &mut self,
-        bounds: RangeInclusive<Duration>,
-        right: &'static str,
-    ) -> Result<Option<Duration>, Refusal> {
-        let (word, left) = self.left.split_word();
-        let Some(time) = duration(&word) else { return Ok(None) };
-        if word.ends_with(|c: char| c.is_ascii_digit()) || !bounds.contains(&time) {
-            return Err(wrong(&word, right));
-        }
-        self.left = left;
-        Ok(Some(time))
-    }
-
     /// The next of the options that are written `key=value` or, some of them, as a value alone; `None` at the end.
     pub fn option(&mut self) -> Option<Pair> {
         let word = self.left.split_whitespace().next()?;
@@ -172,19 +152,6 @@ impl Args {
         let (word, left) = (self.left.slice(start..start + word.len()), start + word.len());
         self.left = self.left.slice(left..self.left.len());
         Some(Pair { word, usage: self.usage })
-    }
-
-    /// `[n] [before=number]`: before which number, and how many at the most.
-    pub(crate) fn page(mut self) -> Result<(Option<u64>, usize), Refusal> {
-        let (mut before, mut limit) = (None, 50);
-        while let Some(option) = self.option() {
-            match option.key() {
-                Some("before") => before = Some(option.number()?),
-                None => limit = option.number_in(1..=MAX_PAGE, PAGE)?,
-                _ => return Err(option.unfit()),
-            }
-        }
-        Ok((before, limit))
     }
 
     /// `on` or `off`; `None` where nothing is left.
@@ -309,24 +276,6 @@ pub fn user(name: &str) -> Result<Name, Refusal> {
     })
 }
 
-/// A length of time as it is typed: `30s`, `10m`, `2h`, `1d`, `2w`; a number alone is seconds. One that is too long to be counted is
-/// as long as can be. `None` if the word does not look like one.
-pub fn duration(word: &str) -> Option<Duration> {
-    let digits = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let unit: u64 = match &word[digits.len()..] {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        "w" => 7 * 86_400,
-        _ => return None,
-    };
-    Some(Duration::from_secs(digits.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(unit)))
-}
-
 impl Refusal {
     /// An argument is missing; `usage` is how the command is written.
     pub fn missing_argument(usage: &str) -> Refusal {
@@ -384,38 +333,6 @@ mod tests {
         assert_eq!(args("rust").last_room().unwrap_err().code(), Code::NoSuchRoom);
         assert_eq!(args("two words").last_name().unwrap_err().code(), Code::NoSuchUser);
         assert_eq!(args("1two").name().unwrap_err().code(), Code::NoSuchUser);
-    }
-
-    #[test]
-    fn a_time_is_read_where_one_stands() {
-        let right = "A time is 1s to 1h.";
-        let bounds = || Duration::from_secs(1)..=Duration::from_secs(3_600);
-        let read = |left: &str| {
-            let mut left = args(left);
-            left.duration(bounds(), right).map(|time| (time, left.all().as_str().to_string()))
-        };
-        assert_eq!(read("10m spam"), Ok((Some(Duration::from_secs(600)), "spam".into())));
-        assert_eq!(read("1h"), Ok((Some(Duration::from_secs(3_600)), String::new())));
-        for reason in ["spam 10m", "10min", "", "-1h"] {
-            assert_eq!(read(reason), Ok((None, reason.into())));
-        }
-        for bad in ["10", "0s", "61m", "99999999999999999999h"] {
-            assert_eq!(words(read(bad)), format!("\"{bad}\" does not fit here. {right}"));
-        }
-    }
-
-    #[test]
-    fn times_are_read_as_they_are_typed() {
-        let read = [("30s", 30), ("10m", 600), ("2h", 7_200), ("1d", 86_400), ("2w", 1_209_600), ("10", 10), ("0m", 0)];
-        for (word, seconds) in read {
-            assert_eq!(duration(word), Some(Duration::from_secs(seconds)), "{word}");
-        }
-        for word in ["99999999999999999999h", "9999999999999999999w"] {
-            assert_eq!(duration(word), Some(Duration::from_secs(u64::MAX)), "{word}");
-        }
-        for none in ["m", "10min", "spam", "10m!", "", "1.5h", "-1h", "5mm"] {
-            assert_eq!(duration(none), None, "{none}");
-        }
     }
 
     #[test]

@@ -197,6 +197,5 @@ pub const CROWD: usize = 250;
 
 /// The most lines `HISTORY` gives at once.
 pub const MAX_PAGE: usize = 500;
-
 /// The words of the refusal of a page of 0 lines, or of more than `MAX_PAGE`.
 pub(crate) const PAGE: &str = "It is 1 to 500 lines.";

@@ -113,11 +113,9 @@ impl Text {
 
     /// The first word, and what follows it after the spaces.
     pub fn split_word(&self) -> (Text, Text) {
-        let words = self.as_str();
-        let start = words.len() - words.trim_start().len();
-        let end = words[start..].find(' ').map_or(words.len(), |i| start + i);
-        let rest = end + (words[end..].len() - words[end..].trim_start().len());
-        (self.slice(start..end), self.slice(rest..words.len()))
+        let (word, rest) = self.split_exactly();
+        let spaces = rest.len() - rest.trim_start().len();
+        (word, rest.slice(spaces..rest.len()))
     }
 }
 

@@ -9,7 +9,10 @@ use crate::model::refusal::Refusal;
 use crate::model::text::Text;
 
 /// One row of the table of verbs. It stands beside its parser.
+#[must_use]
 pub struct Verb {
+    /// Under which word of `/help` it is found.
+    pub subject: Subject,
     /// The word in a program's line: `JOIN` in `JOIN:ani`.
     pub name: &'static str,
     /// What a user types behind a slash; the first is shown in the help.
@@ -37,6 +40,31 @@ pub struct Verb {
     parse: fn(Args) -> Result<Command, Refusal>,
 }
 
+/// What a command is about. `/help` shows the commands by subject, and its words for them stand in `features/help.rs`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// Saying something.
+    Talk,
+    /// Answering and changing lines.
+    Lines,
+    /// Names, and who is here.
+    People,
+    /// Coming in, entering, leaving.
+    Rooms,
+    /// What was said.
+    History,
+    /// Sending and finding files.
+    Files,
+    /// A name of one's own.
+    Account,
+    /// Keeping order in a room.
+    Order,
+    /// How a user sees the chat.
+    Settings,
+    /// Running the server. Only its operators are shown these commands.
+    Operators,
+}
+
 /// What a verb needs of the server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Needs {
@@ -62,6 +90,7 @@ pub enum Unfit {
 /// A row for a command that needs a name, is seen by its sender alone, exists on every server and at every door, and is
 /// answered in one line. What is different is said behind it: `verb(…).loud().long()`.
 pub const fn verb(
+    subject: Subject,
     name: &'static str,
     slashes: &'static [&'static str],
     usage: &'static str,
@@ -69,48 +98,55 @@ pub const fn verb(
     parse: fn(Args) -> Result<Command, Refusal>,
 ) -> Verb {
     let (early, loud, secret, long, lines, sampled) = (false, false, false, false, false, false);
-    Verb { name, slashes, usage, help, early, loud, needs: Needs::Nothing, secret, long, lines, sampled, parse }
+    Verb {
+        subject,
+        name,
+        slashes,
+        usage,
+        help,
+        early,
+        loud,
+        needs: Needs::Nothing,
+        secret,
+        long,
+        lines,
+        sampled,
+        parse,
+    }
 }
 
 impl Verb {
     /// See [`Verb::early`].
-    #[must_use]
     pub const fn early(self) -> Verb {
         Verb { early: true, ..self }
     }
 
     /// See [`Verb::loud`].
-    #[must_use]
     pub const fn loud(self) -> Verb {
         Verb { loud: true, ..self }
     }
 
     /// See [`Verb::needs`].
-    #[must_use]
     pub const fn needs(self, needs: Needs) -> Verb {
         Verb { needs, ..self }
     }
 
     /// See [`Verb::secret`].
-    #[must_use]
     pub const fn secret(self) -> Verb {
         Verb { secret: true, ..self }
     }
 
     /// See [`Verb::long`].
-    #[must_use]
     pub const fn long(self) -> Verb {
         Verb { long: true, ..self }
     }
 
     /// See [`Verb::lines`].
-    #[must_use]
     pub const fn lines(self) -> Verb {
         Verb { lines: true, ..self }
     }
 
     /// See [`Verb::sampled`].
-    #[must_use]
     pub const fn sampled(self) -> Verb {
         Verb { sampled: true, ..self }
     }
@@ -198,8 +234,9 @@ mod tests {
     use super::*;
 
     static WAIT: Verb =
-        verb("WAIT", &["wait", "w"], "/wait [why]", "do nothing", |args| Ok(Command::Quit(args.rest())));
-    static LOGIN: Verb = verb("LOGIN", &["login"], "/login <name>", "sign in", |args| Err(args.missing())).secret();
+        verb(Subject::Talk, "WAIT", &["wait", "w"], "/wait [why]", "do nothing", |args| Ok(Command::Quit(args.rest())));
+    static LOGIN: Verb =
+        verb(Subject::Account, "LOGIN", &["login"], "/login <name>", "sign in", |args| Err(args.missing())).secret();
     static TABLE: Verbs = Verbs::new(&[&WAIT, &LOGIN]);
 
     #[test]

@@ -5,34 +5,47 @@ use crate::model::command::{Choice, Command, HistoryQuery, MAX_PAGE, Presence, V
 use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
+use crate::model::verb::Subject::{History, People, Rooms, Settings, Talk};
 use crate::model::verb::{Verb, Verbs, verb};
 use crate::model::zone::Zone;
 
 /// `JOIN:<name> or /join #room [key]`
 pub static JOIN: Verb =
-    verb("JOIN", &["join"], "JOIN:<name> or /join #room [key]", "come in, or enter a room", join).early().loud().long();
+    verb(Rooms, "JOIN", &["join"], "JOIN:<name> or /join #room [key]", "come in, or enter a room", join)
+        .early()
+        .loud()
+        .long();
 
 /// `MSG:<text>, or just the text`
-pub static MSG: Verb =
-    verb("MSG", &[], "MSG:<text>, or just the text", "say it in the current room", |args| Ok(say(None, args.text()?)))
-        .loud();
-
-/// `/say <#room|@user> <text>`
-pub static SAY: Verb =
-    verb("SAY", &["say"], "/say <#room|@user> <text>", "say it in another room, or in a direct talk", |mut args| {
-        let room = RoomName::any(&args.word()?)?;
-        Ok(say(Some(room), args.text()?))
-    })
-    .loud();
-
-/// `/me <what you do>`
-pub static ACT: Verb = verb("ACT", &["me"], "/me <what you do>", "say it in the third person: ~ ani waves", |args| {
-    Ok(Command::Say { room: None, re: None, cid: None, act: true, text: args.text()?.into() })
+pub static MSG: Verb = verb(Talk, "MSG", &[], "MSG:<text>, or just the text", "say it in the current room", |args| {
+    Ok(say(None, args.text()?))
 })
 .loud();
 
+/// `/say <#room|@user> <text>`
+pub static SAY: Verb = verb(
+    Talk,
+    "SAY",
+    &["say"],
+    "/say <#room|@user> <text>",
+    "say it in another room, or in a direct talk",
+    |mut args| {
+        let room = RoomName::any(&args.word()?)?;
+        Ok(say(Some(room), args.text()?))
+    },
+)
+.loud();
+
+/// `/me <what you do>`
+pub static ACT: Verb =
+    verb(Talk, "ACT", &["me"], "/me <what you do>", "say it in the third person: ~ ani waves", |args| {
+        Ok(Command::Say { room: None, re: None, cid: None, act: true, text: args.text()?.into() })
+    })
+    .loud();
+
 /// `/paste, then lines, then a single dot`
 pub static PASTE: Verb = verb(
+    Talk,
     "PASTE",
     &["paste"],
     "/paste [command], then lines, then a single dot",
@@ -44,6 +57,7 @@ pub static PASTE: Verb = verb(
 
 /// `/whisper <user> <message>`
 pub static WHISPER: Verb = verb(
+    Talk,
     "WHISPER",
     &["whisper", "w", "tell", "msg"],
     "/whisper <user> <message>",
@@ -59,31 +73,36 @@ pub static WHISPER: Verb = verb(
 .loud();
 
 /// `/nick <newname>`
-pub static NICK: Verb = verb("NICK", &["nick"], "/nick <newname>", "change your name", |args| {
+pub static NICK: Verb = verb(People, "NICK", &["nick"], "/nick <newname>", "change your name", |args| {
     Ok(Command::Nick(Name::parse(args.as_str())?))
 })
 .loud();
 
 /// `/list [#room]`
 pub static LIST: Verb =
-    verb("LIST", &["list"], "/list [#room]", "show who is on", |args| Ok(Command::List(args.last_room()?))).long();
+    verb(People, "LIST", &["list"], "/list [#room]", "show who is on", |args| Ok(Command::List(args.last_room()?)))
+        .long();
 
 /// `/rooms`
 pub static ROOMS: Verb =
-    verb("ROOMS", &["rooms"], "/rooms", "show the rooms, how many are in them, their topics", |_| Ok(Command::Rooms))
-        .long();
+    verb(Rooms, "ROOMS", &["rooms"], "/rooms", "show the rooms, how many are in them, their topics", |_| {
+        Ok(Command::Rooms)
+    })
+    .long();
 
 /// `/part [#room]`
 pub static PART: Verb =
-    verb("PART", &["part"], "/part [#room]", "leave a room", |args| Ok(Command::Part(args.last_room()?))).loud();
+    verb(Rooms, "PART", &["part"], "/part [#room]", "leave a room", |args| Ok(Command::Part(args.last_room()?))).loud();
 
 /// `/room #room`
-pub static ROOM: Verb = verb("ROOM", &["room"], "/room #room", "make another of your rooms the current one", |args| {
-    Ok(Command::Room(args.last_room()?))
-});
+pub static ROOM: Verb =
+    verb(Rooms, "ROOM", &["room"], "/room #room", "make another of your rooms the current one", |args| {
+        Ok(Command::Room(args.last_room()?))
+    });
 
 /// `/history [#room|@user] [n] [before=id] [after=id] [limit=n]`
 pub static HISTORY: Verb = verb(
+    History,
     "HISTORY",
     &["history"],
     "/history [#room|@user] [n] [before=id] [after=id] [limit=n]",
@@ -94,7 +113,7 @@ pub static HISTORY: Verb = verb(
 
 /// `/opt`
 pub static OPT: Verb = verb(
-        "OPT",
+        Settings, "OPT",
         &["opt"],
         "/opt history=off|n time=s|ms view=full|short|plain ids=on|off tz=server|utc|+07:00 lang=en|id echo=on|off presence=off|brief|auto|full typing=on|off ping=n|off",
         "change how you see the chat",
@@ -103,7 +122,7 @@ pub static OPT: Verb = verb(
 
 /// `/ping [token]`
 pub static PING: Verb =
-    verb("PING", &["ping"], "/ping [token]", "get the token back as PONG", |args| match args.as_str() {
+    verb(Settings, "PING", &["ping"], "/ping [token]", "get the token back as PONG", |args| match args.as_str() {
         token if token.len() > 100 => Err(wrong(token, "A token has at most 100 bytes.")),
         _ => Ok(Command::Ping(args.all().trimmed())),
     })
@@ -112,11 +131,11 @@ pub static PING: Verb =
 
 /// `/why`
 pub static WHY: Verb =
-    verb("WHY", &["why"], "/why", "explain the last refusal with its numbers", |_| Ok(Command::Why)).early();
+    verb(Settings, "WHY", &["why"], "/why", "explain the last refusal with its numbers", |_| Ok(Command::Why)).early();
 
 /// `/help [command]`
 pub static HELP: Verb =
-    verb("HELP", &["help", "h", "?"], "/help [command]", "show the commands, or one of them", |args| {
+    verb(Settings, "HELP", &["help", "h", "?"], "/help [command]", "show the commands, or one of them", |args| {
         Ok(Command::Help(args.rest()))
     })
     .early()
@@ -124,23 +143,26 @@ pub static HELP: Verb =
 
 /// `/stats`
 pub static STATS: Verb =
-    verb("STATS", &["stats"], "/stats", "show the server's figures and limits", |_| Ok(Command::Stats))
+    verb(Settings, "STATS", &["stats"], "/stats", "show the server's figures and limits", |_| Ok(Command::Stats))
         .long()
         .sampled();
 
 /// `/quit [words]`
 pub static QUIT: Verb =
-    verb("QUIT", &["quit", "exit", "q"], "/quit [words]", "leave", |args| Ok(Command::Quit(args.rest())))
+    verb(Settings, "QUIT", &["quit", "exit", "q"], "/quit [words]", "leave", |args| Ok(Command::Quit(args.rest())))
         .early()
         .lines();
 #[cfg(test)]
 /// `/crash`
-pub static CRASH: Verb = verb("CRASH", &["crash"], "/crash", "panic in the router", |_| Ok(Command::Crash)).early();
+pub static CRASH: Verb =
+    verb(Settings, "CRASH", &["crash"], "/crash", "panic in the router", |_| Ok(Command::Crash)).early();
 #[cfg(test)]
 /// `CRASH-CLIENT:`
 pub static CRASH_CLIENT: Verb =
-    verb("CRASH-CLIENT", &[], "CRASH-CLIENT:", "panic in the client's thread", |_| panic!("the test asked for it"))
-        .early();
+    verb(Settings, "CRASH-CLIENT", &[], "CRASH-CLIENT:", "panic in the client's thread", |_| {
+        panic!("the test asked for it")
+    })
+    .early();
 
 fn say(room: Option<RoomName>, text: Text) -> Command {
     Command::Say { room, re: None, cid: None, act: false, text: text.into() }

@@ -15,6 +15,7 @@ const LAYERS: &[&str] = &[
     "protocol",
     "net",
     // What features know and hold.
+    "features::args",
     "features::limits",
     "features::talk::limits",
     "features::talk::state",

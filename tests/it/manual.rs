@@ -8,11 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use chat_conformance::transcripts;
 use chat_server::config::{Config, SETTINGS};
 use chat_server::features::VERBS;
-use chat_server::features::help::SUBJECTS;
 use chat_server::model::code::Code;
 use chat_server::model::event::{Envelope, Event, Warning, Wire};
 use chat_server::model::now::Now;
-use chat_server::model::verb::{Needs, Verb};
+use chat_server::model::verb::{Needs, Subject, Verb};
 use chat_server::protocol::render::render;
 
 fn root() -> &'static Path {
@@ -312,12 +311,10 @@ fn the_whole_help_is_in_the_manual_and_played() {
         "\n```chat\nkept\nset files 127.0.0.1:0\nset operator_key a-key-that-is-long-enough\nwith ani\nani> /oper a-key-that-is-long-enough\nani< * OK OPER ...\nani> /help all\n{whole}```\n\n"
     );
     is_written("the whole help", &talk);
-    let bare = help(|verb| !matches!(verb.needs, Needs::Store | Needs::Files) && !is_for_operators(verb));
+    let is_bare =
+        |verb: &Verb| !matches!(verb.needs, Needs::Store | Needs::Files) && verb.subject != Subject::Operators;
+    let bare = help(is_bare);
     is_written_in("tests/transcripts/help.chat", ["// ", ""], "the whole help", &format!("ani> /help all\n{bare}"));
-}
-
-fn is_for_operators(verb: &Verb) -> bool {
-    SUBJECTS.iter().any(|subject| subject.for_operators && subject.verbs.contains(&verb))
 }
 
 /// Each default in the table of limits is the one that the server starts with.

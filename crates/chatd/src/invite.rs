@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use chat_server::features::accounts::invitations::Terms;
-use chat_server::model::args::duration;
+use chat_server::features::args::duration;
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::text::Text;
 use chrono::{DateTime, Utc};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::model::args::{Args, duration, wrong};
+use crate::features::args::duration;
+use crate::model::args::{Args, wrong};
 use crate::model::code::Code;
 use crate::model::event::{Block, Words};
 use crate::model::names::{Name, RoomName};

@@ -9,13 +9,14 @@ use crate::model::names::Name;
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::secrets::Secret;
-use crate::model::verb::{Needs, Verb, verb};
+use crate::model::verb::{Needs, Subject, Verb, verb};
 
 /// The most invitations of a list where nothing is said.
 const INVITATIONS: usize = 50;
 
 /// `/register <password>, or REGISTER:<name> <password> [code]`
 pub static REGISTER: Verb = verb(
+    Subject::Account,
     "REGISTER",
     &["register"],
     "/register <password>, or REGISTER:<name> <password> [code]",
@@ -36,47 +37,59 @@ pub static REGISTER: Verb = verb(
 .long();
 
 /// `/login <name> [password]`
-pub static LOGIN: Verb =
-    verb("LOGIN", &["login"], "/login <name> [password]", "sign in to a name of yours", |mut args| {
+pub static LOGIN: Verb = verb(
+    Subject::Account,
+    "LOGIN",
+    &["login"],
+    "/login <name> [password]",
+    "sign in to a name of yours",
+    |mut args| {
         let name = Name::parse(&args.word_before_secret())?;
         Ok(Command::feature(match args.all().as_str() {
             secret if secret.trim().is_empty() => accounts::Command::Ask(Password::Login(name)),
             secret => accounts::Command::Login(Proof::Password(name, Secret::new(secret))),
         }))
-    })
-    .early()
-    .needs(Needs::Store)
-    .secret()
-    .long();
+    },
+)
+.early()
+.needs(Needs::Store)
+.secret()
+.long();
 
 /// `/logout [all]`
-pub static LOGOUT: Verb =
-    verb("LOGOUT", &["logout"], "/logout [all]", "sign out; with all: everywhere you are signed in", |args| match args
-        .as_str()
-    {
+pub static LOGOUT: Verb = verb(
+    Subject::Account,
+    "LOGOUT",
+    &["logout"],
+    "/logout [all]",
+    "sign out; with all: everywhere you are signed in",
+    |args| match args.as_str() {
         "" => Ok(Command::feature(accounts::Command::Logout { everywhere: false })),
         "all" => Ok(Command::feature(accounts::Command::Logout { everywhere: true })),
         _ => Err(args.unfit()),
-    })
-    .needs(Needs::Store);
+    },
+)
+.needs(Needs::Store);
 
 /// `/passwd [<old> <new>]`
-pub static PASSWD: Verb = verb("PASSWD", &["passwd"], "/passwd [<old> <new>]", "change your password", |mut args| {
-    let old = args.word_before_secret();
-    if old.is_empty() {
-        Ok(Command::feature(accounts::Command::Ask(Password::Old)))
-    } else if args.is_empty() {
-        Err(args.missing())
-    } else {
-        let (old, new) = (Secret::new(old.as_str()), Secret::new(args.all().as_str()));
-        Ok(Command::feature(accounts::Command::ChangePassword { old, new }))
-    }
-})
-.needs(Needs::Store)
-.secret();
+pub static PASSWD: Verb =
+    verb(Subject::Account, "PASSWD", &["passwd"], "/passwd [<old> <new>]", "change your password", |mut args| {
+        let old = args.word_before_secret();
+        if old.is_empty() {
+            Ok(Command::feature(accounts::Command::Ask(Password::Old)))
+        } else if args.is_empty() {
+            Err(args.missing())
+        } else {
+            let (old, new) = (Secret::new(old.as_str()), Secret::new(args.all().as_str()));
+            Ok(Command::feature(accounts::Command::ChangePassword { old, new }))
+        }
+    })
+    .needs(Needs::Store)
+    .secret();
 
 /// `/reset <code> [new password]`
 pub static RESET: Verb = verb(
+    Subject::Account,
     "RESET",
     &["reset"],
     "/reset <code> [new password]",
@@ -99,6 +112,7 @@ pub static RESET: Verb = verb(
 
 /// `/resetcode <name>`
 pub static RESETCODE: Verb = verb(
+    Subject::Operators,
     "RESETCODE",
     &["resetcode"],
     "/resetcode <name>",
@@ -112,19 +126,26 @@ pub static RESETCODE: Verb = verb(
 .needs(Needs::Store);
 
 /// `/role <name> [member|op|admin]`
-pub static ROLE: Verb =
-    verb("ROLE", &["role"], "/role <name> [member|op|admin]", "show or set what an account may do", |mut args| {
+pub static ROLE: Verb = verb(
+    Subject::Account,
+    "ROLE",
+    &["role"],
+    "/role <name> [member|op|admin]",
+    "show or set what an account may do",
+    |mut args| {
         let name = args.word()?;
         let role = match args.as_str() {
             "" => None,
             word => Some(Role::named(word).ok_or_else(|| wrong(word, "A role is member, op or admin."))?),
         };
         Ok(Command::feature(accounts::Command::Role { name: user(&name)?, role }))
-    })
-    .needs(Needs::Store);
+    },
+)
+.needs(Needs::Store);
 
 /// `/invitecode [uses] [7d] [#room ...], list, or end <number>`
 pub static INVITECODE: Verb = verb(
+    Subject::Operators,
     "INVITECODE",
     &["invitecode"],
     "/invitecode [uses] [7d] [#room ...], list, or end <number>",

@@ -6,16 +6,23 @@ use crate::model::feature::Asked;
 use crate::model::names::RoomName;
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
-use crate::model::verb::{Needs, Verb, verb};
+use crate::model::verb::{Needs, Subject, Verb, verb};
 
 /// `/search [#room|@user] <words> [before=id] [limit=n]`
-pub static SEARCH: Verb =
-    verb("SEARCH", &["search"], "/search [#room|@user] <words> [before=id] [limit=n]", "find what was said", search)
-        .needs(Needs::Store)
-        .long();
+pub static SEARCH: Verb = verb(
+    Subject::History,
+    "SEARCH",
+    &["search"],
+    "/search [#room|@user] <words> [before=id] [limit=n]",
+    "find what was said",
+    search,
+)
+.needs(Needs::Store)
+.long();
 
 /// `/export [#room|@user] [after=id] [limit=n]`
 pub static EXPORT: Verb = verb(
+    Subject::History,
     "EXPORT",
     &["export"],
     "/export [#room|@user] [after=id] [limit=n]",

@@ -5,10 +5,11 @@ use crate::model::args::{Args, user, wrong};
 use crate::model::command::Command;
 use crate::model::names::RoomName;
 use crate::model::refusal::Refusal;
-use crate::model::verb::{Needs, Verb, verb};
+use crate::model::verb::{Needs, Subject, Verb, verb};
 
 /// `/send <#room|@user|user> <bytes> <filename>`
 pub static SEND: Verb = verb(
+    Subject::Files,
     "SEND",
     &["send"],
     "/send <#room|@user|user> <bytes> <filename>",
@@ -20,7 +21,7 @@ pub static SEND: Verb = verb(
 
 /// `/files [#room|@user]`
 pub static FILES: Verb =
-    verb("FILES", &["files"], "/files [#room|@user]", "show the files that can be fetched", list_files)
+    verb(Subject::Files, "FILES", &["files"], "/files [#room|@user]", "show the files that can be fetched", list_files)
         .needs(Needs::Files)
         .long();
 

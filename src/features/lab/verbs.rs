@@ -2,10 +2,11 @@
 
 use crate::model::command::Command;
 use crate::model::feature::Asked;
-use crate::model::verb::{Needs, Verb, verb};
+use crate::model::verb::{Needs, Subject, Verb, verb};
 
 /// `/inspect [on|off]`
 pub static INSPECT: Verb = verb(
+    Subject::Settings,
     "INSPECT",
     &["inspect"],
     "/inspect [on|off]",

@@ -2,10 +2,11 @@
 
 use crate::features::line_editing::Telnet;
 use crate::model::command::Command;
-use crate::model::verb::{Verb, verb};
+use crate::model::verb::{Subject, Verb, verb};
 
 /// `/telnet [on|off]`
 pub static TELNET: Verb = verb(
+    Subject::Settings,
     "TELNET",
     &["telnet"],
     "/telnet [on|off]",

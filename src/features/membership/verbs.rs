@@ -5,22 +5,27 @@ use crate::features::membership::{self, Wish};
 use crate::model::args::Args;
 use crate::model::command::Command;
 use crate::model::refusal::Refusal;
-use crate::model::verb::{Needs, Verb, verb};
+use crate::model::verb::{Needs, Subject, Verb, verb};
 
 /// `/unread [all]`
-pub static UNREAD: Verb =
-    verb("UNREAD", &["unread"], "/unread [all]", "what is unread in your rooms; with all: each of them", |args| {
-        match args.as_str() {
-            "" => sealed(membership::Command::Unread { all: false }),
-            "all" => sealed(membership::Command::Unread { all: true }),
-            _ => Err(args.unfit()),
-        }
-    })
-    .needs(Needs::Store)
-    .long();
+pub static UNREAD: Verb = verb(
+    Subject::History,
+    "UNREAD",
+    &["unread"],
+    "/unread [all]",
+    "what is unread in your rooms; with all: each of them",
+    |args| match args.as_str() {
+        "" => sealed(membership::Command::Unread { all: false }),
+        "all" => sealed(membership::Command::Unread { all: true }),
+        _ => Err(args.unfit()),
+    },
+)
+.needs(Needs::Store)
+.long();
 
 /// `/read [#room|@user|all] [id]`
 pub static READ: Verb = verb(
+    Subject::History,
     "READ",
     &["read"],
     "/read [#room|@user|all] [id]",
@@ -38,13 +43,20 @@ pub static READ: Verb = verb(
 .needs(Needs::Store);
 
 /// `/mentions [n] [before=number]`
-pub static MENTIONS: Verb =
-    verb("MENTIONS", &["mentions"], "/mentions [n] [before=number]", "show the lines that mentioned you", mentions)
-        .needs(Needs::Store)
-        .long();
+pub static MENTIONS: Verb = verb(
+    Subject::History,
+    "MENTIONS",
+    &["mentions"],
+    "/mentions [n] [before=number]",
+    "show the lines that mentioned you",
+    mentions,
+)
+.needs(Needs::Store)
+.long();
 
 /// `/notify [#room|@user] [all|mentions|none|mute|unmute]`
 pub static NOTIFY: Verb = verb(
+    Subject::History,
     "NOTIFY",
     &["notify"],
     "/notify [#room|@user] [all|mentions|none|mute|unmute]",
@@ -67,6 +79,7 @@ pub static NOTIFY: Verb = verb(
 
 /// `/follow [on|off]`
 pub static FOLLOW: Verb = verb(
+    Subject::Rooms,
     "FOLLOW",
     &["follow"],
     "/follow [on|off]",

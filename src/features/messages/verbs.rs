@@ -7,10 +7,11 @@ use crate::model::command::{Command, Line};
 use crate::model::refusal::Refusal;
 use crate::model::speech::What;
 use crate::model::text::Text;
-use crate::model::verb::{Verb, verb};
+use crate::model::verb::{Subject, Verb, verb};
 
 /// `/answer [#room|@user] <id|last> <text>`
 pub static ANSWER: Verb = verb(
+    Subject::Lines,
     "ANSWER",
     &["answer", "re"],
     "/answer [#room|@user] <id|last> <text>",
@@ -23,24 +24,37 @@ pub static ANSWER: Verb = verb(
 .loud();
 
 /// `/edit [#room|@user] <id|last> <text>`
-pub static EDIT: Verb =
-    verb("EDIT", &["edit"], "/edit [#room|@user] <id|last> <text>", "correct a line of yours", |mut args| {
+pub static EDIT: Verb = verb(
+    Subject::Lines,
+    "EDIT",
+    &["edit"],
+    "/edit [#room|@user] <id|last> <text>",
+    "correct a line of yours",
+    |mut args| {
         let (room, line) = (args.place()?, line(&mut args)?);
         Ok(Command::feature(ChangeLine { room, line, what: What::Edited(args.text()?.into()) }))
-    })
-    .loud();
+    },
+)
+.loud();
 
 /// `/delete [#room|@user] <id|last>`
-pub static DELETE: Verb =
-    verb("DELETE", &["delete"], "/delete [#room|@user] <id|last>", "delete a line of yours", |mut args| {
+pub static DELETE: Verb = verb(
+    Subject::Lines,
+    "DELETE",
+    &["delete"],
+    "/delete [#room|@user] <id|last>",
+    "delete a line of yours",
+    |mut args| {
         let (room, line) = (args.place()?, line(&mut args)?);
         args.finish()?;
         Ok(Command::feature(ChangeLine { room, line, what: What::Deleted }))
-    })
-    .loud();
+    },
+)
+.loud();
 
 /// `/react [#room|@user] <id|last> <emoji>`
 pub static REACT: Verb = verb(
+    Subject::Lines,
     "REACT",
     &["react"],
     "/react [#room|@user] <id|last> <emoji>",
@@ -53,12 +67,18 @@ pub static REACT: Verb = verb(
 .loud();
 
 /// `/unreact [#room|@user] <id|last> <emoji>`
-pub static UNREACT: Verb =
-    verb("UNREACT", &["unreact"], "/unreact [#room|@user] <id|last> <emoji>", "take a reaction back", |mut args| {
+pub static UNREACT: Verb = verb(
+    Subject::Lines,
+    "UNREACT",
+    &["unreact"],
+    "/unreact [#room|@user] <id|last> <emoji>",
+    "take a reaction back",
+    |mut args| {
         let (room, line) = (args.place()?, line(&mut args)?);
         Ok(Command::feature(ChangeLine { room, line, what: What::Unreacted(symbol(args)?) }))
-    })
-    .loud();
+    },
+)
+.loud();
 
 /// A line of a room: its number, or `last`.
 fn line(args: &mut Args) -> Result<Line, Refusal> {

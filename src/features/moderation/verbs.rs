@@ -9,30 +9,38 @@ use crate::model::args::{Args, user, wrong};
 use crate::model::command::Command;
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
-use crate::model::verb::{Verb, verb};
+use crate::model::verb::{Subject, Verb, verb};
 
 /// `/op [#room] <name>`
-pub static OP: Verb = verb("OP", &["op"], "/op [#room] <name>", "make a user an operator of the room", |mut args| {
-    let (scope, name) = (scope(&mut args)?, last_word(args)?);
-    moderate(scope, Action::Op(user(&name)?))
-});
+pub static OP: Verb =
+    verb(Subject::Order, "OP", &["op"], "/op [#room] <name>", "make a user an operator of the room", |mut args| {
+        let (scope, name) = (scope(&mut args)?, last_word(args)?);
+        moderate(scope, Action::Op(user(&name)?))
+    });
 
 /// `/deop [#room] <name>`
 pub static DEOP: Verb =
-    verb("DEOP", &["deop"], "/deop [#room] <name>", "make a user an operator no more", |mut args| {
+    verb(Subject::Order, "DEOP", &["deop"], "/deop [#room] <name>", "make a user an operator no more", |mut args| {
         let (scope, name) = (scope(&mut args)?, last_word(args)?);
         moderate(scope, Action::Deop(user(&name)?))
     });
 
 /// `/kick [#room|*] <name> [why]`
-pub static KICK: Verb =
-    verb("KICK", &["kick"], "/kick [#room|*] <name> [why]", "send a user out of the room", |mut args| {
+pub static KICK: Verb = verb(
+    Subject::Order,
+    "KICK",
+    &["kick"],
+    "/kick [#room|*] <name> [why]",
+    "send a user out of the room",
+    |mut args| {
         let (scope, name) = (scope(&mut args)?, args.name()?);
         moderate(scope, Action::Kick { name, why: reason(args)? })
-    });
+    },
+);
 
 /// `/mute [#room|*] <name> [10m] [why]`
 pub static MUTE: Verb = verb(
+    Subject::Order,
     "MUTE",
     &["mute"],
     "/mute [#room|*] <name> [10m] [why]",
@@ -46,13 +54,14 @@ pub static MUTE: Verb = verb(
 
 /// `/unmute [#room|*] <name>`
 pub static UNMUTE: Verb =
-    verb("UNMUTE", &["unmute"], "/unmute [#room|*] <name>", "let a user speak again", |mut args| {
+    verb(Subject::Order, "UNMUTE", &["unmute"], "/unmute [#room|*] <name>", "let a user speak again", |mut args| {
         let (scope, name) = (scope(&mut args)?, last_word(args)?);
         moderate(scope, Action::Unmute(user(&name)?))
     });
 
 /// `/ban [#room|*] <name|address/bits> [1d] [why]`
 pub static BAN: Verb = verb(
+    Subject::Order,
     "BAN",
     &["ban"],
     "/ban [#room|*] <name|address/bits> [1d] [why]",
@@ -65,15 +74,21 @@ pub static BAN: Verb = verb(
 );
 
 /// `/unban [#room|*] <name|address/bits>`
-pub static UNBAN: Verb =
-    verb("UNBAN", &["unban"], "/unban [#room|*] <name|address/bits>", "let a user come again", |mut args| {
+pub static UNBAN: Verb = verb(
+    Subject::Order,
+    "UNBAN",
+    &["unban"],
+    "/unban [#room|*] <name|address/bits>",
+    "let a user come again",
+    |mut args| {
         let (scope, word) = (scope(&mut args)?, last_word(args)?);
         moderate(scope, Action::Unban(target(&word)?))
-    });
+    },
+);
 
 /// `/bans [#room|*]`
 pub static BANS: Verb =
-    verb("BANS", &["bans"], "/bans [#room|*]", "show who is banned and who is muted", |mut args| {
+    verb(Subject::Order, "BANS", &["bans"], "/bans [#room|*]", "show who is banned and who is muted", |mut args| {
         let scope = scope(&mut args)?;
         args.finish()?;
         Ok(Command::feature(ShowBans(scope)))

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use crate::features::args::duration;
 use crate::features::operators;
-use crate::model::args::{Args, duration, wrong};
+use crate::model::args::{Args, wrong};
 use crate::model::command::Command;
 use crate::model::refusal::Refusal;
 use crate::model::secrets::Secret;
-use crate::model::verb::{Verb, verb};
+use crate::model::verb::{Subject, Verb, verb};
 
 /// The time until the server stops, where no time is given.
 const STOPS_AFTER: Duration = Duration::from_secs(30);
@@ -15,44 +16,68 @@ const STOPS_AFTER: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// `/forget #room`
-pub static FORGET: Verb =
-    verb("FORGET", &["forget"], "/forget #room", "operators: forget a room, with all that was said in it", |args| {
+pub static FORGET: Verb = verb(
+    Subject::Operators,
+    "FORGET",
+    &["forget"],
+    "/forget #room",
+    "operators: forget a room, with all that was said in it",
+    |args| {
         let missing = args.missing();
         sealed(operators::Command::Forget(args.last_room()?.ok_or(missing)?))
-    });
+    },
+);
 
 /// `/oper [key]`
-pub static OPER: Verb =
-    verb("OPER", &["oper"], "/oper [key]", "be an operator of this server, by its operator key", |args| {
+pub static OPER: Verb = verb(
+    Subject::Account,
+    "OPER",
+    &["oper"],
+    "/oper [key]",
+    "be an operator of this server, by its operator key",
+    |args| {
         sealed(match args.as_str() {
             "" => operators::Command::AskKey,
             key => operators::Command::Oper(Secret::new(key)),
         })
-    })
-    .early()
-    .secret();
+    },
+)
+.early()
+.secret();
 
 /// `/announce <text>`
-pub static ANNOUNCE: Verb =
-    verb("ANNOUNCE", &["announce"], "/announce <text>", "operators: tell all users something", |args| {
-        sealed(operators::Command::Announce(args.text()?.trimmed()))
-    });
+pub static ANNOUNCE: Verb = verb(
+    Subject::Operators,
+    "ANNOUNCE",
+    &["announce"],
+    "/announce <text>",
+    "operators: tell all users something",
+    |args| sealed(operators::Command::Announce(args.text()?.trimmed())),
+);
 
 /// `/lockdown on|off`
-pub static LOCKDOWN: Verb =
-    verb("LOCKDOWN", &["lockdown"], "/lockdown on|off", "operators: refuse new users, or let them in again", |args| {
+pub static LOCKDOWN: Verb = verb(
+    Subject::Operators,
+    "LOCKDOWN",
+    &["lockdown"],
+    "/lockdown on|off",
+    "operators: refuse new users, or let them in again",
+    |args| {
         let missing = args.missing();
         sealed(operators::Command::Lockdown(args.on_or_off()?.ok_or(missing)?))
-    });
+    },
+);
 
 /// `/rehash`
-pub static REHASH: Verb = verb("REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_| {
-    sealed(operators::Command::Reload)
-})
-.long();
+pub static REHASH: Verb =
+    verb(Subject::Operators, "REHASH", &["rehash"], "/rehash", "operators: read the settings again", |_| {
+        sealed(operators::Command::Reload)
+    })
+    .long();
 
 /// `/shutdown [30s|5m|cancel]`
 pub static SHUTDOWN: Verb = verb(
+    Subject::Operators,
     "SHUTDOWN",
     &["shutdown"],
     "/shutdown [30s|5m|cancel]",
@@ -68,8 +93,15 @@ pub static SHUTDOWN: Verb = verb(
 );
 
 /// `/audit [n] [before=number]`
-pub static AUDIT: Verb =
-    verb("AUDIT", &["audit"], "/audit [n] [before=number]", "operators: show what was done by power", audit).long();
+pub static AUDIT: Verb = verb(
+    Subject::Operators,
+    "AUDIT",
+    &["audit"],
+    "/audit [n] [before=number]",
+    "operators: show what was done by power",
+    audit,
+)
+.long();
 
 fn sealed(command: operators::Command) -> Result<Command, Refusal> {
     Ok(Command::feature(command))

@@ -6,10 +6,11 @@ use crate::model::args::{Args, wrong};
 use crate::model::command::Command;
 use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
-use crate::model::verb::{Needs, Verb, verb};
+use crate::model::verb::{Needs, Subject, Verb, verb};
 
 /// `/hook [#room] [name]`
 pub static HOOK: Verb = verb(
+    Subject::Order,
     "HOOK",
     &["hook"],
     "/hook [#room] [name]",
@@ -26,16 +27,23 @@ pub static HOOK: Verb = verb(
 .long();
 
 /// `/unhook [#room] <name>`
-pub static UNHOOK: Verb =
-    verb("UNHOOK", &["unhook"], "/unhook [#room] <name>", "let a program post there no more", |mut args| {
+pub static UNHOOK: Verb = verb(
+    Subject::Order,
+    "UNHOOK",
+    &["unhook"],
+    "/unhook [#room] <name>",
+    "let a program post there no more",
+    |mut args| {
         let (room, name) = room_and_name(&mut args)?;
         args.finish()?;
         Ok(Command::feature(programs::Command::Unhook(room, name)))
-    })
-    .needs(Needs::Store);
+    },
+)
+.needs(Needs::Store);
 
 /// `/bot [name]`
 pub static BOT: Verb = verb(
+    Subject::Operators,
     "BOT",
     &["bot"],
     "/bot [name]",
@@ -51,14 +59,15 @@ pub static BOT: Verb = verb(
 .long();
 
 /// `/unbot <name>`
-pub static UNBOT: Verb = verb("UNBOT", &["unbot"], "/unbot <name>", "end a bot and its token", |args| {
-    Ok(Command::feature(programs::Command::Unbot(args.last_name()?)))
-})
-.needs(Needs::Store);
+pub static UNBOT: Verb =
+    verb(Subject::Operators, "UNBOT", &["unbot"], "/unbot <name>", "end a bot and its token", |args| {
+        Ok(Command::feature(programs::Command::Unbot(args.last_name()?)))
+    })
+    .needs(Needs::Store);
 
 /// `/webhook [#room] [https://...]`, `/webhook [#room] end <number>`, `/webhooks [dead | again <number>]`
 pub static WEBHOOK: Verb = verb(
-    "WEBHOOK",
+    Subject::Order, "WEBHOOK",
     &["webhook", "webhooks"],
     "/webhook [#room] [https://...|end <number>|all|dead|again <number>]",
     "operators of a room: send what is said there to an address; without one: show where it goes. Operators: all, dead letters, try again",

@@ -5,25 +5,34 @@ use crate::features::rooms::ModeChange;
 use crate::model::args::Args;
 use crate::model::command::Command;
 use crate::model::refusal::Refusal;
-use crate::model::verb::{Verb, verb};
+use crate::model::verb::{Subject, Verb, verb};
 
 /// `/topic [#room] [text]`
-pub static TOPIC: Verb =
-    verb("TOPIC", &["topic"], "/topic [#room] [text]", "read the topic, set it, or clear it with -", |mut args| {
-        Ok(Command::feature(rooms::Command::Topic { room: args.room()?, text: args.rest() }))
-    })
-    .loud();
+pub static TOPIC: Verb = verb(
+    Subject::Rooms,
+    "TOPIC",
+    &["topic"],
+    "/topic [#room] [text]",
+    "read the topic, set it, or clear it with -",
+    |mut args| Ok(Command::feature(rooms::Command::Topic { room: args.room()?, text: args.rest() })),
+)
+.loud();
 
 /// `/invite <name> [#room]`
-pub static INVITE: Verb =
-    verb("INVITE", &["invite"], "/invite <name> [#room]", "let a user into a closed room", |mut args| {
-        Ok(Command::feature(rooms::Command::Invite { name: args.name()?, room: args.last_room()? }))
-    })
-    .loud();
+pub static INVITE: Verb = verb(
+    Subject::Rooms,
+    "INVITE",
+    &["invite"],
+    "/invite <name> [#room]",
+    "let a user into a closed room",
+    |mut args| Ok(Command::feature(rooms::Command::Invite { name: args.name()?, room: args.last_room()? })),
+)
+.loud();
 
 /// `/mode [#room] [+i|+k key|+m|+t]`
 pub static MODE: Verb =
-    verb("MODE", &["mode"], "/mode [#room] [+i|+k key|+m|+t]", "show or change a room's modes", mode).loud();
+    verb(Subject::Rooms, "MODE", &["mode"], "/mode [#room] [+i|+k key|+m|+t]", "show or change a room's modes", mode)
+        .loud();
 
 fn mode(mut args: Args) -> Result<Command, Refusal> {
     let room = args.room()?;

@@ -828,7 +828,10 @@ test('by the popups: a person, a room, an emoji, a command; several lines are on
   await page.keyboard.press('Enter');
   await budi.hears('citra part=1/2: first');
   await budi.hears('citra part=2/2: second');
-  await page.waitForFunction(() => [...document.querySelectorAll('.msg .text')].at(-1).innerText === 'first\nsecond');
+  // What is still on its way cannot be edited.
+  await page.waitForFunction(
+    () => [...document.querySelectorAll('.msg:not(.pending) .text')].at(-1)?.innerText === 'first\nsecond',
+  );
   await page.keyboard.press('ArrowUp');
   await page.waitForFunction(() => document.querySelector('#text').value === 'first\nsecond');
   await page.keyboard.press('Shift+Enter');
