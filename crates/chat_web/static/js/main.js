@@ -478,6 +478,7 @@ const CHANGES = {
     if (connection.isLive()) timeline.fresh(mine ? m.cid : m.seq);
     // Whether a word was one's own is known by now; the outbox lets go of it.
     if (m.cid && outbox.done(box, m.cid)) out.flush();
+    if (prefs.closed[heard.room]) setPref('closed', { ...prefs.closed, [heard.room]: undefined });
     if (!mine && connection.isLive()) hear(app, heard);
   },
 };
@@ -625,7 +626,7 @@ async function begin() {
   $('#app').hidden = false;
   document.body.classList.remove('splash');
   if (!state.rooms.size) state.rooms.set('lobby', store.newRoom('lobby'));
-  for (const item of box.items) if (item.to) take({ type: 'whisper', name: item.to });
+  for (const { room } of box.items) if (room.startsWith('@')) take({ type: 'whisper', name: room.slice(1) });
   if (!state.current) app.open('lobby');
   connection.feed({ type: 'start' });
   if (!keeps) toast(t('noStorage'), { kind: 'warn', ms: 15000 });

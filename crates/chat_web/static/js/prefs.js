@@ -2,6 +2,7 @@
 
 const DEFAULTS = {
   theme: 'auto',
+  density: 'cosy',
   lang: 'auto',
   hours: 'auto',
   notify: false,

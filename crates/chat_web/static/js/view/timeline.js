@@ -32,6 +32,7 @@ export function timelineView(root, roomOf, app) {
     pill = $('.since', root);
   const view = {
     toLine: false,
+    placing: null,
     room: null,
     start: 0,
     end: null,
@@ -160,8 +161,11 @@ export function timelineView(root, roomOf, app) {
 
   /** A room with something unread opens there, one third down; where all of it is on the screen, at its end. */
   async function toLine(room) {
+    if (view.placing === room) return;
+    view.placing = room;
     for (let i = 0; i < 10 && room.tl.order[0] > room.line + 1 && !merge.atStart(room.tl); i++)
       if (!(await app.loadOlder(room, 200))) break;
+    view.placing = null;
     if (!view.toLine || roomOf() !== room) return;
     view.toLine = false;
     const at = merge.place(room.tl, (room.line ?? room.readSeq) + 1);
@@ -357,10 +361,21 @@ export function timelineView(root, roomOf, app) {
     const row = [...list.children].find((one) => one.message?.seq === seq);
     row.scrollIntoView({ block: 'center' });
     row.focus({ preventScroll: true });
-    row.classList.add('found');
-    setTimeout(() => row.classList.remove('found'), 1600);
+    point(row);
     view.stick = atEnd();
     furniture();
+  }
+
+  /** Marks the row that was looked for, until the reader goes on. */
+  function point(row) {
+    row.classList.add('found');
+    const off = new AbortController();
+    const done = () => {
+      row.classList.remove('found');
+      off.abort();
+    };
+    for (const sign of ['keydown', 'wheel', 'pointerdown'])
+      addEventListener(sign, done, { signal: off.signal, capture: true, passive: true });
   }
 
   /* ---- keys and buttons ---- */
