@@ -1,6 +1,6 @@
 //! Lesson 16: tokio. New: the same server with a task for each client in place of two threads. The router is the one of lesson 14.
 //!
-//! `cargo run -p lessons --example 16_tokio`, then `telnet localhost 7878` in two other terminals.
+//! `cargo run -p lesson_tokio --bin 16_tokio`, then `telnet localhost 7878` in two other terminals.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, Write};

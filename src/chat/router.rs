@@ -32,6 +32,8 @@ mod people;
 #[cfg(all(test, not(shuttle)))]
 pub(crate) mod kit;
 
+// They stand in hooks.rs, beside the trait `Hooks`: its hooks take them, and they hold its types, so that in two files each would
+// import the other.
 pub use crate::chat::hooks::{Answer, Router, Turn};
 
 /// How often the router looks at the time when nothing else happens.

@@ -30,7 +30,7 @@ pub(crate) fn show(lesson: Lesson, arguments: &[String], words: &'static Words) 
     if !Path::new("/proc/self/task").exists() {
         return Err(words.only_linux.into());
     }
-    if lesson.is_example() {
+    if lesson.needs_tokio() {
         say(format_args!("{} {}", lesson.name, words.is_built));
     }
     let program = build(&lesson).map_err(|wrong| format!("{}: {}: {wrong}", lesson.name, words.built))?;
@@ -46,13 +46,13 @@ pub(crate) fn show(lesson: Lesson, arguments: &[String], words: &'static Words) 
 fn build(lesson: &Lesson) -> Result<PathBuf, String> {
     let text = |error: io::Error| error.to_string();
     let own = std::env::current_exe().map_err(text)?;
-    if lesson.is_example() {
+    if lesson.needs_tokio() {
         // It is built with its dependencies, and not changed; into the same folder as this program.
-        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/tokio/Cargo.toml");
         let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
-        let flags = ["build", "-q", "--manifest-path", manifest, "--profile", profile, "--example", lesson.name];
+        let flags = ["build", "-q", "--manifest-path", manifest, "--profile", profile, "--bin", lesson.name];
         run(Command::new(tool("CARGO", "cargo")).args(flags))?;
-        return Ok(own.with_file_name("examples").join(lesson.name));
+        return Ok(own.with_file_name(lesson.name));
     }
     let folder = own.with_file_name("watched");
     // A folder of our own until it is whole: the compiler puts its objects beside the program, and two that are started at once would
@@ -214,11 +214,12 @@ fn frame(lesson: &Lesson, pid: u32, queues: &Path, printed: &Printed, words: &Wo
     let mut threads = process::threads(pid, &sockets);
     threads.retain(|thread| thread.name != "counted");
 
-    let mut frame = vec![format!("{}: {} {}", lesson.name, threads.len(), words.threads)];
+    let counted = if threads.len() == 1 { words.thread } else { words.threads };
+    let mut frame = vec![format!("{}: {} {counted}", lesson.name, threads.len())];
     for thread in &threads {
         frame.push(format!("  {:<15}  {}", thread.name, what(&thread.name, &thread.does, &queues, words)));
     }
-    if lesson.is_example() {
+    if lesson.needs_tokio() {
         frame.push(format!("  {}", words.tokio));
     }
     if !queues.is_empty() {

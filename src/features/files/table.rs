@@ -225,7 +225,6 @@ impl Files {
         if bytes > 0 {
             *shelf.by_owner.entry(Owner::Client(ClientId(0))).or_default() += bytes;
         }
-        #[expect(clippy::iter_over_hash_type, reason = "each is changed by itself, and no client hears of it here")]
         for kept in shelf.kept.values_mut().filter(|kept| kept.owner == owner) {
             kept.owner = Owner::Client(ClientId(0));
             if let Event::Said(speech) = &kept.line.event {

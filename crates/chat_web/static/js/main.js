@@ -96,8 +96,8 @@ const app = {
   lately,
   room: () => store.currentRoom(state),
   knows: (name) => store.isKnown(state, name),
-  person: (name) => everybody().find((one) => sameName(one.name, name)) ?? null,
-  everyone: () => [...new Set(everybody().map((one) => one.name))].filter((name) => !isMe(name)),
+  person: (name) => allPeople().find((one) => sameName(one.name, name)) ?? null,
+  everyone: () => [...new Set(allPeople().map((one) => one.name))].filter((name) => !isMe(name)),
   names() {
     const room = app.room();
     const here = [...room.people.values()].map((one) => one.name);
@@ -352,7 +352,7 @@ const app = {
 };
 
 const isMe = (name) => !!state.me && sameName(name, state.me.name);
-const everybody = () => [...state.rooms.values()].flatMap((room) => [...room.people.values()]);
+const allPeople = () => [...state.rooms.values()].flatMap((room) => [...room.people.values()]);
 
 /**
  * What meaning() answers with, carried out.

@@ -89,6 +89,9 @@ fn a_lesson_needs_the_standard_library_and_nothing_else() {
     let manifest = read("examples/lessons/Cargo.toml");
     let dependencies = manifest.split("\n[dependencies]\n").nth(1).and_then(|rest| rest.split('[').next());
     assert_eq!(dependencies.map(str::trim), Some(""), "a lesson is built from nothing in seconds");
+    let manifest = read("examples/lessons/tokio/Cargo.toml");
+    let dependencies = manifest.split("\n[dependencies]\n").nth(1).and_then(|rest| rest.split('[').next());
+    assert_eq!(dependencies.map(str::trim), Some("tokio.workspace = true"), "lesson 16 needs tokio and nothing else");
     for lesson in LADDER {
         let program = read(&format!("examples/lessons/{lesson}.rs"));
         for line in program.lines().filter(|line| line.starts_with("use ")) {
@@ -100,8 +103,8 @@ fn a_lesson_needs_the_standard_library_and_nothing_else() {
         }
         let number = lesson[..2].trim_start_matches('0');
         assert!(program.starts_with(&format!("//! Lesson {number}: ")), "{lesson} says which one it is");
-        let kind = if lesson == "16_tokio" { "example" } else { "bin" };
-        assert!(program.contains(&format!("cargo run -p lessons --{kind} {lesson}")), "{lesson} says how it is run");
+        let package = if lesson == "16_tokio" { "lesson_tokio" } else { "lessons" };
+        assert!(program.contains(&format!("cargo run -p {package} --bin {lesson}")), "{lesson} says how it is run");
     }
 }
 

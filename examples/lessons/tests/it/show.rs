@@ -48,13 +48,13 @@ fn the_list_has_every_lesson_with_its_idea_its_command_and_its_time() {
     for (flags, idea) in [(&[][..], 1), (&["--id"][..], 2)] {
         let (code, list, _) = run(flags);
         assert_eq!(code, Some(0));
-        let rows: Vec<&str> = list.lines().filter(|line| line.contains("cargo run -p lessons --")).collect();
+        let rows: Vec<&str> = list.lines().filter(|line| line.contains("cargo run -p lesson")).collect();
         for (number, lesson) in (1..).zip(LADDER) {
             let row = table.lines().find(|row| row.starts_with(&format!("| [{lesson}]"))).expect("a row of the table");
             let cells: Vec<&str> = row.trim_matches(['|', ' ']).split(" | ").collect();
             let idea = cells[idea].trim_start_matches('[').split("](").next().expect("an idea");
-            let kind = if lesson == "16_tokio" { "example" } else { "bin" };
-            let command = format!("cargo run -p lessons --{kind} {lesson} ");
+            let package = if lesson == "16_tokio" { "lesson_tokio" } else { "lessons" };
+            let command = format!("cargo run -p {package} --bin {lesson} ");
             assert!(cells[3].ends_with(" s"), "how long is {lesson} built? {row}");
             let expected = [&format!("{number}  ") as &str, idea, &command, cells[3]];
             let found = rows.iter().any(|row| expected.iter().all(|words| row.contains(words)));
@@ -90,7 +90,7 @@ fn help_and_a_number_say_what_can_be_typed() {
         "docs/lessons/03_mutex.en.md\n    cargo run -p lessons --bin 03_mutex\n    cargo run -p lessons -- --show 3\n";
     assert!(way.ends_with(lines), "{way}");
     let (_, way, _) = run(&["--id", "16_tokio"]);
-    assert!(way.contains("16_tokio.id.md\n    cargo run -p lessons --example 16_tokio\n    cargo run"), "{way}");
+    assert!(way.contains("16_tokio.id.md\n    cargo run -p lesson_tokio --bin 16_tokio\n    cargo run"), "{way}");
     let (code, _, words) = run(&["20"]);
     assert_eq!((code, words.as_str()), (Some(2), "error: 20: no such lesson; cargo run -p lessons lists all\n"));
 }
