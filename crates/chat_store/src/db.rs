@@ -181,7 +181,9 @@ pub(crate) const MIGRATIONS: &[&str] = &[
          PRIMARY KEY (bot, room)
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX bot_rooms_by_room ON bot_rooms (room);",
-    // 19: which browsers are told by push.
+    // 19: what accounts prefer.
+    crate::preferences::SCHEMA,
+    // 20: which browsers are told by push.
     crate::pushes::SCHEMA,
 ];
 

@@ -7,7 +7,7 @@ const SHELL = `shell-${VERSION}`;
 
 const WORDS = {
   en: { fresh: 'New message', more: (n) => `${n} new messages`, file: (name) => `File: ${name}` },
-  id: { fresh: 'Pesan baru', more: (n) => `${n} pesan baru`, file: (name) => `Berkas: ${name}` },
+  id: { fresh: 'Pesan baru', more: (n) => `${n} pesan baru`, file: (name) => `File: ${name}` },
 };
 
 addEventListener('install', (event) => event.waitUntil(fill().then(() => skipWaiting())));

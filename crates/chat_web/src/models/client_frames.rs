@@ -70,6 +70,17 @@ pub(crate) enum ClientFrame {
     Sight {
         visible: bool,
     },
+    SetPreference {
+        #[serde(rename = "ref")]
+        reference: Option<u64>,
+        key: String,
+        value: Option<String>,
+    },
+    SetLanguage {
+        #[serde(rename = "ref")]
+        reference: Option<u64>,
+        lang: String,
+    },
     Command {
         #[serde(rename = "ref")]
         reference: Option<u64>,

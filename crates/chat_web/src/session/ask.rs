@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chat_server::features::files::Recipient;
+use chat_server::features::preferences::state::Key;
 use chat_server::model::body::Body;
 use chat_server::model::command::Line;
 use chat_server::model::event::What;
@@ -69,6 +70,10 @@ pub enum Ask {
     Read(RoomName, u64),
     /// The user sees the page of this socket, or not any more.
     Sight(bool),
+    /// The account prefers something from now on.
+    Prefer(Key, Option<Body>),
+    /// The user reads Indonesian from now on, or English.
+    Language(bool),
     /// Send everything after these numbers, and the whispers since that time.
     Resume(BTreeMap<String, u64>, Option<String>),
 }

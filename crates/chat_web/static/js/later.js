@@ -11,6 +11,7 @@ const load = () =>
   Promise.all([
     import('./accounts.js'),
     import('./moderation.js'),
+    import('./own.js'),
     import('./view/actions.js'),
     import('./view/confirm.js'),
     import('./view/heavy.js'),
@@ -39,6 +40,7 @@ async function partsOf(app) {
   const [
     a,
     m,
+    o,
     actions,
     confirm,
     heavy,
@@ -71,6 +73,7 @@ async function partsOf(app) {
     settings: settings.settings(app, accounts),
     sheet: sheet.sheet(),
     switcher: go.switcher(app),
+    own: o.own(app),
     uploads: uploads.uploads(app),
   };
 }
