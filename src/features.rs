@@ -387,8 +387,7 @@ impl Hooks for Features {
     }
 
     fn committed(turn: &mut Turn<'_, Self>) {
-        turn.router.features.members.hand_out();
-        turn.posts_are_kept();
+        turn.hand_out();
         turn.ask_store();
     }
 

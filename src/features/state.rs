@@ -86,15 +86,6 @@ impl Features {
         self.operators.forget(id);
         self.members.forget_client(id);
         self.preferences.forget_client(id);
-        self.presence.forget(id);
-    }
-}
-
-impl Features {
-    /// A connection is gone.
-    pub(super) fn forget(&mut self, id: ClientId) {
-        self.operators.forget(id);
-        self.members.forget_client(id);
         self.pushes.in_sight.remove(&id);
         self.presence.forget(id);
     }

@@ -237,8 +237,9 @@ impl Turn<'_, Features> {
         self.router.features.programs.said.push(told);
     }
 
-    /// What was said is kept: who waits for that is told, and so is who wants to hear of it by push.
-    pub(crate) fn posts_are_kept(&mut self) {
+    /// What was said is kept, and clients hear of it: who waits for that is told, and so is who wants to hear of it by push.
+    pub(crate) fn hand_out(&mut self) {
+        self.router.features.members.hand_out();
         for tell in std::mem::take(&mut self.router.features.programs.said) {
             tell();
         }
