@@ -387,7 +387,7 @@ impl Hooks for Features {
     }
 
     fn committed(turn: &mut Turn<'_, Self>) {
-        turn.hand_out();
+        turn.turn_is_kept();
         turn.ask_store();
     }
 

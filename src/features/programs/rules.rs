@@ -238,7 +238,7 @@ impl Turn<'_, Features> {
     }
 
     /// What was said is kept, and clients hear of it: who waits for that is told, and so is who wants to hear of it by push.
-    pub(crate) fn hand_out(&mut self) {
+    pub(crate) fn turn_is_kept(&mut self) {
         self.router.features.members.hand_out();
         for tell in std::mem::take(&mut self.router.features.programs.said) {
             tell();
