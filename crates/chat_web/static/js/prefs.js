@@ -2,6 +2,7 @@
 
 const DEFAULTS = {
   theme: 'auto',
+  density: 'cosy',
   lang: 'auto',
   hours: 'auto',
   notify: false,
@@ -9,6 +10,7 @@ const DEFAULTS = {
   people: true,
   name: '',
   account: false,
+  closed: {},
 };
 
 export const storage = (() => {

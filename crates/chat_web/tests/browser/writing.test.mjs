@@ -40,7 +40,7 @@ test('what is typed in a talk between two stays between the two', async () => {
   await say(page, '/w budi psst');
   await budi.hears('WHISPER ana budi: psst');
   await say(page, '/me sighs');
-  await budi.hears('WHISPER ana budi: _ana sighs_');
+  await budi.hears('ACT @ana+budi 2 ana: sighs');
   await say(page, '/reply and more');
   await budi.hears('WHISPER ana budi: and more');
   for (const words of ['/topic our plan', '/answer last a secret']) {

@@ -139,6 +139,7 @@ fn the_page_stays_small() {
         "later.css",
         "js/accounts.js",
         "js/emoji_names.js",
+        "js/hits.js",
         "js/i18n/en_later.js",
         "js/i18n/id.js",
         "js/moderation.js",
