@@ -173,6 +173,7 @@ fn value(name: &str, talk: &str, ids: &Ids) -> Option<String> {
         "q" => "leaf*".into(),
         "number" => "1".into(),
         "name" => "ani".into(),
+        "key" => "lang".into(),
         // A page has no bounds, and shows all.
         "before" | "after" | "limit" | "Last-Event-ID" => return None,
         _ => panic!("the test does not know what to give for the parameter {name}"),
