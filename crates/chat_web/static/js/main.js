@@ -14,7 +14,7 @@ import { later, whenIdle } from './later.js';
 import { sameName } from './names.js';
 import { navigation } from './navigation.js';
 import { pastOf } from './past.js';
-import { keeps, prefs, setDraft, setPref, storage } from './prefs.js';
+import { draft, keeps, prefs, setDraft, setPref, storage } from './prefs.js';
 import { commandOf, holdsSecret } from './secrets.js';
 import { sending } from './sending.js';
 import { session as sessionOf } from './session.js';
@@ -64,6 +64,7 @@ const connection = connectionOf({
   signOn: () => session.again(),
   frame(frame) {
     if (frame.type === 'Token') session.keepToken(frame.token);
+    else if (frame.type === 'Preference') lately((parts) => parts.own.came(frame));
     else if (frame.type === 'Warning') toast(frame.text, { kind: 'warn' });
     else if (frame.type !== 'Goodbye') take(frame);
     else if (!frame.reason || frame.reason === 'restart') announce(t('restart'));
@@ -137,6 +138,7 @@ const app = /** @type {any} */ ({
     const good = (ack) => {
       if (ack.what === 'LOGIN' || ack.what === 'REGISTER') {
         state.signedIn = true;
+        lately((parts) => parts.own.meet());
         app.redrawSettings();
       }
       const [, un, name] = /^\/(un)?ignore\s+(\S+)/i.exec(text) ?? [];
@@ -158,7 +160,18 @@ const app = /** @type {any} */ ({
     toast(t('needsLine'));
   },
   holdsSecret: (text) => holdsSecret(text, state.commands),
-  keepDraft: (room, text) => setDraft(room, holdsSecret(text, state.commands) ? '' : text),
+  keepDraft(room, text) {
+    const kept = holdsSecret(text, state.commands) ? '' : text;
+    if (kept === draft(room)) return;
+    setDraft(room, kept);
+    if (state.signedIn) lately((parts) => parts.own.drafted(room));
+  },
+  keepTyped: () => composer.keep(),
+  draftCame(room) {
+    composer.renew(room);
+    draw('rooms');
+  },
+  ask: (...asked) => connection.ask(...asked),
   react: (room, target, emoji, on) => change({ type: 'React', room, target, emoji, on }),
   saveEdit(m, text) {
     const room = state.current;
@@ -259,7 +272,9 @@ const app = /** @type {any} */ ({
   set(key, value) {
     setPref(key, value);
     dress();
+    lately((parts) => parts.own.set(key, value));
   },
+  dress,
   cookieKept: () => session.kept(),
   stop: () => connection.feed({ type: 'stop' }),
 
@@ -526,6 +541,7 @@ function up() {
   app.watched();
   app.lookAround();
   lookAtOffer();
+  if (state.signedIn) lately((parts) => parts.own.meet());
   whenIdle(app, timeline.actions);
 }
 

@@ -57,3 +57,15 @@ export function setPref(key, value) {
 
 export const draft = (room) => read(`chat.draft.${room}`) ?? '';
 export const setDraft = (room, text) => write(`chat.draft.${room}`, text || null);
+
+/** What this browser and the account last had in common of a draft; with a text it is that from now on. */
+export function synced(room, text = undefined) {
+  const all = read('chat.synced') ?? {};
+  if (text !== undefined) {
+    if (text) all[room] = text;
+    else delete all[room];
+    write('chat.synced', all);
+  }
+  return all[room] ?? '';
+}
+synced.rooms = () => Object.keys(read('chat.synced') ?? {});

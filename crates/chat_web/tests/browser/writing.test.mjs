@@ -123,7 +123,7 @@ test('where no files are passed on, a paste that is too much is refused in words
   await serve({ flags: ['--files', 'off'] });
   const page = await person('ana', { locale: 'id-ID' });
   assert.ok(!await paste(page, 'x'.repeat(30_000)));
-  await page.waitForSelector('#heavy:has-text("server ini tidak meneruskan berkas")');
+  await page.waitForSelector('#heavy:has-text("server ini tidak meneruskan file")');
   assert.equal(await page.locator('#heavy .link').count(), 0);
   assert.deepEqual(page.errors, []);
 });

@@ -146,6 +146,7 @@ fn the_page_stays_small() {
         "js/i18n/en_later.js",
         "js/i18n/id.js",
         "js/moderation.js",
+        "js/own.js",
         "js/view/account.js",
         "js/view/actions.js",
         "js/view/confirm.js",

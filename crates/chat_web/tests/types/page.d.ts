@@ -152,6 +152,11 @@ interface App {
   holdsSecret(text: string): boolean;
   /** What is typed in a room waits there; passwords and keys are kept nowhere. */
   keepDraft(room: string, text: string): void;
+  /** Keeps what is in the field as the draft of its room. */
+  keepTyped(): void;
+  /** Another device has changed the draft of a room. */
+  draftCame(room: string): void;
+  ask: Connection['ask'];
   react(room: string, target: number, emoji: string, on: boolean): void;
   saveEdit(message: Message, text: string): void;
   remove(message: Message): void;
@@ -189,6 +194,8 @@ interface App {
   lookAround(): Promise<void>;
   loadOlder(room: Room, limit?: number): Promise<boolean>;
   set(key: string, value: any): void;
+  /** Shows the page by its settings. */
+  dress(): void;
   cookieKept(): Promise<any>;
   stop(): void;
   upload(list: HTMLElement, files: File[], room: string): void;
@@ -219,6 +226,7 @@ declare namespace Needs {
   type Moderation = Pick<App, 'state' | 'take' | 'order'>;
   type Navigation = Pick<App, 'state' | 'take' | 'give' | 'sorry' | 'copy'>;
   type Order = Pick<App, 'state' | 'order' | 'focusComposer'>;
+  type Own = Pick<App, 'state' | 'ask' | 'keepTyped' | 'draftCame' | 'dress'>;
   type People = Pick<App, 'state' | 'person' | 'personMenu'>;
   type Popup = Pick<App, 'names' | 'roomIds' | 'commands'>;
   type Rooms = Pick<App, 'decline' | 'state' | 'box' | 'directory' | 'person' | 'open' | 'join' | 'leave' | 'roomMenu'>;

@@ -51,7 +51,7 @@ Object.assign(en, {
   keySet: 'Set the key',
   keyTake: 'Take it away',
   keptOut: 'Banned and muted',
-  nobody: 'No user.',
+  noUser: 'No user.',
   lift: 'Lift',
   emojiSearch: 'Search, or paste any emoji',
   noEmoji: 'No emoji by that name.',
