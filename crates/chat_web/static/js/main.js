@@ -171,7 +171,7 @@ const app = /** @type {any} */ ({
     composer.renew(room);
     draw('rooms');
   },
-  ask: (...asked) => connection.ask(...asked),
+  ask: (frame, good, bad) => connection.ask(frame, good, bad),
   react: (room, target, emoji, on) => change({ type: 'React', room, target, emoji, on }),
   saveEdit(m, text) {
     const room = state.current;
