@@ -1,6 +1,8 @@
-// The service worker: tells of what came by push, and keeps the files of this version, so that the page starts without the network.
+// The service worker: tells of what came by push, and keeps the files of this version, so that the page starts without
+// the network.
 
-// What build.rs puts in: the version of the page's files, and their addresses. A folder (`web_dir`) has neither, and nothing is kept.
+// What build.rs puts in: the version of the page's files, and their addresses. A folder (`web_dir`) has neither, and
+// nothing is kept.
 const VERSION = '';
 const FILES = [];
 const SHELL = `shell-${VERSION}`;
