@@ -1,14 +1,12 @@
 //! Which rooms an account has, how far each is read, and which lines mention an account: as rows.
 
-use std::sync::Arc;
-
 use chat_server::features::archive::store::Answer;
 use chat_server::features::membership::state::{MENTIONS, Mark, Membership, Mention, Notify};
-use chat_server::model::event::Envelope;
 use chat_server::model::names::Name;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 
+use crate::fitting::{Fitting, fitting};
 use crate::lines::{BEHIND, COLUMNS, line, name, room_name};
 
 /// What makes the tables. Rooms stand here by name: a member may come back to a room in which nothing was said, of which the store
@@ -144,17 +142,14 @@ pub(crate) fn mentions(db: &Connection, account: &Name, before: Option<u64>, lim
         "SELECT {COLUMNS}, rooms.name, mention FROM mentions CROSS JOIN rooms ON rooms.folded = lower(mentions.room)
          CROSS JOIN log ON log.room = rooms.room AND log.id = mentions.id
          WHERE account = (SELECT account FROM accounts WHERE name = ?1) AND mention < ?2 AND kind = 0 AND version < 2
-         ORDER BY mention DESC LIMIT ?3"
+         ORDER BY mention DESC"
     );
     let mut find = db.prepare_cached(&sql)?;
-    // One more than is wanted, to know whether there is one.
-    let rows = find.query_map(params![account.as_str(), before, limit + 1], |row| {
+    let rows = find.query_map(params![account.as_str(), before], |row| {
         let (_, line) = line(&room_name(row, BEHIND)?, row)?;
         Ok((row.get(BEHIND + 1)?, line))
     })?;
-    let mut found = rows.collect::<rusqlite::Result<Vec<(u64, Arc<Envelope>)>>>()?;
-    let is_more = found.len() > limit;
-    found.truncate(limit);
-    let more = found.last().filter(|_| is_more).map(|(number, _)| *number);
+    let Fitting { lines: found, has_more, .. } = fitting(rows, limit)?;
+    let more = found.last().filter(|_| has_more).map(|(number, _)| *number);
     Ok(Answer::Lines { lines: found.into_iter().rev().map(|(_, line)| line).collect(), more })
 }

@@ -154,3 +154,30 @@ fn the_rooms_of_a_bot_come_back_until_it_leaves_them_or_is_ended() {
     talk.stop();
     assert_eq!(Talk::open(dir.path()).contents.memberships, [member("deploy-bot", "#a", 0)]);
 }
+
+#[test]
+fn mentions_in_long_lines_come_in_several_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    accounts(dir.path(), &["ani"]);
+    let mut talk = Talk::open(dir.path());
+    let long = format!("@ani {}", "x".repeat(3_000));
+    talk.keep(Record {
+        rooms: vec![state("#a")],
+        lines: (1..=200).map(|id| said("#a", id, "budi", &long)).collect(),
+        memberships: vec![member("ani", "#a", 0)],
+        mentions: (1..=200).map(|id| mention("ani", "#a", id)).collect(),
+        ..Record::default()
+    });
+    let (mut all, mut before) = (Vec::new(), None);
+    loop {
+        let (page, more) = mentions(&mut talk, "ani", before, 500);
+        assert!(page.len() < 50, "{} lines of 3 KB", page.len());
+        all.splice(0..0, page);
+        before = more;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(all, (1..=200).collect::<Vec<u64>>());
+    talk.stop();
+}
