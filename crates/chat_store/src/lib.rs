@@ -87,6 +87,7 @@ mod lock;
 mod members;
 mod offline;
 mod passwords;
+mod preferences;
 mod programs;
 mod purge;
 mod questions;
