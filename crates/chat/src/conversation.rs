@@ -2,15 +2,17 @@
 //! No socket, no thread, no clock: those are in `session.rs`.
 //!
 //! Here is its state. What is done with it stands in `arriving.rs`, `typing.rs`, `passwords.rs`, `offers.rs`, `hearing.rs` and
-//! `holes.rs`.
+//! `holes.rs`, for direct talks in `talks.rs` and for the rooms of an account in `following.rs`.
 
 mod arriving;
+mod following;
 mod hearing;
 mod holes;
 mod offers;
 mod passwords;
 mod room;
 mod speech;
+mod talks;
 mod typing;
 
 use chat_server::model::secrets::Secret;
@@ -24,7 +26,8 @@ use crate::latest::Latest;
 use crate::line::{Blocks, Line};
 use crate::secrets::Asking;
 use crate::view::View;
-use crate::words::Words;
+use crate::words::{Words, short};
+use following::Follows;
 use room::Room;
 use speech::Speech;
 
@@ -66,6 +69,11 @@ pub(crate) struct Conversation {
     rooms: Vec<Room>,
     /// Where plain text will go once the server has done what was asked of it until now.
     speaking_in: Option<String>,
+    /// The server's current room, also while one speaks in a talk.
+    home: Option<String>,
+    follows: Follows,
+    /// The room that `LOGIN` led into, until the server has said which others there are.
+    came_into: Option<String>,
     first_room: Option<String>,
     with_history: bool,
     keys: HashMap<String, String>,
@@ -99,6 +107,8 @@ enum Stage {
 /// What a tagged request of ours was for.
 enum Ask {
     SignOn,
+    /// To come into all rooms of the account.
+    Follow,
     Reenter(String),
     Fill(String),
     Speech,
@@ -146,6 +156,9 @@ impl Conversation {
             withholds: false,
             rooms: Vec::new(),
             speaking_in: None,
+            home: None,
+            follows: Follows::No,
+            came_into: None,
             first_room,
             with_history,
             keys: HashMap::new(),
@@ -182,7 +195,7 @@ impl Conversation {
         match &self.view.current {
             _ if self.hides() => "password> ".into(),
             _ if self.pasting => "paste> ".into(),
-            Some(room) => format!("{room}> "),
+            Some(room) => format!("{}> ", short(room, &self.name)),
             None => format!("{}> ", self.name),
         }
     }

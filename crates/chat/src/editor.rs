@@ -296,8 +296,14 @@ fn candidates(words: &Words, typed: &str) -> (usize, Vec<String>) {
     let found: Vec<String> = if start == 0 && word.starts_with('/') {
         let slashes = VERBS.iter().filter_map(|verb| verb.slashes.first().copied()).chain(OWN);
         slashes.map(|slash| format!("/{slash} ")).filter(|slash| begins(slash)).collect()
-    } else if word.starts_with('#') {
-        words.rooms().names().filter(|room| begins(room)).map(|room| format!("{room} ")).collect()
+    } else if word.starts_with('#') || word.starts_with('@') {
+        let rooms: Vec<String> =
+            words.rooms().names().filter(|room| begins(room)).map(|room| format!("{room} ")).collect();
+        // Every user can be talked to, and mentioned.
+        let names = words.names();
+        let names = names.names().filter(|_| word.starts_with('@')).map(|name| format!("@{name} "));
+        let names: Vec<String> = names.filter(|name| begins(name) && !rooms.contains(name)).collect();
+        rooms.into_iter().chain(names).collect()
     } else if word.is_empty() && start == 0 {
         Vec::new()
     } else {
@@ -334,6 +340,10 @@ mod tests {
         assert_eq!(of("/whisper b"), (9, vec!["Budi ".to_string(), "bella ".to_string()]));
         assert_eq!(of("c"), (0, vec!["citra, ".to_string()]));
         assert_eq!(of("/join #r"), (6, vec!["#rust ".to_string()]));
+        words.learn_place("@ani+bono+budi", "ani");
+        words.learn_place("@ani+budi", "ani");
+        assert_eq!(of("/room @bu"), (6, vec!["@budi ".to_string(), "@Budi ".to_string()]));
+        assert_eq!(of("@b").1, ["@bono+budi ", "@budi ", "@Budi ", "@bella "]);
         assert_eq!(of("HIST"), (0, vec!["HISTORY:".to_string()]));
         assert_eq!(of(""), (0, Vec::new()));
         assert_eq!(of("é"), (0, Vec::new()));

@@ -78,6 +78,13 @@ pub(crate) struct Block {
     pub(crate) more: Option<u64>,
 }
 
+impl Block {
+    /// An empty one.
+    pub(crate) fn of(what: &str) -> Block {
+        Block { what: what.into(), room: "*".into(), lines: Vec::new(), tag: None, more: None }
+    }
+}
+
 /// Puts blocks together.
 #[derive(Default)]
 pub(crate) struct Blocks {

@@ -22,7 +22,19 @@ What comes in never breaks the line that is being typed.
 After a cut the client comes back by itself and shows what was missed.
 A line that speaks to you has your name marked.
 .PP
+Who signs in comes into all rooms of the account, and sees what is unread.
+What stands on the screen is read when you type.
+\fB/unread\fR shows what is not.
+.PP
+What is pasted is one message.
+Behind \fB/edit\fR \fI12\fR, \fB/answer\fR \fI12\fR, \fB/whisper\fR \fIname\fR
+and the like it is the text of that.
+.PP
 These commands are the client's own:
+.TP
+\fB/room\fR \fI@name\fR[\fI+name\fR]
+Speak in a direct talk; commands without a room are meant there.
+\fB/part\fR goes back.
 .TP
 \fB/send\fR \fIFILE\fR [\fI#room or user\fR]
 Send a file, to the room if there is no other word.

@@ -12,6 +12,7 @@ use chrono::{DateTime, Local, NaiveDateTime, Utc};
 
 use crate::line::{Item, Line};
 use crate::mention::mentions;
+use crate::words::short;
 
 /// Names end in this column, where lines are drawn for a terminal.
 const COLUMN: usize = 12;
@@ -89,12 +90,12 @@ impl View {
             "NICK" => self.quiet(line, &format!("{first} is {second} now")),
             "TOPIC" if text.is_empty() => self.quiet(line, &format!("{second} cleared the topic of {first}")),
             "TOPIC" => self.quiet(line, &format!("topic of {first} by {second}: {text}")),
-            "TYPING" => self.quiet(line, &format!("{second} is typing in {first}")),
+            "TYPING" => self.quiet(line, &format!("{second} is typing in {}", short(first, &self.me))),
             "OP" | "DEOP" | "KICKED" | "MUTED" | "UNMUTED" | "BANNED" | "UNBANNED" => self.order(line),
             "NOTE" if first == "*" => self.marked(line, "*", YELLOW, &format!("The server says: {text}")),
             "NOTE" => self.marked(line, "*", YELLOW, &format!("{first}: {text}")),
             "WARN" => self.marked(line, "!", YELLOW, text),
-            "GAP" => self.quiet(line, &format!("{first}: {text}")),
+            "GAP" => self.quiet(line, &format!("{}: {text}", short(first, &self.me))),
             "ERR" => self.marked(line, "!", RED, &format!("{text} {}", self.ink(DIM, &format!("({second})")))),
             "OK" => self.done(line),
             "BYE" => self.quiet(line, text),
@@ -102,6 +103,8 @@ impl View {
             "PROMPT" => self.quiet(line, text),
             // A sign of life that this program did not ask for.
             "PONG" if first == "*" => String::new(),
+            // Another connection of the person's has read a room.
+            "READ" => String::new(),
             "PONG" => self.quiet(line, format!("pong {first}").trim_end()),
             "" => String::new(),
             // Of a newer server, or of a feature: who did what is in the fields, and the text may be but a part of it.
@@ -117,10 +120,15 @@ impl View {
         let (room, who) = (line.field(0), line.field(2));
         let here = self.current.as_deref().is_some_and(|current| current.eq_ignore_ascii_case(room));
         if line.pair("deleted").is_some() {
-            let place = if here { String::new() } else { format!(" in {room}") };
+            let place = if here { String::new() } else { format!(" in {}", short(room, &self.me)) };
             return self.quiet(line, &format!("a line of {who}{place}, deleted"));
         }
-        let place = if here { String::new() } else { format!("{room} ") };
+        let place = short(room, &self.me);
+        // As a whisper, which it is.
+        if !here && line.kind == "MSG" && place.strip_prefix('@').is_some_and(|other| other.eq_ignore_ascii_case(who)) {
+            return self.said(line, &format!("-{who}-"), who, &self.called(who, &line.text));
+        }
+        let place = if here { String::new() } else { format!("{place} ") };
         if line.kind == "MSG" {
             let colon = if self.column == 0 { ":" } else { "" };
             return self.said(line, &format!("{place}{who}{colon}"), who, &self.called(who, &line.text));
@@ -134,6 +142,7 @@ impl View {
     pub(crate) fn is_called_by(&self, line: &Line) -> bool {
         let is_me = |name: &str| name.eq_ignore_ascii_case(&self.me);
         match line.kind.as_str() {
+            "MSG" if line.field(0).starts_with('@') => !is_me(line.field(2)),
             "MSG" | "ACT" => !is_me(line.field(2)) && !mentions(&line.text, &self.me).is_empty(),
             "WHISPER" => !is_me(line.field(0)) && is_me(line.field(1)),
             "FILE" => is_me(line.field(0)),
@@ -199,7 +208,8 @@ impl View {
 
     fn changed(&mut self, line: &Line, what: &str, words: &str) -> String {
         let target = line.pair("re").unwrap_or_default();
-        self.quiet(line, &format!("{} {what} line {target} of {}{words}", line.field(2), line.field(0)))
+        let place = short(line.field(0), &self.me);
+        self.quiet(line, &format!("{} {what} line {target} of {place}{words}", line.field(2)))
     }
 
     /// What a user said. The name stands in the column of the marks, where no words of others come.
@@ -226,7 +236,7 @@ impl View {
             };
         }
         match (line.field(0), line.pair("modes")) {
-            ("WHISPER", _) => {
+            ("WHISPER" | "REPLY" | "PASTE", _) if line.pair("to").is_some() => {
                 let to = line.pair("to").unwrap_or_default();
                 self.quiet(line, &format!("whispered to {to}"))
             }
@@ -245,7 +255,7 @@ impl View {
 
     /// Old lines between two rules.
     pub(crate) fn earlier(&mut self, room: &str, lines: &[Line]) -> String {
-        let mut out = self.rule(&format!("earlier in {room}"));
+        let mut out = self.rule(&format!("earlier in {}", short(room, &self.me)));
         let current = self.current.replace(room.to_string());
         for line in lines {
             out += &self.line(line);

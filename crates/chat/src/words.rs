@@ -49,4 +49,16 @@ impl Words {
             self.rooms().learn(room, ());
         }
     }
+
+    /// A room, or a direct talk, which is completed without the own name.
+    pub(crate) fn learn_place(&self, name: &str, own: &str) {
+        self.rooms().learn(&short(name, own), ());
+    }
+}
+
+/// A direct talk as its member reads it: `@budi` is `@ani+budi` to ani. A room is what it is.
+pub(crate) fn short(name: &str, own: &str) -> String {
+    let Some(members) = name.strip_prefix('@') else { return name.into() };
+    let others: Vec<&str> = members.split('+').filter(|member| !member.eq_ignore_ascii_case(own)).collect();
+    if others.is_empty() { name.into() } else { format!("@{}", others.join("+")) }
 }

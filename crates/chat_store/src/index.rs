@@ -115,7 +115,7 @@ fn is_own(db: &Connection, author: &str, cid: &str, seq: i64) -> rusqlite::Resul
 }
 
 /// The same line was sent twice, which was noticed too late. Others have seen both, and ids have no holes: so it stays, but
-/// the author's word is the first one's alone, and the audit has it.
+/// the author's word is the first one's alone, and the audit has it. Neither audit nor log has a direct talk.
 fn double(db: &Connection, seq: i64, room: i64, id: u64, author: &str, cid: &str) -> rusqlite::Result<()> {
     db.prepare_cached("UPDATE log SET cid = NULL WHERE seq = ?1")?.execute([seq])?;
     let room: String = db.query_row("SELECT name FROM rooms WHERE room = ?1", [room], |row| row.get(0))?;
@@ -126,6 +126,11 @@ fn double(db: &Connection, seq: i64, room: i64, id: u64, author: &str, cid: &str
         )?
         .query_row([author, cid], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
+    let is_private = |room: &str| room.starts_with('@');
+    if is_private(&room) || first.as_ref().is_some_and(|(room, _)| is_private(room)) {
+        log::warn!("a line of a direct talk has a cid that another line has");
+        return Ok(());
+    }
     let first = first.map_or("an older line".into(), |(room, id)| format!("line {id} of {room}"));
     log::warn!("line {id} of {room} has the cid of {first}: {author} said the same twice");
     db.prepare_cached("INSERT INTO audit (at, by, what, room, target, detail) VALUES (?1, ?2, 'double', ?3, '', ?4)")?

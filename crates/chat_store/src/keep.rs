@@ -180,8 +180,10 @@ impl Keeper {
     fn take_id(&mut self, db: &Connection, name: &RoomName, id: u64) -> rusqlite::Result<bool> {
         let place = self.place(db, name)?;
         if id <= place.last_id && !place.is_new {
+            // No log names a direct talk.
+            let room = if name.is_talk() { "a direct talk" } else { name.as_str() };
             log::error!(
-                "{name}: there is a line {id} already, the last one is {}; the new one is not kept",
+                "{room}: there is a line {id} already, the last one is {}; the new one is not kept",
                 place.last_id
             );
             return Ok(false);

@@ -232,10 +232,11 @@ impl<P: Peer> Desk<'_, P> {
             Err(error) => Err(error),
         };
         match outcome {
+            // Its name is what a user has written, as the words of a refusal name a talk: neither is for a log.
             Ok(done) => log::info!("files ({peer}): {done}"),
             Err(error) => {
                 Metrics::count(&self.metrics.files_refused);
-                log::info!("files ({peer}): {} {}", error.code().number(), error.to_string().escape_debug());
+                log::info!("files ({peer}): {} {}", error.code().number(), error.code().slug());
                 if error != FileError::Lost {
                     self.say(&line_of(&error));
                 }
@@ -303,7 +304,7 @@ impl<P: Peer> Desk<'_, P> {
                     }
                 };
                 self.say(&answer);
-                Ok(format!("{bytes} bytes of {} came", name.escape_debug()))
+                Ok(format!("{bytes} bytes came"))
             }
             Err(error) => Err(error),
         }
@@ -351,7 +352,7 @@ impl<P: Peer> Desk<'_, P> {
         while left > 0 {
             let count = file.read(&mut buffer).map_err(|error| FileError::of_disk(&error))?;
             if count == 0 {
-                log::error!("files: {} has lost its end", fetched.name.escape_debug());
+                log::error!("files: one of {} bytes has lost its end", fetched.bytes);
                 return Err(FileError::Lost);
             }
             let mut piece = &buffer[..count];
@@ -373,7 +374,7 @@ impl<P: Peer> Desk<'_, P> {
             }
         }
         Metrics::count(&self.metrics.downloads);
-        Ok(format!("{} bytes of {} went", fetched.bytes, fetched.name.escape_debug()))
+        Ok(format!("{} bytes went", fetched.bytes))
     }
 
     /// Asks the router whether who calls from there is kept out.

@@ -1,5 +1,6 @@
 //! A new connection: signs on, enters the rooms again, and takes the user's name back.
 
+use super::following::Follows;
 use super::room::Room;
 use super::speech::Speech;
 use super::{Ask, Conversation, Heard, Stage};
@@ -15,17 +16,22 @@ impl Conversation {
         self.stage = Stage::Knocking;
         self.asked.clear();
         self.blocks = Blocks::default();
-        self.name_tries = 0;
+        (self.name_tries, self.follows) = (0, Follows::No);
         if let Some(wanted) = self.wanted.take() {
             self.name = wanted;
         }
         // Old lines are asked for room by room, so that none is shown twice; the pings show that the server lives.
-        self.ask("OPT", "history=off ping=30", Ask::Quiet);
+        // Whispers have the numbers that they have in their talks.
+        self.ask("OPT", "history=off ids=on ping=30", Ask::Quiet);
         self.sign_on();
     }
 
     pub(crate) fn sign_on(&mut self) {
         let name = self.name.clone();
+        let is_asked = self.asked.values().any(|ask| matches!(ask, Ask::Follow));
+        if self.signs_in && self.follows == Follows::No && !is_asked {
+            self.ask("FOLLOW", "on", Ask::Follow);
+        }
         self.ask(if self.signs_in { "LOGIN" } else { "JOIN" }, &name, Ask::SignOn);
         if self.signs_in {
             self.asking = Asking::Wanted(Question { what: None, tag: self.last_tag() });
@@ -40,7 +46,7 @@ impl Conversation {
         self.behind.clear();
         self.asked.clear();
         self.asking = Asking::No;
-        self.tried = None;
+        (self.tried, self.came_into) = (None, None);
         if self.ahead.take().is_some() {
             self.trouble("The password was not sent: the connection broke.");
         } else {
@@ -69,6 +75,14 @@ impl Conversation {
         }
         let lobby = line.pair("room").unwrap_or("#lobby").to_string();
         self.stage = Stage::Entering;
+        if self.follows == Follows::Coming {
+            match std::mem::replace(&mut self.was_here, true) {
+                true => self.own(&format!("connected again, as {}", self.name)),
+                false => self.draw(line),
+            }
+            self.came_into = Some(lobby);
+            return;
+        }
         if !self.was_here {
             self.was_here = true;
             self.draw(line);
@@ -84,6 +98,7 @@ impl Conversation {
         self.own(&format!("connected again, as {name}"));
         let current = self.view.current.clone();
         let mut names: Vec<String> = self.rooms.iter().map(|room| room.name.clone()).collect();
+        let talks = names.extract_if(.., |name| name.starts_with('@')).collect::<Vec<_>>();
         // The server puts all users into the lobby first, so it is first for us, too.
         match names.iter().position(|room| room.eq_ignore_ascii_case(&lobby)) {
             Some(place) => {
@@ -93,12 +108,15 @@ impl Conversation {
             }
             None => self.ask("PART", &lobby, Ask::Quiet),
         }
+        talks.iter().for_each(|talk| self.catch_up(talk));
         for room in names {
             let key = self.keys.get(&room.to_ascii_lowercase()).cloned().unwrap_or_default();
             self.ask("JOIN", format!("{room} {key}").trim_end(), Ask::Reenter(room.clone()));
         }
+        if let Some(home) = self.home.clone() {
+            self.ask("ROOM", &home, Ask::Quiet);
+        }
         if let Some(current) = current {
-            self.ask("ROOM", &current, Ask::Quiet);
             self.view.current = Some(current.clone());
             self.speaking_in = Some(current);
         }
@@ -147,13 +165,15 @@ impl Conversation {
         if self.room(room).is_some() {
             return self.catch_up(room);
         }
-        let name = room.to_string();
-        self.rooms.push(Room { name, last: None, shown: Default::default(), fill: None, held: Vec::new() });
+        self.rooms.push(Room::new(room));
         self.now_in(Some(room.to_string()));
         self.fill(room, None, None);
     }
 
     pub(super) fn now_in(&mut self, room: Option<String>) {
+        if !room.as_deref().is_some_and(|room| room.starts_with('@')) {
+            self.home.clone_from(&room);
+        }
         self.speaking_in = room.clone();
         self.view.current = room;
     }
@@ -161,14 +181,16 @@ impl Conversation {
     /// Once every room is entered and every hole filled, what waited goes out.
     pub(super) fn settle(&mut self) {
         let waiting = |ask: &Ask| matches!(ask, Ask::SignOn | Ask::Reenter(_) | Ask::Fill(_));
-        if self.stage != Stage::Entering || self.asked.values().any(waiting) {
+        if self.stage != Stage::Entering || self.came_into.is_some() || self.asked.values().any(waiting) {
             return;
         }
         self.stage = Stage::Here;
         for speech in std::mem::take(&mut self.unacknowledged) {
             let room = speech.room.clone().unwrap_or_default();
             let is_plain = !speech.act && speech.lines.len() == 1;
-            if self.room(&room).is_some() && (is_plain || self.view.current.as_ref() == Some(&room)) {
+            if self.room(&room).is_some()
+                && (is_plain || room.starts_with('@') || self.view.current.as_ref() == Some(&room))
+            {
                 self.utter(Speech { from: self.name.clone(), ..speech }, true);
             } else {
                 self.trouble(&format!("This was not sent: {}", speech.lines.join(" / ")));

@@ -2,6 +2,7 @@
 
 use chat_server::features::VERBS;
 
+use super::following::Follows;
 use super::speech::Speech;
 use super::{Ask, Conversation, Heard, Stage};
 use crate::files::Wish;
@@ -20,6 +21,9 @@ impl Conversation {
                 block.lines.iter().for_each(|line| self.learn_file(line));
                 match block.tag.as_ref().and_then(|tag| self.asked.remove(tag)) {
                     Some(Ask::Fill(room)) => self.filled(&room, block),
+                    // By a sign-in, whose block has no tag, or by one that came later.
+                    Some(Ask::Follow) => self.followed(&block),
+                    None if self.came_into.is_some() && block.what == "UNREAD" => self.followed(&block),
                     Some(_) => {}
                     None => {
                         self.answers += 1;
@@ -57,6 +61,7 @@ impl Conversation {
         let done = line.kind == "OK";
         match ask {
             Ask::SignOn if done => self.signed_on(line),
+            Ask::Follow => self.follows = if done { Follows::Coming } else { Follows::No },
             Ask::SignOn => return self.not_signed_on(line),
             // An account that has another connection is in its rooms already.
             Ask::Reenter(room) if done || line.field(1) == "already-there" => {
@@ -129,6 +134,7 @@ impl Conversation {
     }
 
     fn unasked(&mut self, line: Line) -> Heard {
+        let line = self.as_line_of_talk(line);
         match line.kind.as_str() {
             "MSG" | "ACT" | "FILE" | "EDITED" | "DELETED" | "REACTED" | "UNREACTED" => {
                 if let Some(room) = self.room(line.field(0)) {
@@ -148,6 +154,7 @@ impl Conversation {
                 }
             }
             "HELLO" if self.was_here => {}
+            "READ" => self.is_read(line.field(0), line.number(1)),
             "PROMPT" if line.field(0) == "password" => {
                 self.answers += 1;
                 self.asked_for_a_password(&line);
@@ -192,7 +199,8 @@ impl Conversation {
             "PART" => {
                 self.rooms.retain(|known| !known.name.eq_ignore_ascii_case(&room));
                 if self.view.current.as_deref().is_some_and(|current| current.eq_ignore_ascii_case(&room)) {
-                    let current = self.rooms.last().map(|room| room.name.clone());
+                    let current = self.rooms.iter().rfind(|room| room.name.starts_with('#'));
+                    let current = current.map(|room| room.name.clone());
                     self.now_in(current);
                 }
             }
@@ -204,6 +212,8 @@ impl Conversation {
                 }
             }
             "LOGIN" | "REGISTER" | "PASSWD" => self.signed_in(line),
+            "READ" => self.is_read(&room, line.pair("id").and_then(|id| id.parse().ok())),
+            "WHISPER" | "REPLY" | "PASTE" if line.pair("to").is_some() => self.whispered(line),
             _ => {}
         }
     }
@@ -240,6 +250,7 @@ impl Conversation {
         said.at = line.at;
         if let Some(room) = self.room(room) {
             room.saw(&said);
+            room.read = room.read.max(said.number(1).unwrap_or(0));
         }
     }
 }

@@ -13,6 +13,10 @@ pub(super) struct Room {
     pub(super) shown: BTreeSet<u64>,
     pub(super) fill: Option<Fill>,
     pub(super) held: Vec<Line>,
+    /// How far the server knows it to be read.
+    pub(super) read: u64,
+    /// Up to here more was unread at sign-in than was shown, so it is not read by being on the screen.
+    pub(super) unshown: u64,
 }
 
 /// A hole that is being filled.
@@ -24,6 +28,19 @@ pub(super) struct Fill {
 }
 
 impl Room {
+    /// A room of which nothing is known yet.
+    pub(super) fn new(name: &str) -> Room {
+        Room {
+            name: name.into(),
+            last: None,
+            shown: BTreeSet::new(),
+            fill: None,
+            held: Vec::new(),
+            read: 0,
+            unshown: 0,
+        }
+    }
+
     /// Remembers a line; says whether it was new.
     pub(super) fn saw(&mut self, line: &Line) -> bool {
         let Some(id) = line.number(1) else { return true };

@@ -1,5 +1,9 @@
 //! Conversations with a server that is played by the test.
 
+mod account;
+mod several_lines;
+mod talks;
+
 use super::arriving::NAME_TRIES;
 use super::*;
 
@@ -52,7 +56,7 @@ impl Played {
     fn comes_in(&mut self, history: &[&str]) {
         self.0.connected();
         let (sent, tags) = self.sent();
-        assert_eq!(sent, ["OPT:history=off ping=30", "JOIN:ani"]);
+        assert_eq!(sent, ["OPT:history=off ids=on ping=30", "JOIN:ani"]);
         self.hears(&format!("OK JOIN tag={} room=#lobby users=1: You are ani.", tags[1]));
         let (sent, tags) = self.sent();
         assert!(sent[0].starts_with("HISTORY:#lobby "), "{sent:?}");
@@ -160,11 +164,11 @@ fn a_password_that_is_asked_for_goes_out_raw_and_is_kept_in_no_queue() {
     client.0.cut();
     client.0.connected();
     let (sent, tags) = client.sent();
-    assert_eq!(sent[1], "LOGIN:budi");
+    assert_eq!(sent[1..], ["FOLLOW:on", "LOGIN:budi"]);
     assert!(!client.0.hides());
     client.hears(PROMPT);
     assert_eq!(std::mem::take(&mut client.0.send), " a: b \n");
-    client.hears(&format!("OK LOGIN tag={} name=budi role=member room=#lobby users=1: You are budi.", tags[1]));
+    client.hears(&format!("OK LOGIN tag={} name=budi role=member room=#lobby users=1: You are budi.", tags[2]));
     let (sent, tags) = client.sent();
     assert!(sent[0].starts_with("HISTORY:#lobby "), "{sent:?}");
     client.page("#lobby", &tags[0], &[], "");
@@ -298,11 +302,11 @@ fn a_registered_name_is_signed_in_to_and_a_wrong_password_asked_for_again() {
     client.0.signs_in_with(Some(Secret::new("from a file")));
     client.0.connected();
     let (sent, tags) = client.sent();
-    assert_eq!(sent, ["OPT:history=off ping=30", "LOGIN:ani"]);
+    assert_eq!(sent, ["OPT:history=off ids=on ping=30", "FOLLOW:on", "LOGIN:ani"]);
     assert!(!client.0.hides());
     client.hears(PROMPT);
     assert_eq!(client.sent().0, ["from a file"]);
-    client.hears(&format!("ERR 464 bad-password LOGIN tag={}: That is not it.", tags[1]));
+    client.hears(&format!("ERR 464 bad-password LOGIN tag={}: That is not it.", tags[2]));
     let (sent, tags) = client.sent();
     assert_eq!(sent, ["LOGIN:ani"]);
     client.hears(PROMPT);
@@ -318,7 +322,7 @@ fn a_registered_name_is_signed_in_to_and_a_wrong_password_asked_for_again() {
     let (_, tags) = client.sent();
     client.hears(PROMPT);
     client.0.typed("", true);
-    let heard = client.hears(&format!("ERR 412 no-text LOGIN tag={}: Cancelled.", tags[1]));
+    let heard = client.hears(&format!("ERR 412 no-text LOGIN tag={}: Cancelled.", tags[2]));
     assert_eq!(heard, Heard::Refused);
 }
 
@@ -339,13 +343,13 @@ fn a_name_with_an_account_is_signed_in_to_without_a_flag() {
         let (_, tags) = client.sent();
         assert_eq!(client.hears(&format!("ERR {code} JOIN tag={}: Not yours?", tags[1])), Heard::Nothing);
         let (sent, tags) = client.sent();
-        assert_eq!(sent, ["LOGIN:ani"]);
+        assert_eq!(sent, ["FOLLOW:on", "LOGIN:ani"]);
         client.hears(PROMPT);
         assert!(client.0.hides());
         // Who has no password for it presses Enter, and is told what else there is.
         client.0.typed("", true);
         assert_eq!(client.sent().0, [""]);
-        let heard = client.hears(&format!("ERR 412 no-text LOGIN tag={}: Cancelled.", tags[0]));
+        let heard = client.hears(&format!("ERR 412 no-text LOGIN tag={}: Cancelled.", tags[1]));
         assert!(heard == Heard::Refused && client.shown().contains("--name NAME takes another"));
     }
 }

@@ -27,6 +27,9 @@ impl Conversation {
             return self.password_typed(line.trim_end_matches(['\r', '\n']));
         }
         if self.stage == Stage::Here {
+            if !line.trim().is_empty() {
+                self.marks_read(line);
+            }
             return self.dispatch(line);
         }
         if line.trim().is_empty() {
@@ -94,15 +97,19 @@ impl Conversation {
                 return self.trouble("Nothing of that was sent: there is a line with a password or a key in it.");
             }
             let lines: Vec<String> = line.lines().filter_map(|l| Text::new(l).ok()).map(|l| l.to_string()).collect();
+            if let Some((command, lines)) = self.command_of_lines(&lines) {
+                return self.put_paste(&format!("PASTE:{command}"), &lines);
+            }
             return self.speak(None, lines, false);
         }
         let text = match Text::new(line) {
             Ok(text) => text,
             Err(error) => return self.trouble(&error.to_string()),
         };
-        if self.is_about_files(&text) || self.is_about_the_bell(&text) {
+        if self.is_about_files(&text) || self.is_about_the_bell(&text) || self.is_about_talks(&text) {
             return;
         }
+        let Ok(text) = Text::new(&self.placed(&text)) else { return };
         let Some(request) = parse::parse(&text, &VERBS) else { return };
         match request.what {
             Ok(Command::Say { room, re: None, act, text, .. }) if request.tag.is_none() => {
@@ -190,7 +197,9 @@ impl Conversation {
         if self.unacknowledged.len() >= MOST_WAITING {
             return self.trouble("That line was not sent: the server has not taken the ones before it yet.");
         }
-        let named = room.is_some();
+        // The server's current room is never a talk.
+        let room = room.map(|room| self.talk(&room).unwrap_or(room));
+        let named = room.is_some() || self.speaking_in.as_deref().is_some_and(|place| place.starts_with('@'));
         let room = room.or_else(|| self.speaking_in.clone());
         let speech = Speech { tag: String::new(), from: self.name.clone(), room, lines, act };
         self.utter(speech, named);
@@ -211,14 +220,10 @@ impl Conversation {
         let room = speech.room.as_deref().unwrap_or_default();
         let first = speech.lines.first().map_or("", String::as_str);
         match &speech.lines[..] {
-            [_, _, ..] => {
-                self.put(&format!("PASTE={tag}:"));
-                for line in &speech.lines {
-                    // A dot alone would end the block.
-                    self.put(if line == "." { ". " } else { line });
-                }
-                self.put(".");
+            [_, _, ..] if named && room.starts_with('@') => {
+                self.put_paste(&format!("PASTE={tag}:SAY {room}"), &speech.lines);
             }
+            [_, _, ..] => self.put_paste(&format!("PASTE={tag}:"), &speech.lines),
             _ if speech.act => self.put(&format!("ACT={tag}:{first}")),
             _ if named => self.put(&format!("SAY={tag}:{room} {first}")),
             _ => self.put(&format!("MSG={tag}:{first}")),

@@ -6,6 +6,7 @@ use chrono::NaiveDateTime;
 
 use super::{DIM, View, colour_of, span};
 use crate::line::{Block, Line};
+use crate::words::short;
 
 impl View {
     /// A block as a table or, for old lines, as a stretch of the conversation.
@@ -36,6 +37,8 @@ impl View {
                 });
                 self.table(&if count == 1 { "1 room".into() } else { format!("{count} rooms") }, rows.collect(), false)
             }
+            "UNREAD" if count == 0 => self.own("nothing is unread"),
+            "UNREAD" => self.unread(&block.lines),
             "BANS" if count == 0 => self.own("no user is banned or muted"),
             "BANS" => {
                 let rows = block.lines.iter().map(|ban| {
@@ -68,6 +71,25 @@ impl View {
             }
             _ => block.lines.iter().map(|line| self.line(line)).collect(),
         }
+    }
+
+    /// What is unread by room. A row without such lines stands there where all were asked for.
+    fn unread(&self, lines: &[Line]) -> String {
+        let rows = lines.iter().map(|row| {
+            let lines = row.number(1).unwrap_or(0);
+            let mentions = row.pair("mentions").and_then(|count| count.parse().ok()).unwrap_or(0_u64);
+            vec![
+                short(row.field(0), &self.me),
+                if lines == 0 { "all is read".into() } else { format!("{lines} unread") },
+                match mentions {
+                    0 => String::new(),
+                    1 => "speaks to you".into(),
+                    count => format!("speaks to you {count} times"),
+                },
+                row.pair("muted").map_or(String::new(), |_| "muted".into()),
+            ]
+        });
+        self.table("unread", rows.collect(), false)
     }
 
     fn invitations(&self, lines: &[Line]) -> String {

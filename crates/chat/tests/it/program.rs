@@ -464,6 +464,34 @@ fn a_paste_that_is_not_finished_is_refused_and_not_said() {
 }
 
 #[test]
+fn messages_of_several_lines_go_through_a_pipe_whole() {
+    let server = Chat::start("127.0.0.1:0");
+    let mut budi = Person::joins(&server, "budi");
+    let input =
+        b"PASTE:\none\n\n  two\n.\nPASTE:EDIT last\nthree\n/four\n.\nPASTE:WHISPER budi\nfive\nsix\n.\nHISTORY:\n";
+    let (code, out, err) = piped(&["--name", "ani", "--addr", &server.addr], input);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    // The protocol as it is: each line of a message has its head.
+    for words in [
+        " OK PASTE tag=line-3 room=#lobby id=1\n",
+        " OK PASTE tag=line-4 room=#lobby id=2 re=1: ",
+        " OK PASTE tag=line-5 to=budi\n",
+    ] {
+        assert!(out.contains(words), "{words} in {out}");
+    }
+    assert!(out.contains(" MSG #lobby 1 ani edited=1 part=2/2: /four\n"), "{out}");
+    for words in
+        ["ani part=1/3: one", "ani part=2/3: ", "ani part=3/3:   two", "re=1 part=2/2: /four", "ani budi part=2/2: six"]
+    {
+        budi.hears(words);
+    }
+    // For reading they stand below each other.
+    let (code, out, err) = piped(&["--name", "ani", "--plain", "--addr", &server.addr], b"HISTORY:\n");
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.contains(" ani: three\n        /four\n"), "{out}");
+}
+
+#[test]
 fn a_server_that_closes_is_named_as_the_reason() {
     let server = Chat::with("127.0.0.1:0", &["--max-clients", "1"]);
     let _ani = Person::joins(&server, "ani");

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,8 +14,10 @@ use chat_conformance::program::tied;
 use chat_server::config::Config;
 use chat_server::config::OperatorKey;
 use chat_server::features::Server;
+use chat_server::model::names::Name;
+use chat_server::model::roles::{Policy, Role};
 use chat_server::net::server::ServerHandle;
-use chat_server::testing::quick;
+use chat_server::testing::{MemoryStore, Setup, TestServer, quick};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Termios, tcgetattr};
 
@@ -83,8 +85,12 @@ impl Terminal {
     }
 
     fn client(server: &Chat, home: &str) -> Command {
+        Terminal::client_of(server.handle.addr(), home)
+    }
+
+    fn client_of(addr: SocketAddr, home: &str) -> Command {
         let mut command = tied(env!("CARGO_BIN_EXE_chat"));
-        command.args(["--name", "ani", "--addr", &server.handle.addr().to_string()]);
+        command.args(["--name", "ani", "--addr", &addr.to_string()]);
         let home = format!("{}/{home}-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
         std::fs::create_dir_all(&home).expect("a folder");
         command.env("HOME", home).env_remove("XDG_STATE_HOME").env_remove("NO_COLOR").env("TERM", "xterm");
@@ -265,4 +271,72 @@ fn a_terminal_that_knows_no_escape_sequences_gets_none() {
         }
         assert!(!terminal.all.contains('\x1b'), "TERM={term:?}: {:?}", terminal.all);
     }
+}
+
+#[test]
+fn an_account_comes_back_to_its_rooms_and_talks_in_several_lines() {
+    let memory = MemoryStore::default();
+    for name in ["ani", "budi"] {
+        memory.add(&Name::parse(name).expect("a name"), "correct-horse", Role::Member);
+    }
+    let server = TestServer::with(Setup { kept: Some((memory, Policy::default())), ..quick().into() });
+    let member = |name: &str| {
+        let mut line = server.connect();
+        line.send("OPT:presence=off");
+        line.send(&format!("LOGIN:{name} correct-horse"));
+        line.until("* OK LOGIN ...");
+        line.send("JOIN:#plan");
+        line.until("* OK JOIN ...");
+        line
+    };
+    let mut before = member("ani");
+    before.send("QUIT");
+    before.until("* BYE 200 ...");
+    let mut budi = member("budi");
+    for line in ["MSG:the plan for ani", "WHISPER:ani psst"] {
+        budi.send(line);
+    }
+    budi.until("* OK WHISPER ...");
+    let mut command = Terminal::client_of(server.addr(), "account");
+    let password = format!("{}/password-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+    std::fs::write(&password, "correct-horse\n").expect("a file");
+    command.arg("--login").env("CHAT_PASSWORD_FILE", &password);
+    let mut terminal = Terminal::run(&mut command);
+    for words in [
+        "── unread",
+        "#plan",
+        "1 unread",
+        "@budi",
+        "1 unread",
+        "earlier in #plan",
+        "earlier in @budi",
+        "psst",
+        "#lobby> ",
+    ] {
+        terminal.sees(words);
+    }
+    terminal.types("/room @bu\t\r");
+    terminal.sees("goes to @budi alone");
+    terminal.sees("@budi> ");
+    terminal.types("are you there?\r");
+    budi.until("* MSG @ani+budi 2 ani: are you there?");
+    budi.send("SAY:@ani here I am");
+    terminal.sees("here I am");
+    // What is pasted is one message, and the text of a command in front of it.
+    terminal.types("\x1b[200~one\ntwo\x1b[201~\r");
+    budi.until("* MSG @ani+budi 4 ani part=1/2: one");
+    budi.hears("* MSG @ani+budi 4 ani part=2/2: two");
+    terminal.types("/edit last \x1b[200~three\nfour\x1b[201~\r");
+    budi.hears("* EDITED @ani+budi 5 ani re=4 part=1/2: three");
+    budi.hears("* EDITED @ani+budi 5 ani re=4 part=2/2: four");
+    terminal.types("/part\r");
+    terminal.sees("#lobby> ");
+    terminal.types("/unread all\r");
+    for room in ["#lobby", "#plan", "@budi"] {
+        terminal.sees(room);
+        terminal.sees("all is read");
+    }
+    terminal.types("/quit\r");
+    assert_eq!(terminal.ends().code(), Some(0));
+    std::fs::remove_file(&password).expect("it is there");
 }

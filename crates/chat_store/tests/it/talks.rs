@@ -6,7 +6,7 @@ use chat_server::model::secrets::Secret;
 use chat_store::{FILE, Offline, Strength, export};
 use rusqlite::Connection;
 
-use crate::kit::{BACK_TO_17, Talk, name, room_name, said, search, state, words};
+use crate::kit::{BACK_TO_17, Talk, name, room_name, said, said_with, search, state, words};
 
 #[test]
 fn a_talk_is_found_by_its_name_alone_and_goes_with_an_account_of_it() {
@@ -40,6 +40,19 @@ fn a_talk_is_found_by_its_name_alone_and_goes_with_an_account_of_it() {
     rooms.sort_unstable();
     assert_eq!(rooms, ["#lobby", "@ani+citra"]);
     store.stop();
+}
+
+#[test]
+fn a_cid_of_a_talk_that_stands_twice_is_not_for_the_audit() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Talk::open(dir.path());
+    let [one, other] = ["cid-1", "cid-2"].map(Some);
+    store.say([said_with("@ani+budi", 1, "ani", "psst", one), said_with("#lobby", 1, "ani", "hello", other)]);
+    store.say([said_with("#lobby", 2, "ani", "hello", one), said_with("@ani+budi", 2, "ani", "psst", other)]);
+    store.stop();
+    let db = Connection::open(dir.path().join(FILE)).unwrap();
+    let count = |sql: &str| db.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap();
+    assert_eq!((count("SELECT count(*) FROM log WHERE cid IS NOT NULL"), count("SELECT count(*) FROM audit")), (2, 0));
 }
 
 #[test]

@@ -14,11 +14,13 @@ use uuid::Uuid;
 use super::caller::{Shared, SignedOn, Viewer};
 use super::extract::{JsonBody, PathParam};
 use crate::error::{AppError, Problem};
+use crate::models::ids::number_in_talk;
 use crate::models::input::{is_cid, message_text};
 use crate::models::names::room_name;
 use crate::models::objects::Message;
 use crate::models::render::messages;
 use crate::session::ask::{Ask, Outcome};
+use crate::state::AppState;
 
 /// Something to say.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -112,15 +114,9 @@ pub(crate) async fn create_message(
     }
 }
 
-/// What was said, with the address where it is found: in a direct talk that is its page.
+/// What was said, with the address where it is found.
 fn created(message: Message, is_replayed: bool) -> Response {
-    let location = match message.room.starts_with('@') {
-        true => {
-            let (talk, after) = (message.room.replace('+', "%2B"), message.seq.saturating_sub(1));
-            format!("/api/rooms/{talk}/messages?after={after}&limit=1")
-        }
-        false => format!("/api/messages/{}", message.id),
-    };
+    let location = format!("/api/messages/{}", message.id);
     let mut response = (StatusCode::CREATED, [(header::LOCATION, location)], Json(message)).into_response();
     if is_replayed {
         response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
@@ -141,10 +137,26 @@ pub(crate) async fn get_message(
     viewer: Viewer,
     PathParam(id): PathParam<Uuid>,
 ) -> Result<Json<Message>, AppError> {
-    let message = state.rooms.messages.get(&id).map(|message| message.clone()).ok_or(AppError::MessageNotFound)?;
+    let Some(message) = state.rooms.messages.get(&id).map(|message| message.clone()) else {
+        return message_of_talks(&state, viewer.caller(), id).await.map(Json);
+    };
     match state.may_read(viewer.caller(), Access::Room(room_name(&message.room)?)).await {
         Ok(_) => Ok(Json(message)),
         Err(AppError::RoomNotFound) => Err(AppError::MessageNotFound),
         Err(error) => Err(error),
     }
+}
+
+/// The message of that id in one of a user's direct talks.
+async fn message_of_talks(state: &AppState, who: Caller, id: Uuid) -> Result<Message, AppError> {
+    if who.client.is_none() {
+        // What may be known of others may still be read too fast.
+        return state.may_read(who, Access::Everything).await.and(Err(AppError::MessageNotFound));
+    }
+    let talks = state.talks(who).await?;
+    let place = talks.into_iter().find_map(|talk| Some((number_in_talk(id, &talk.name)?, talk.name)));
+    let (seq, room) = place.ok_or(AppError::MessageNotFound)?;
+    let question = Question::Page { room, before: seq + 1, after: Some(seq - 1), limit: 1, export: false };
+    let (lines, _) = state.read(who, question).await?;
+    messages(state.ids, &lines).pop().filter(|message| message.id == id).ok_or(AppError::MessageNotFound)
 }

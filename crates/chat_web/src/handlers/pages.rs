@@ -15,6 +15,7 @@ use super::caller::{Shared, Viewer};
 use super::extract::{PathParam, QueryParams, number};
 use crate::error::{AppError, Problem};
 use crate::http::negotiation;
+use crate::models::ids::number_in_talk;
 use crate::models::names::{bare, room_key};
 use crate::models::objects::Message;
 use crate::models::render::messages;
@@ -197,22 +198,53 @@ async fn page_of(state: &AppState, who: Caller, name: &RoomName, query: &RoomQue
 
 /// A page of a direct talk. The read model has none of them: the router, and its store, are asked.
 async fn page_of_talk(state: &AppState, who: Caller, name: &RoomName, query: &RoomQuery) -> Result<Page, AppError> {
-    if query.around.is_some() {
-        return Err(AppError::MessageNotFound);
-    }
     let (before, after, limit) = (number(query.before, RIGHT)?, number(query.after, RIGHT)?, limit_of(query.limit)?);
-    let room = name.clone();
-    let question = Question::Page { room, before: before.unwrap_or(u64::MAX), after, limit, export: false };
-    let (lines, more) = state.read(who, question).await?;
+    let before = before.unwrap_or(u64::MAX);
+    let mut page = match query.around {
+        Some(id) => around_in_talk(state, who, name, id, (before, limit)).await?,
+        None => {
+            let (messages, more) = part_of_talk(state, who, name, (before, after, limit)).await?;
+            let is_forwards = after.is_some();
+            let (prev, next) = (more.filter(|_| !is_forwards), more.filter(|_| is_forwards));
+            Page { messages, prev, next, last_seq: 0 }
+        }
+    };
     let talks = state.talks(who).await?;
-    let last_seq = talks.iter().find(|talk| talk.name == *name).map_or(0, |talk| talk.last_id);
-    let is_forwards = after.is_some();
-    Ok(Page {
-        messages: messages(state.ids, &lines),
-        prev: more.filter(|_| !is_forwards),
-        next: more.filter(|_| is_forwards),
-        last_seq,
-    })
+    page.last_seq = talks.iter().find(|talk| talk.name == *name).map_or(0, |talk| talk.last_id);
+    Ok(page)
+}
+
+/// The page around the message of a direct talk that has this id, as of a room: half of it is older.
+async fn around_in_talk(
+    state: &AppState,
+    who: Caller,
+    name: &RoomName,
+    id: Uuid,
+    (before, limit): (u64, usize),
+) -> Result<Page, AppError> {
+    // To others than its members the talk does not exist, whatever the id is.
+    state.may_read(who, Access::Room(name.clone())).await?;
+    let seq = number_in_talk(id, name).ok_or(AppError::MessageNotFound)?;
+    let half = limit / 2;
+    // Where none is to be older it is only asked whether there is one.
+    let (older, more) = part_of_talk(state, who, name, (seq, None, half.max(1))).await?;
+    let first = older.first().filter(|_| half > 0).map_or(seq, |first| first.seq);
+    let prev = if half == 0 { (!older.is_empty()).then_some(first) } else { more };
+    let (messages, next) = part_of_talk(state, who, name, (before, Some(first - 1), limit)).await?;
+    let found = messages.iter().any(|message| message.id == id);
+    found.then_some(Page { messages, prev, next, last_seq: 0 }).ok_or(AppError::MessageNotFound)
+}
+
+/// Messages of a direct talk, at most so many before the first number and behind the second, and where there are more.
+async fn part_of_talk(
+    state: &AppState,
+    who: Caller,
+    name: &RoomName,
+    (before, after, limit): (u64, Option<u64>, usize),
+) -> Result<(Vec<Message>, Option<u64>), AppError> {
+    let question = Question::Page { room: name.clone(), before, after, limit, export: false };
+    let (lines, more) = state.read(who, question).await?;
+    Ok((messages(state.ids, &lines), more))
 }
 
 /// A room's name in an address, where `+` would stand for a space.

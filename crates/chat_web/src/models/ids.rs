@@ -9,6 +9,9 @@ use super::objects::Author;
 /// The client number of users whose messages a store brought from before the start.
 const BEFORE_THE_START: ClientId = ClientId(0);
 
+/// From which of its ten bytes on the id of a message of a direct talk hides its number.
+const NUMBER: usize = 5;
+
 /// Makes the public ids of users. They are derived, not stored, so that every part of this door finds the same id.
 #[derive(Clone, Copy, Debug)]
 pub struct Ids {
@@ -54,11 +57,30 @@ impl Default for Ids {
     }
 }
 
-/// A message's id: the same wherever and whenever it is made from the same line. `millis` is the time since 1970.
+/// A message's id: the same wherever and whenever it is made from the same line. `millis` is the time since 1970. That of a direct talk
+/// hides its number, by which [`number_in_talk`] finds the line: no read model has those.
 pub(crate) fn message_id(millis: i64, room: &RoomName, seq: u64) -> Uuid {
     let mut seed = room_key(room).into_bytes();
+    let mask = room.is_talk().then(|| ten_bytes(&seed));
     seed.extend(seq.to_be_bytes());
-    uuid::Builder::from_unix_timestamp_millis(millis.max(0) as u64, &ten_bytes(&seed)).into_uuid()
+    let mut bytes = ten_bytes(&seed);
+    if let Some(mask) = mask {
+        bytes[NUMBER..].copy_from_slice(&seq.to_be_bytes()[8 - (10 - NUMBER)..]);
+        bytes[NUMBER..].iter_mut().zip(&mask[NUMBER..]).for_each(|(byte, mask)| *byte ^= mask);
+    }
+    uuid::Builder::from_unix_timestamp_millis(millis.max(0) as u64, &bytes).into_uuid()
+}
+
+/// The number that the message of this id has in a direct talk; `None` if it is none of that talk.
+pub(crate) fn number_in_talk(id: Uuid, talk: &RoomName) -> Option<u64> {
+    let mask = ten_bytes(room_key(talk).as_bytes());
+    let mut number = [0; 8];
+    let hidden = id.as_bytes()[16 - (10 - NUMBER)..].iter().zip(&mask[NUMBER..]).map(|(byte, mask)| byte ^ mask);
+    number[8 - (10 - NUMBER)..].iter_mut().zip(hidden).for_each(|(byte, hidden)| *byte = hidden);
+    let number = u64::from_be_bytes(number);
+    // The first six bytes of an id are its time.
+    let millis = id.as_bytes()[..6].iter().fold(0, |millis, byte| (millis << 8) | i64::from(*byte));
+    Some(number).filter(|number| message_id(millis, talk, *number) == id)
 }
 
 /// A UUIDv7 of this moment.
@@ -94,4 +116,22 @@ fn ten_bytes(seed: &[u8]) -> [u8; 10] {
     let mut bytes = [0; 10];
     bytes.copy_from_slice(&mixed.to_be_bytes()[6..]);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_a_talks_message_is_found_by_the_talk_alone() {
+        let name = |name: &str| RoomName::any(name).unwrap();
+        let (talk, other) = (name("@ani+budi"), name("@ani+citra"));
+        for seq in [1, 2, 255, 70_000, (1 << 40) - 1] {
+            let id = message_id(1_764_500_000_123, &talk, seq);
+            assert_eq!((number_in_talk(id, &talk), id.get_version_num()), (Some(seq), 7));
+            assert_eq!((number_in_talk(id, &name("@Ani+Budi")), number_in_talk(id, &other)), (Some(seq), None));
+        }
+        assert_eq!(number_in_talk(message_id(1, &RoomName::lobby(), 1), &talk), None);
+        assert_eq!(number_in_talk(random_uuid(), &talk), None);
+    }
 }

@@ -2,10 +2,12 @@
 
 use std::time::Instant;
 
+use chat_server::features::archive::store::{Answer, Question, Refused};
+use chat_server::features::calls::{Call, Caller};
 use chat_server::features::{VERBS, files, messages, presence, rooms};
 use chat_server::model::body::Body;
 use chat_server::model::command::{Command, Line};
-use chat_server::model::event::What;
+use chat_server::model::event::{Event, Version, What};
 use chat_server::model::feature::Asked;
 use chat_server::model::names::RoomName;
 use chat_server::model::refusal::Refusal;
@@ -26,6 +28,8 @@ use crate::state::receipts::Receipt;
 
 /// The most sockets of one session.
 const SOCKETS: usize = 8;
+/// How many lines of a direct talk are looked at to find the last one that stands.
+const LAST: usize = 20;
 
 impl Task {
     pub(super) async fn input(&mut self, input: Input) {
@@ -146,12 +150,10 @@ impl Task {
         let room = meant(room, self.session.name());
         let re = match re {
             Some(Line::Id(id)) => Some(id),
-            Some(Line::Last) if room.is_talk() => {
-                return self.refused(
-                    asker,
-                    &Refusal::bad_argument("last", "Of a direct talk the number of the line is said."),
-                );
-            }
+            Some(Line::Last) if room.is_talk() => match self.last_of_talk(&room).await {
+                Ok(last) => Some(last),
+                Err(error) => return self.refused(asker, &error),
+            },
             Some(Line::Last) => match self.state.rooms.last_message(&room) {
                 Some(last) => Some(last),
                 None => return self.refused(asker, &Refusal::no_such_id(None, &room)),
@@ -163,6 +165,30 @@ impl Task {
         let command = Command::Say { room: to, re: re_id, cid: own, act, text: text.clone() };
         let verb = if re.is_some() { "ANSWER" } else { "SAY" };
         self.send(asker, verb, command, Wanted::Said { room, cid, text, re, act }).await;
+    }
+
+    /// The number of the last line of a direct talk that is not deleted.
+    async fn last_of_talk(&self, talk: &RoomName) -> Result<u64, Refusal> {
+        let who = Caller { client: Some(self.session.client), address: self.session.address };
+        let mut before = u64::MAX;
+        loop {
+            let question = Question::Page { room: talk.clone(), before, after: None, limit: LAST, export: false };
+            let call = |reply| Call::Read { who, question: Box::new(question), reply }.into();
+            let (lines, more) = match self.state.answer(call).await {
+                Some(Answer::Lines { lines, more }) => (lines, more),
+                Some(Answer::Refused(refused)) => return Err(refused.into()),
+                _ => return Err(Refused::Busy.into()),
+            };
+            let last = lines.iter().rev().find_map(|line| match &line.event {
+                Event::Said(speech) if speech.version != Version::Deleted => Some(speech.id),
+                _ => None,
+            });
+            match (last, more) {
+                (Some(last), _) => return Ok(last),
+                (None, Some(more)) => before = more,
+                (None, None) => return Err(Refusal::no_such_id(None, talk)),
+            }
+        }
     }
 
     /// Asks the router for something that may have a `cid`, unless it was asked before: then the answer is the first one's.

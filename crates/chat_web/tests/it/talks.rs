@@ -77,6 +77,18 @@ fn pages_of_a_talk_go_back_into_the_store_and_are_its_members() {
         let oldest = ani.call(get(&before));
         assert_eq!(texts(&oldest), lines(1, 15));
         assert_eq!(oldest.json()["prev"], Value::Null);
+        // Of the store alone: one message by its id, and the page around it.
+        let fifth = oldest.json()["messages"][4]["id"].as_str().map(String::from).expect("an id");
+        assert_eq!(ani.call(get(&format!("/api/messages/{fifth}"))).json()["text"], "line 5");
+        let around = ani.call(page(&format!("?around={fifth}&limit=6")));
+        assert_eq!(texts(&around), lines(2, 7));
+        assert_eq!(
+            (&around.json()["prev"], &around.json()["next"]),
+            (
+                &json!("/api/rooms/@ani%2Bbudi/messages?before=2&limit=6"),
+                &json!("/api/rooms/@ani%2Bbudi/messages?after=7&limit=6")
+            )
+        );
         let onwards = ani.call(page("?after=10&limit=30"));
         assert_eq!(texts(&onwards), lines(11, 40));
         assert_eq!(texts(&ani.call(get(onwards.json()["next"].as_str().expect("a next page")))), lines(41, 45));
@@ -90,9 +102,18 @@ fn pages_of_a_talk_go_back_into_the_store_and_are_its_members() {
     drop(first);
 
     let second = stage(&memory, 60_000);
-    check(&account(&second, "/api/session", "ani"));
+    let second_ani = account(&second, "/api/session", "ani");
+    check(&second_ani);
     let citra = account(&second, "/api/session", "citra");
+    let newest = second_ani.call(page("?limit=1")).json()["messages"][0]["id"].clone();
+    let newest = newest.as_str().expect("an id");
+    for reply in
+        [citra.call(get(&format!("/api/messages/{newest}"))), second.call(get(&format!("/api/messages/{newest}")))]
+    {
+        assert_eq!((reply.status, reply.problem()), (404, "no-such-message".into()));
+    }
     for path in [
+        &*format!("/api/rooms/@ani+budi/messages?around={newest}"),
         "/api/rooms/@ani+budi/messages",
         "/api/messages?room=@ani%2Bbudi",
         "/api/rooms/@ani+budi/export",

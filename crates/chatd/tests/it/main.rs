@@ -22,6 +22,7 @@ mod month;
 mod product;
 mod proxies;
 mod readme;
+mod secrecy;
 mod secrets;
 mod talks;
 #[cfg(target_os = "linux")]
