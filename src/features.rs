@@ -15,11 +15,10 @@ use crate::model::event::{Envelope, Event, Leave, Tag, Translate};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
-use crate::model::roles::Role;
-use crate::model::rows::Stat;
 use crate::model::text::Text;
 use crate::model::verb::{Verb, Verbs};
 use crate::model::verbs as kernel;
+use crate::model::{roles::Role, rows::Stat};
 
 use state::{Room, RoomState};
 
@@ -65,6 +64,7 @@ pub static VERBS: Verbs = Verbs::new(&[
     &membership::verbs::FOLLOW,
     &archive::verbs::SEARCH,
     &archive::verbs::EXPORT,
+    &rooms::verbs::RETAIN,
     &accounts::verbs::REGISTER,
     &accounts::verbs::LOGIN,
     &accounts::verbs::LOGOUT,

@@ -83,6 +83,15 @@ pub enum Call {
         /// Where the answer goes: the room as it is then.
         reply: Box<dyn FnOnce(Result<OwnRoom, Refusal>) + Send>,
     },
+    /// A user wants to know by a call how long a room keeps what is said.
+    Retention {
+        /// The user's connection.
+        client: ClientId,
+        /// The room.
+        room: RoomName,
+        /// Where the answer goes: the days; `None` is as long as the server does.
+        reply: Box<dyn FnOnce(Result<Option<u32>, Refusal>) + Send>,
+    },
     /// A door wants to know which direct talks a user has, in order.
     Talks {
         /// The user who asks.

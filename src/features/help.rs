@@ -55,7 +55,7 @@ pub static SUBJECTS: &[SubjectWords] = &[
     words(Subject::Lines, "lines", "answer and change lines"),
     words(Subject::People, "people", "names, and who is here"),
     words(Subject::Rooms, "rooms", "come in, enter, leave"),
-    words(Subject::History, "history", "what was said"),
+    words(Subject::History, "history", "the record"),
     words(Subject::Files, "files", "send and find files"),
     words(Subject::Account, "account", "a name of your own"),
     words(Subject::Order, "order", "keep it"),

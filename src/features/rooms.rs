@@ -34,6 +34,13 @@ pub enum Command {
         /// What to change; `None` only asks.
         change: Option<ModeChange>,
     },
+    /// `RETAIN`: read or change how long a room keeps what is said.
+    Retain {
+        /// The room.
+        room: Option<RoomName>,
+        /// What to change; `None` only asks.
+        change: Option<KeepFor>,
+    },
 }
 
 impl Asked for Command {}
@@ -49,4 +56,45 @@ pub enum ModeChange {
     Moderated(bool),
     /// `+t`: only operators set the topic.
     TopicLock(bool),
+}
+
+/// How long a room keeps what is said. The settings of the store are the most.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeepFor {
+    /// So many days.
+    Days(u32),
+    /// As long as the server does.
+    Server,
+}
+
+impl KeepFor {
+    /// The most days.
+    pub const MOST: u32 = 36_500;
+
+    /// The days of a room's own, if it has any.
+    pub fn of(days: Option<u32>) -> KeepFor {
+        days.map_or(KeepFor::Server, KeepFor::Days)
+    }
+
+    /// The days, if they are a room's own.
+    pub fn days(self) -> Option<u32> {
+        match self {
+            KeepFor::Days(days) => Some(days),
+            KeepFor::Server => None,
+        }
+    }
+
+    /// As it is typed: `30d` or `off`.
+    pub fn word(self) -> String {
+        self.days().map_or_else(|| "off".into(), |days| format!("{days}d"))
+    }
+
+    /// For people: `for 30 days`, or `as long as the server does`.
+    pub fn time(self) -> String {
+        match self {
+            KeepFor::Server => "as long as the server does".into(),
+            KeepFor::Days(1) => "for one day".into(),
+            KeepFor::Days(days) => format!("for {days} days"),
+        }
+    }
 }

@@ -47,7 +47,7 @@ const LOOKERS: [&str; 4] = ["citra", "boss", "gita", "eko"];
 /// All, in the order in which they come.
 const ALL: [&str; 7] = ["ani", "budi", "citra", "dewi", "boss", "gita", "eko"];
 
-const LOOKS: [&str; 77] = [
+const LOOKS: [&str; 78] = [
     "LIST:",
     "LIST:#tea",
     "WHO:ani",
@@ -73,6 +73,7 @@ const LOOKS: [&str; 77] = [
     "/topic @ani+budi mine",
     "/invite citra @ani+budi",
     "/mode @ani+budi +k key",
+    "/retain @ani+budi 1d",
     "/op @ani+budi citra",
     "/deop @ani+budi ani",
     "/kick @ani+budi ani",
@@ -212,6 +213,7 @@ fn kind(call: &Call) -> (&'static str, bool) {
         Call::Read { .. } => ("read", true),
         Call::OwnRooms { .. } => ("own-rooms", true),
         Call::MarkRead { .. } => ("mark-read", true),
+        Call::Retention { .. } => ("retention", true),
         Call::Talks { .. } => ("talks", true),
         Call::Rights { .. } => ("rights", true),
         Call::Order { order, .. } => match order {
@@ -288,6 +290,7 @@ fn calls(client: Option<ClientId>, said: &Said) -> Vec<Call> {
     if let Some(client) = client {
         all.push(Call::OwnRooms { client, reply: writes(said) });
         all.push(Call::MarkRead { client, room: talk(), id: Some(1), reply: writes(said) });
+        all.push(Call::Retention { client, room: talk(), reply: writes(said) });
         all.push(Call::Rights { client, reply: writes(said) });
     }
     all

@@ -113,6 +113,7 @@ impl Desk {
             key: None,
             moderated: false,
             topic_lock: false,
+            keep_days: None,
             ops: new.ops,
             bans: Vec::new(),
             waiting: Vec::new(),

@@ -162,6 +162,7 @@ impl Keeper {
                         key: None,
                         moderated: false,
                         topic_lock: false,
+                        keep_days: None,
                         ops: Vec::new(),
                         bans: Vec::new(),
                         waiting: Vec::new(),
@@ -317,16 +318,16 @@ impl Keeper {
 
     /// Makes a room, or makes it what it is now. A new one counts on from the greatest id of those that are forgotten.
     fn write_room(&self, db: &Connection, state: &RoomState) -> rusqlite::Result<()> {
-        let RoomState { name, topic, invite_only, key, moderated, topic_lock, ops, bans, waiting } = state;
+        let RoomState { name, topic, invite_only, key, moderated, topic_lock, keep_days, ops, bans, waiting } = state;
         let waiting = waiting.iter().map(|(name, first)| format!("{name}={first}")).collect::<Vec<_>>().join(" ");
         let letters = [(invite_only, 'i'), (moderated, 'm'), (topic_lock, 't')];
         let modes: String = letters.into_iter().filter(|(on, _)| **on).map(|(_, letter)| letter).collect();
         let ops = ops.iter().map(|op| op.as_str()).collect::<Vec<_>>().join(" ");
         db.prepare_cached(
-            "INSERT INTO rooms (name, folded, topic, topic_by, modes, key, ops, first_id, last_id, waiting)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9)
+            "INSERT INTO rooms (name, folded, topic, topic_by, modes, key, ops, first_id, last_id, waiting, keep_days)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10)
              ON CONFLICT (folded) DO UPDATE SET
-                 name = ?1, topic = ?3, topic_by = ?4, modes = ?5, key = ?6, ops = ?7, waiting = ?9",
+                 name = ?1, topic = ?3, topic_by = ?4, modes = ?5, key = ?6, ops = ?7, waiting = ?9, keep_days = ?10",
         )?
         .execute(params![
             name.as_str(),
@@ -337,7 +338,8 @@ impl Keeper {
             key.as_ref().map(|key| key.as_str()),
             ops,
             self.forgotten_id,
-            waiting
+            waiting,
+            keep_days
         ])?;
         bans::write(db, &folded(name), bans)
     }

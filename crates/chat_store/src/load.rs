@@ -21,7 +21,7 @@ const LINES_EACH: usize = 20;
 pub(crate) fn contents(db: &Connection) -> rusqlite::Result<Contents> {
     forget_unreachable(db)?;
     let mut find = db.prepare(
-        "SELECT room, name, topic, topic_by, modes, key, ops, first_id, last_id, waiting FROM rooms WHERE folded IS NOT NULL
+        "SELECT room, name, topic, topic_by, modes, key, ops, first_id, last_id, waiting, keep_days FROM rooms WHERE folded IS NOT NULL
          ORDER BY (SELECT seq FROM log WHERE log.room = rooms.room ORDER BY id DESC LIMIT 1) DESC",
     )?;
     let mut found = find.query([])?;
@@ -45,6 +45,7 @@ pub(crate) fn contents(db: &Connection) -> rusqlite::Result<Contents> {
             key,
             moderated: is_on('m'),
             topic_lock: is_on('t'),
+            keep_days: row.get(10)?,
             ops,
             bans: bans::of(db, &row.get_ref(1)?.as_str()?.to_ascii_lowercase())?,
             waiting: row.get_ref(9)?.as_str()?.split_whitespace().filter_map(who_waits).collect(),

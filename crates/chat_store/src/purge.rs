@@ -27,7 +27,8 @@ pub struct Retention {
     pub lines: Option<u64>,
 }
 
-/// What is to be thrown away, and when that is looked at next.
+/// What is to be thrown away, and when that is looked at next. It is looked at also where the server keeps all: a room may have a time of
+/// its own.
 #[derive(Default)]
 pub(crate) struct Purge {
     retention: Retention,
@@ -57,8 +58,7 @@ pub(crate) struct Purged {
 
 impl Purge {
     pub(crate) fn new(retention: Retention, now: Instant) -> Purge {
-        let due = (retention != Retention::default()).then_some(now);
-        Purge { retention, due, ..Purge::default() }
+        Purge { retention, due: Some(now), rooms: VecDeque::new() }
     }
 
     /// Whether a pass is not finished.
@@ -66,7 +66,7 @@ impl Purge {
         !self.rooms.is_empty()
     }
 
-    /// When the next pass begins, if one ever does.
+    /// When the next pass begins.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.due
     }
@@ -103,20 +103,25 @@ impl Purge {
         Ok(purged)
     }
 
-    /// Finds the rooms that have anything to throw away.
+    /// Finds the rooms that may have something to throw away: all, or those that set a time themselves.
     fn look(&mut self, db: &Connection, time: DateTime<Utc>) -> rusqlite::Result<()> {
-        let days = self.retention.days.map(|days| TimeDelta::days(i64::from(days)));
-        let before = days.and_then(|days| time.checked_sub_signed(days));
-        if let Some(before) = before {
-            // By then the lines themselves are too old, whatever they say.
+        let Retention { days, lines } = self.retention;
+        let before = |days: Option<u32>| days.and_then(|days| time.checked_sub_signed(TimeDelta::days(days.into())));
+        if let Some(before) = before(days) {
+            // By then the lines themselves are too old, whatever they say: a room keeps no line for longer.
             db.prepare_cached("DELETE FROM late WHERE at < ?1")?.execute([before.timestamp_millis()])?;
         }
-        let mut find = db
-            .prepare_cached("SELECT room, name, last_id FROM rooms WHERE folded IS NOT NULL AND first_id <= last_id")?;
-        let found = find.query_map([], |row| Ok((row.get(0)?, room_name(row, 1)?, row.get::<_, u64>(2)?)))?;
+        let mut find = db.prepare_cached(
+            "SELECT room, name, last_id, keep_days FROM rooms
+             WHERE folded IS NOT NULL AND first_id <= last_id AND (?1 OR keep_days IS NOT NULL)",
+        )?;
+        let found = find.query_map([self.retention != Retention::default()], |row| {
+            Ok((row.get(0)?, room_name(row, 1)?, row.get::<_, u64>(2)?, row.get::<_, Option<u32>>(3)?))
+        })?;
         for found in found {
-            let (room, name, last_id) = found?;
-            let last = self.retention.lines.map_or(0, |lines| last_id.saturating_sub(lines));
+            let (room, name, last_id, own_days) = found?;
+            let last = lines.map_or(0, |lines| last_id.saturating_sub(lines));
+            let before = before(own_days.into_iter().chain(days).min());
             self.rooms.push_back(Old { room, name, last, before, is_touched: false });
         }
         Ok(())

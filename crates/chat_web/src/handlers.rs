@@ -7,6 +7,7 @@ pub(crate) mod messages;
 pub(crate) mod marks;
 pub(crate) mod pages;
 pub(crate) mod programs;
+pub(crate) mod retention;
 pub(crate) mod search;
 pub(crate) mod about;
 pub(crate) mod accounts;

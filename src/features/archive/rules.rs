@@ -292,7 +292,7 @@ impl Room {
         let own = &mut room.features;
         (own.rooms.topic, own.rooms.key, own.rooms.op_accounts) =
             (state.topic, state.key, state.ops.into_iter().collect());
-        own.rooms.invite_only = state.invite_only;
+        (own.rooms.invite_only, own.rooms.keep_days) = (state.invite_only, state.keep_days);
         own.waiting = state.waiting.into_iter().collect();
         own.bans = Bans::restored(state.bans, now, trusted);
         // What only operators can change went with the last of them, unless some come again.
@@ -312,6 +312,7 @@ impl Room {
             key: self.features.rooms.key.clone(),
             moderated: self.features.rooms.moderated,
             topic_lock: self.features.rooms.topic_lock,
+            keep_days: self.features.rooms.keep_days,
             ops: self.features.rooms.op_accounts.iter().cloned().collect(),
             bans: self.features.bans.stored(),
             waiting: self.features.waiting.clone().into_iter().collect(),

@@ -130,6 +130,8 @@ pub struct RoomState {
     pub moderated: bool,
     /// `+t`.
     pub topic_lock: bool,
+    /// How many days what is said is kept, where that is less than the settings say; `None`: as they say.
+    pub keep_days: Option<u32>,
     /// The accounts that are its operators whenever they come.
     pub ops: Vec<Name>,
     /// Who is banned from it, and who is muted.

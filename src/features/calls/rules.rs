@@ -17,6 +17,7 @@ impl Turn<'_, Features> {
             Call::Read { who, question, reply } => self.read_for_door(who, *question, reply),
             Call::OwnRooms { client, reply } => reply(self.unread_by_call(client)),
             Call::MarkRead { client, room, id, reply } => reply(self.read_by_call(client, room, id)),
+            Call::Retention { client, room, reply } => reply(self.retention_of(client, &room).map(|keep| keep.days())),
             Call::Talks { who, reply } => reply(self.talks_by_call(who)),
             Call::NotRead(not_read) => self.not_read(*not_read),
             Call::Rights { client, reply } => reply(self.rights(client)),

@@ -16,6 +16,7 @@ use crate::model::refusal::Refusal;
 use crate::model::text::{MAX_SHORT, Text};
 
 mod opening;
+mod retention;
 
 /// The most connections that are invited to one room.
 const MAX_INVITED: usize = 200;
@@ -31,6 +32,7 @@ pub(crate) fn carry_out(
         rooms::Command::Topic { room, text } => turn.topic(id, room, text),
         rooms::Command::Invite { name, room } => turn.invite(id, name, room),
         rooms::Command::Mode { room, change } => turn.mode(id, room, change),
+        rooms::Command::Retain { room, change } => turn.retain(id, room, change),
     })
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) moderated: bool,
     /// `+t`: only operators set the topic.
     pub(crate) topic_lock: bool,
+    /// How many days what is said is kept; `None`: as long as the server does.
+    pub(crate) keep_days: Option<u32>,
 }
 
 impl Settings {

@@ -1,5 +1,6 @@
 //! What the members of a room are told of it: a topic, modes, an operator.
 
+use crate::features::rooms::KeepFor;
 use crate::model::feature::Told;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::parts::Parts;
@@ -38,6 +39,17 @@ pub struct NewOperator {
     pub by: ClientId,
     /// The user's name.
     pub name: Name,
+}
+
+/// A room keeps what is said for another time.
+#[derive(Debug)]
+pub struct Retained {
+    /// The room.
+    pub room: RoomName,
+    /// The user who set it.
+    pub by: Name,
+    /// How long.
+    pub keep: KeepFor,
 }
 
 impl Modes {
@@ -99,6 +111,24 @@ impl Told for NewOperator {
 
     fn sentence(&self) -> String {
         format!("{} is the operator of {} now.", self.name, self.room)
+    }
+
+    fn place(&self) -> String {
+        format!("{}: ", self.room)
+    }
+}
+
+impl Told for Retained {
+    fn room(&self) -> Option<&RoomName> {
+        Some(&self.room)
+    }
+
+    fn line(&self) -> Parts {
+        Parts::new("NOTE").text(self.sentence())
+    }
+
+    fn sentence(&self) -> String {
+        format!("{} set that what is said here is kept {}.", self.by, self.keep.time())
     }
 
     fn place(&self) -> String {

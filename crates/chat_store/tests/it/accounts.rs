@@ -527,6 +527,7 @@ fn whoever_has_a_name_next_has_none_of_its_power() {
         key: None,
         moderated: true,
         topic_lock: false,
+        keep_days: None,
         waiting: Vec::new(),
         ops: vec![name("budi"), name("Ani")],
         bans: Vec::new(),

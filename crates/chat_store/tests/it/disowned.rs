@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use crate::kit::{BACK_TO_17, Talk, changed, name, room_name, said_with, state, text};
 
 fn signed(room: &str, id: u64, from: &str) -> Arc<Envelope> {
-    let line = said_with(room, id, from, "words", Some(&format!("cid-{from}-{id}")));
+    let line = said_with(room, id, from, "words", Some(&format!("cid-{from}-{}-{id}", &room[1..])));
     let Event::Said(speech) = &line.event else { panic!("{line:?}") };
     Envelope::new(line.at, Event::Said(Speech { signed: true, ..speech.clone() }))
 }
@@ -65,7 +65,7 @@ fn lines_of_a_removed_account_are_signed_by_no_one() {
     added(&mut talk, "ani");
     // The next one uses the same cid.
     let Event::Said(own) = &signed("#lobby", 7, "ani").event else { panic!("a line") };
-    let own = Speech { cid: Some(text("cid-Ani-1")), ..own.clone() };
+    let own = Speech { cid: Some(text("cid-Ani-lobby-1")), ..own.clone() };
     talk.say([Envelope::new(chrono::DateTime::UNIX_EPOCH, Event::Said(own))]);
     assert_eq!(talk.search("words").len(), 5, "all are in the index");
     assert_eq!(signed_in(&mut talk, "#lobby"), [2, 7]);

@@ -200,6 +200,7 @@ pub(crate) fn state(room: &str) -> RoomState {
         key: None,
         moderated: false,
         topic_lock: false,
+        keep_days: None,
         ops: Vec::new(),
         bans: Vec::new(),
         waiting: Vec::new(),

@@ -220,7 +220,7 @@ pub(crate) async fn part(
 }
 
 /// Carries a line of the line protocol out.
-async fn carry_out(session: &Session, line: &str) -> Result<StatusCode, AppError> {
+pub(super) async fn carry_out(session: &Session, line: &str) -> Result<StatusCode, AppError> {
     session.take_pace().map_err(AppError::TooMany)?;
     let line = Text::new(line)?;
     match session.carry_out(Ask::Line { room: None, line }).await.ok_or(AppError::Timeout)?? {

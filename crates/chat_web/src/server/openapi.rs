@@ -12,7 +12,9 @@ use utoipa_axum::routes;
 use crate::error::PROBLEM;
 use crate::error::problems::PROBLEMS;
 use crate::events;
-use crate::handlers::{about, accounts, admin, files, invitations, marks, messages, pages, programs, search, users};
+use crate::handlers::{
+    about, accounts, admin, files, invitations, marks, messages, pages, programs, retention, search, users,
+};
 use crate::http::cookies;
 use crate::state::AppState;
 
@@ -58,6 +60,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(programs::enter, programs::part))
         .routes(routes!(marks::list))
         .routes(routes!(marks::read))
+        .routes(routes!(retention::show, retention::set))
         .routes(routes!(marks::mentions))
         .routes(routes!(programs::post_by_hook))
         .routes(routes!(pages::list_messages, messages::create_message))

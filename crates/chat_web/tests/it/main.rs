@@ -16,6 +16,7 @@ mod openapi;
 mod pages;
 mod programs;
 mod rest;
+mod retention;
 mod rights;
 mod rooms;
 mod sockets;

@@ -137,6 +137,8 @@ fn every_route_is_in_it_and_answers() {
         "GET /api/events",
         "GET /api/me/rooms",
         "PUT /api/rooms/{room}/read",
+        "GET /api/rooms/{room}/retention",
+        "PUT /api/rooms/{room}/retention",
         "GET /api/mentions",
         "PUT /api/me/rooms/{room}",
         "DELETE /api/me/rooms/{room}",
