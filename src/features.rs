@@ -8,9 +8,8 @@ use crate::chat::hooks::{Commit, Hooks, NOT_HERE};
 use crate::chat::message::{Client, FeatureMessage, Message};
 use crate::chat::router::{Answer, Router, Turn};
 use crate::config::Config;
-use crate::features::rooms::limits::RoomLimits;
 use crate::model::body::Body;
-use crate::model::command::{Command, HistoryQuery};
+use crate::model::command::{Choice, Command, HistoryQuery};
 use crate::model::event::{Envelope, Event, Leave, Tag, Translate};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
@@ -71,6 +70,7 @@ pub static VERBS: Verbs = Verbs::new(&[
     &accounts::verbs::PASSWD,
     &accounts::verbs::RESET,
     &accounts::verbs::ROLE,
+    &preferences::verbs::PREF,
     &accounts::verbs::INVITECODE,
     &accounts::verbs::RESETCODE,
     &programs::verbs::HOOK,
@@ -120,6 +120,7 @@ pub mod membership;
 pub mod messages;
 pub mod moderation;
 pub mod operators;
+pub mod preferences;
 pub mod presence;
 pub mod programs;
 pub mod rooms;
@@ -144,6 +145,7 @@ const COMMANDS: &[CarryOut] = &[
     messages::rules::carry_out,
     moderation::rules::carry_out,
     operators::rules::carry_out,
+    preferences::rules::carry_out,
     presence::rules::carry_out,
     programs::rules::carry_out,
     rooms::rules::carry_out,
@@ -280,9 +282,7 @@ impl Hooks for Features {
     }
 
     fn reload(turn: &mut Turn<'_, Self>, config: &Config) {
-        turn.router.features.room_limits = RoomLimits::new(config);
-        turn.router.features.presence.set_arrivals(config.arrivals);
-        turn.router.features.reads.set(config.read_burst, config.reads_per_second);
+        turn.router.features.set(config);
         turn.router.reload_files(config);
         turn.rename_those_like_the_server();
         turn.reload_key(config);
@@ -298,9 +298,7 @@ impl Hooks for Features {
 
     fn left(turn: &mut Turn<'_, Self>, client: &Client) {
         turn.router.stop_showing(client.id);
-        turn.router.features.operators.forget(client.id);
-        turn.router.features.members.forget_client(client.id);
-        turn.router.features.presence.forget(client.id);
+        turn.router.features.forget(client.id);
         turn.end_talks_of(client);
         if client.state.is_listed {
             turn.router.forget_banned(client.id);
@@ -337,8 +335,9 @@ impl Hooks for Features {
         turn.begin_quietly(id);
     }
 
-    fn chose(turn: &mut Turn<'_, Self>, id: ClientId) {
+    fn chose(turn: &mut Turn<'_, Self>, id: ClientId, choices: &[Choice]) {
         turn.watch_presence(id);
+        turn.note_language(id, choices);
     }
 
     fn speaks(turn: &mut Turn<'_, Self>, id: ClientId) {

@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::model::body::Body;
 use crate::model::code::Code;
-use crate::model::command::{Command, HistoryQuery};
+use crate::model::command::{Choice, Command, HistoryQuery};
 use crate::model::event::{Block, Done, Envelope, Event, Greeting, Leave, Tag, Translate};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
@@ -325,7 +325,7 @@ pub trait Hooks: Sized {
     }
 
     /// A client has chosen options.
-    fn chose(_: &mut Turn<'_, Self>, _: ClientId) {}
+    fn chose(_: &mut Turn<'_, Self>, _: ClientId, _: &[Choice]) {}
 
     /// A client is about to say a line in a room. It is called for each line: no allocation where it does nothing.
     fn speaks(_: &mut Turn<'_, Self>, _: ClientId) {}

@@ -8,8 +8,11 @@ use crate::features::accounts::orders::AccountOrder;
 use crate::features::archive::store::{Answer, Question, Report};
 use crate::features::files::{FileError, To};
 use crate::features::membership::OwnRoom;
+use crate::features::preferences::Preferred;
+use crate::features::preferences::state::Key;
 use crate::features::programs::Post;
 use crate::features::programs::webhooks::{Ask, Courier};
+use crate::model::body::Body;
 use crate::model::file::Token;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
@@ -82,6 +85,24 @@ pub enum Call {
         id: Option<u64>,
         /// Where the answer goes: the room as it is then.
         reply: Box<dyn FnOnce(Result<OwnRoom, Refusal>) + Send>,
+    },
+    /// A user wants to know by a call what the account prefers.
+    Preferences {
+        /// The user's connection.
+        client: ClientId,
+        /// Where the answer goes, in the order of the keys.
+        reply: Box<dyn FnOnce(Result<Vec<Preferred>, Refusal>) + Send>,
+    },
+    /// A user prefers something from now on, and says so by a call.
+    Prefer {
+        /// The user's connection.
+        client: ClientId,
+        /// Which preference.
+        key: Key,
+        /// Its value; `None`: as if it had never been set.
+        value: Option<Body>,
+        /// Where the answer goes: the preference as it is then.
+        reply: Box<dyn FnOnce(Result<Preferred, Refusal>) + Send>,
     },
     /// A user wants to know by a call how long a room keeps what is said.
     Retention {

@@ -35,6 +35,7 @@ pub const PARTS: &[Part] = &[
     Part { name: "features/moderation", sentences: include_str!("moderation/id.txt") },
     Part { name: "features/operators", sentences: include_str!("operators/id.txt") },
     Part { name: "features/presence", sentences: include_str!("presence/id.txt") },
+    Part { name: "features/preferences", sentences: include_str!("preferences/id.txt") },
     Part { name: "features/programs", sentences: include_str!("programs/id.txt") },
     Part { name: "features/rooms", sentences: include_str!("rooms/id.txt") },
     Part { name: "features/stats", sentences: include_str!("stats.id.txt") },

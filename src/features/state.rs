@@ -13,6 +13,7 @@ use crate::features::lab::snapshots::Snapshots;
 use crate::features::membership::state::Members;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::state::Operators;
+use crate::features::preferences::state::Preferences;
 use crate::features::presence::state::Presence;
 use crate::features::programs::state::Programs;
 use crate::features::rooms::limits::{Opener, RoomLimits};
@@ -43,6 +44,7 @@ pub struct Features {
     pub(crate) snapshots: Option<Snapshots>,
     pub(crate) members: Members,
     pub(crate) operators: Operators,
+    pub(crate) preferences: Preferences,
     pub(crate) presence: Presence,
     pub(crate) programs: Programs,
     pub(crate) room_limits: RoomLimits,
@@ -60,12 +62,28 @@ impl Features {
             files: None,
             snapshots: None,
             members: Members::default(),
+            preferences: Preferences::default(),
             operators: Operators::new(config.operator_key.clone()),
             presence: Presence::new(config.arrivals),
             programs: Programs::new(),
             room_limits: RoomLimits::new(config),
             talks: Talks::default(),
         }
+    }
+
+    /// Other settings are in force.
+    pub(super) fn set(&mut self, config: &Config) {
+        self.room_limits = RoomLimits::new(config);
+        self.presence.set_arrivals(config.arrivals);
+        self.reads.set(config.read_burst, config.reads_per_second);
+    }
+
+    /// A connection is gone.
+    pub(super) fn forget(&mut self, id: ClientId) {
+        self.operators.forget(id);
+        self.members.forget_client(id);
+        self.preferences.forget_client(id);
+        self.presence.forget(id);
     }
 }
 

@@ -61,7 +61,7 @@ codes! {
     SlowReader 413 "slow-reader" { bye: "you did not read what was sent" }
     LineTooLong 417 "line-too-long" {
         http: 413, irc: 417,
-        err: "`max= got=`: bytes of a line or topic, lines or bytes of a paste; `line=` of a paste",
+        err: "`max= got=`: bytes of a line, a topic or all preferences, lines or bytes of a paste; `line=` of a paste",
         bye: "64 KiB without a line end",
         file: "1,024 bytes and no line end",
     }
@@ -107,7 +107,7 @@ codes! {
     BadKey 475 "bad-key" { http: 403, irc: 475, err: "the key is another" }
     ListFull 478 "list-full" {
         http: 409, irc: 478,
-        err: "`max=` are banned or muted there already; or so many reactions stand on that line",
+        err: "`max=` are banned or muted there already; or so many reactions stand on that line; or an account has so many preferences",
     }
     NoStore 480 "no-store" { http: 501, err: "this server keeps nothing, or knows no accounts" }
     NotOperator 481 "not-operator" {

@@ -22,6 +22,11 @@ pub fn render(envelope: &Envelope, wire: Wire) -> Vec<u8> {
     render_by(envelope, wire, Clock { zone: Zone::UTC, is_own: false }, None)
 }
 
+/// The same with the server's sentences in another language.
+pub fn render_in(envelope: &Envelope, wire: Wire, language: Translate) -> Vec<u8> {
+    render_by(envelope, wire, Clock { zone: Zone::UTC, is_own: false }, Some(language))
+}
+
 /// The same for a program that wants the numbers of whispers, too (`ids=on`).
 fn render_numbered(envelope: &Envelope, wire: Wire, language: Option<Translate>) -> Vec<u8> {
     let clock = Clock { zone: Zone::UTC, is_own: false };

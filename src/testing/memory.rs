@@ -21,6 +21,7 @@ use crate::features::archive::store::{
 use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::{Act, Entry};
+use crate::features::preferences::state::Preference;
 use crate::model::body::Body;
 use crate::model::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::model::names::{ClientId, Name, RoomName};
@@ -52,6 +53,7 @@ struct Memory {
     bans: Vec<Ban>,
     memberships: Vec<Membership>,
     mentions: Vec<Mention>,
+    preferences: Vec<Preference>,
     /// The jobs that are not done yet.
     pending: usize,
     /// Why it cannot write at the moment, and what waits for that.
@@ -201,6 +203,7 @@ impl Memory {
             bans: self.bans.clone(),
             memberships: self.memberships.clone(),
             mentions: self.mentions.clone(),
+            preferences: self.preferences.clone(),
             time: None,
             files: self
                 .rooms
@@ -259,6 +262,7 @@ impl Memory {
         record.wiped.iter().for_each(|account| self.wipe(account));
         record.disowned.iter().for_each(|disowned| self.disown(disowned));
         self.write_members(record.memberships, record.mentions);
+        self.write_preferences(record.preferences);
         self.acts.extend(record.acts);
         if let Some(bans) = record.bans {
             self.bans = bans.into();
@@ -325,7 +329,10 @@ impl Memory {
             Question::SetPassword { name, secret } => self.accounts.set_password(name, secret),
             Question::MakeReset { name } => self.accounts.make_reset(name),
             Question::Reset { code, secret, token, from } => self.accounts.reset(&code, secret, token, from),
-            Question::Remove { name, .. } => self.accounts.remove(name),
+            Question::Remove { name, .. } => {
+                self.preferences.retain(|preference| preference.account != name);
+                self.accounts.remove(name)
+            }
             Question::Invite { by, terms } => Ok(self.accounts.invite(by, terms)),
             Question::Invitations { before, limit } => Ok(self.accounts.invitations(before, limit)),
             Question::EndInvitation { number } => self.accounts.end_invitation(number),

@@ -22,6 +22,7 @@ const LAYERS: &[&str] = &[
     "features::moderation",
     "features::operators::audit",
     "features::membership",
+    "features::preferences",
     "features::programs",
     "features::accounts::invitations",
     "features::archive",
@@ -46,6 +47,7 @@ const LAYERS: &[&str] = &[
     "features::operators::reload",
     // What they do with it.
     "features::membership::rules",
+    "features::preferences::rules",
     "features::presence::rules",
     "features::talk::rules",
     "features::rooms::rules",

@@ -142,7 +142,7 @@ struct Model {
     accounts: BTreeMap<String, (String, Role)>,
     /// Which account is a member of which room, here or not.
     memberships: BTreeSet<(String, String)>,
-    /// Which account was invited to which room while it was away.
+    /// Which account was invited to which room, and has not come in yet.
     invited: BTreeSet<(String, String)>,
     /// Bans and mutes: where, of which kind and of whom, and the connections that they hold whatever those are called.
     held: BTreeMap<(String, Kind, String), BTreeSet<usize>>,
@@ -615,7 +615,15 @@ impl Model {
                 if self.is_held(guest, Kind::Ban, room) {
                     return Err(474);
                 }
-                self.rooms.get_mut(*room).unwrap().invited.extend(guests);
+                if self.accounts.contains_key(*name) {
+                    // No other client has that name: it is signed in.
+                    if !self.memberships.contains(&(name.to_string(), room.to_string())) {
+                        self.invited.insert((name.to_string(), room.to_string()));
+                        self.rooms.get_mut(*room).unwrap().is_kept = true;
+                    }
+                } else {
+                    self.rooms.get_mut(*room).unwrap().invited.extend(guests);
+                }
                 Ok(Vec::new())
             }
             Act::Grant(name, role) => {

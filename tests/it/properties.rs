@@ -27,10 +27,11 @@ use chat_server::features::moderation::list::{BanRow, bans};
 use chat_server::features::moderation::moderated::{Effect, Moderated};
 use chat_server::features::moderation::network::Network;
 use chat_server::features::operators::audit::{Act as PowerAct, Entry};
+use chat_server::features::preferences::state::Key;
 use chat_server::features::presence::typing::Typing;
-use chat_server::features::rooms::ModeChange;
 use chat_server::features::rooms::told::{Modes, Topic};
-use chat_server::features::{membership, messages, operators, presence, programs, rooms};
+use chat_server::features::rooms::{KeepFor, ModeChange};
+use chat_server::features::{membership, messages, operators, preferences, presence, programs, rooms};
 use chat_server::model::body::{Body, MAX_LINES, MAX_MESSAGE};
 use chat_server::model::code::Code;
 use chat_server::model::command::{Choice, Command, HistoryQuery, Line, Presence, View};
@@ -274,7 +275,7 @@ fn words() -> impl Strategy<Value = Text> {
 
 /// A command with its verb and its arguments as a program writes them.
 fn command() -> impl Strategy<Value = (Command, &'static str, String)> {
-    prop_oneof![talk(), moderation(), work(), members()]
+    prop_oneof![talk(), moderation(), work(), members(), preferences()]
 }
 
 /// What is unread, read and wanted of a room.
@@ -313,6 +314,25 @@ fn members() -> impl Strategy<Value = (Command, &'static str, String)> {
             )
         }),
     ]
+}
+
+/// What an account prefers.
+fn preferences() -> impl Strategy<Value = (Command, &'static str, String)> {
+    let key = prop_oneof![
+        select(vec!["lang", "mentions", "page.theme"]).prop_map(String::from),
+        room().prop_map(|room| format!("draft.{}", room.as_str().trim_start_matches('#'))),
+    ];
+    (option::of(key), option::of("[a-z]{1,8}( [a-z]{1,8})?")).prop_map(|(key, value)| {
+        let value = value.filter(|_| key.is_some());
+        let args = [key.as_deref(), value.as_deref()].map(Option::unwrap_or_default).join(" ");
+        let key = key.map(|key| Key::parse(&key).unwrap());
+        let wish = match (key, value) {
+            (Some(key), Some(value)) if value == "default" => preferences::Command::Set(key, None),
+            (Some(key), Some(value)) => preferences::Command::Set(key, Some(Body::new(&value).unwrap())),
+            (key, _) => preferences::Command::Show(key),
+        };
+        (Command::feature(wish), "PREF", args)
+    })
 }
 
 /// Verbs that [`command`] does not make: what stands behind them is a secret, or comes in lines below. The dialect's tests read them,
@@ -574,6 +594,12 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
         (option::of(room()), option::of(words())).prop_map(|(room, text)| {
             let args = format!("{} {}", room_args(&room), text.clone().unwrap_or_default());
             (Command::feature(rooms::Command::Topic { room, text }), "TOPIC", args)
+        }),
+        (option::of(room()), option::of(option::of(1u32..=36_500))).prop_map(|(room, days)| {
+            let time = days.map(|days| days.map_or("off".into(), |days| format!("{days}d")));
+            let args = format!("{} {}", room_args(&room), time.unwrap_or_default());
+            let change = days.map(|days| days.map_or(KeepFor::Server, KeepFor::Days));
+            (Command::feature(rooms::Command::Retain { room, change }), "RETAIN", args)
         }),
         (name(), option::of(room())).prop_map(|(name, room)| {
             let args = format!("{name} {}", room_args(&room));

@@ -11,6 +11,7 @@ use chat_server::features::VERBS;
 use chat_server::features::accounts::orders::AccountOrder;
 use chat_server::features::archive::store::Question;
 use chat_server::features::calls::{Access, Call, Caller, Order, Orderer, WebhookCall};
+use chat_server::features::preferences::state::Key;
 use chat_server::features::programs::webhooks::Ask;
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::now::Now;
@@ -47,7 +48,7 @@ const LOOKERS: [&str; 4] = ["citra", "boss", "gita", "eko"];
 /// All, in the order in which they come.
 const ALL: [&str; 7] = ["ani", "budi", "citra", "dewi", "boss", "gita", "eko"];
 
-const LOOKS: [&str; 78] = [
+const LOOKS: [&str; 82] = [
     "LIST:",
     "LIST:#tea",
     "WHO:ani",
@@ -95,6 +96,10 @@ const LOOKS: [&str; 78] = [
     "READ:@ani+budi",
     "NOTIFY:@ani+budi mute",
     "FOLLOW:on",
+    "PREF:",
+    "PREF:draft.@ani+budi",
+    "PREF:draft.@ani+budi mine",
+    "PREF:mentions bare",
     "INSPECT:",
     "STATS:",
     "STATS:all",
@@ -174,6 +179,8 @@ fn deed() -> impl Strategy<Value = Deed> {
         "NOTIFY:@ani mute",
         "/unread",
         "/mentions",
+        "PREF:draft.@budi leaf",
+        "PREF:mentions bare",
         "/unreact @budi 1 👍",
     ]);
     let public = prop::sample::select(vec![
@@ -213,6 +220,8 @@ fn kind(call: &Call) -> (&'static str, bool) {
         Call::Read { .. } => ("read", true),
         Call::OwnRooms { .. } => ("own-rooms", true),
         Call::MarkRead { .. } => ("mark-read", true),
+        Call::Preferences { .. } => ("preferences", true),
+        Call::Prefer { .. } => ("prefer", true),
         Call::Retention { .. } => ("retention", true),
         Call::Talks { .. } => ("talks", true),
         Call::Rights { .. } => ("rights", true),
@@ -261,6 +270,7 @@ fn calls(client: Option<ClientId>, said: &Said) -> Vec<Call> {
     let (before, after, limit, export) = (None, None, 50, false);
     let page = || Question::Page { room: talk(), before: u64::MAX, after, limit, export };
     let words = || Text::new("leaf").expect("words");
+    let own = || Text::new("mine").expect("words");
     let search = |room| Question::Search { room, hidden: Vec::new(), words: words(), before, limit };
     let mentions = || Question::Mentions { account: Name::parse("ani").expect("a name"), before, limit };
     let read = |question| Call::Read { who, question: Box::new(question), reply: writes(said) };
@@ -290,6 +300,9 @@ fn calls(client: Option<ClientId>, said: &Said) -> Vec<Call> {
     if let Some(client) = client {
         all.push(Call::OwnRooms { client, reply: writes(said) });
         all.push(Call::MarkRead { client, room: talk(), id: Some(1), reply: writes(said) });
+        all.push(Call::Preferences { client, reply: writes(said) });
+        let key = Key::Draft(talk());
+        all.push(Call::Prefer { client, key, value: Some(own().into()), reply: writes(said) });
         all.push(Call::Retention { client, room: talk(), reply: writes(said) });
         all.push(Call::Rights { client, reply: writes(said) });
     }

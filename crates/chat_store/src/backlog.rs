@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use chat_server::features::archive::store::Record;
+use chat_server::model::body::Body;
 use chat_server::model::event::{Event, What};
 use chat_server::model::names::RoomName;
 
@@ -13,7 +14,9 @@ const RECORD: usize = 256;
 pub(crate) fn cost(record: &Record) -> usize {
     let lines: usize = record.lines.iter().map(|line| 160 + line.cost()).sum();
     let others = record.rooms.len() + record.forgotten.len() + record.acts.len();
-    RECORD * (1 + others + record.memberships.len() + record.mentions.len()) + lines
+    let values = record.preferences.iter().filter_map(|preference| preference.value.as_ref());
+    let preferences = RECORD * record.preferences.len() + values.map(Body::len).sum::<usize>();
+    RECORD * (1 + others + record.memberships.len() + record.mentions.len()) + preferences + lines
 }
 
 /// A record that waits.
@@ -93,7 +96,19 @@ impl Backlog {
     fn boil_down(&mut self, new: Record) -> usize {
         let Some(entry) = self.entries.back_mut() else { return 0 };
         // By name, so that a field that is new cannot be forgotten here.
-        let Record { turn, lines, rooms, forgotten, acts, bans, memberships, mentions: _, wiped, disowned } = new;
+        let Record {
+            turn,
+            lines,
+            rooms,
+            forgotten,
+            acts,
+            bans,
+            memberships,
+            mentions: _,
+            preferences,
+            wiped,
+            disowned,
+        } = new;
         let (rows_before, bytes_before) = (entry.record.lines.len(), entry.bytes);
         let kept = &mut entry.record;
         kept.turn = turn;
@@ -123,6 +138,10 @@ impl Backlog {
         for new in memberships {
             kept.memberships.retain(|old| old.account != new.account || old.room != new.room);
             kept.memberships.push(new);
+        }
+        for new in preferences {
+            kept.preferences.retain(|old| old.account != new.account || old.key != new.key);
+            kept.preferences.push(new);
         }
         // What mentions an account is lost with its line.
         kept.wiped.extend(wiped);

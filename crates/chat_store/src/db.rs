@@ -181,6 +181,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
          PRIMARY KEY (bot, room)
      ) STRICT, WITHOUT ROWID;
      CREATE INDEX bot_rooms_by_room ON bot_rooms (room);",
+    // 19: what accounts prefer.
+    crate::preferences::SCHEMA,
 ];
 
 /// An empty database with all tables.

@@ -16,6 +16,7 @@ use crate::disown;
 use crate::index;
 use crate::lines::{DELETED, EDITED, REACTED, SAID, UNREACTED, room_name, version};
 use crate::members;
+use crate::preferences;
 
 /// What the writer knows of the database without asking it, and what it has to write at the end of the transaction.
 pub(crate) struct Keeper {
@@ -142,7 +143,8 @@ impl Keeper {
         record.wiped.iter().try_for_each(|account| self.wipe(db, account))?;
         record.disowned.iter().try_for_each(|gone| disown::disown(db, &gone.name, gone.room.as_ref()))?;
         record.memberships.iter().try_for_each(|membership| members::write(db, membership))?;
-        record.mentions.iter().try_for_each(|mention| members::mention(db, mention))
+        record.mentions.iter().try_for_each(|mention| members::mention(db, mention))?;
+        record.preferences.iter().try_for_each(|preference| preferences::write(db, preference))
     }
 
     /// The row of a room. There is one for each room in which a user spoke.

@@ -86,6 +86,7 @@ mod lock;
 mod members;
 mod offline;
 mod passwords;
+mod preferences;
 mod programs;
 mod purge;
 mod questions;

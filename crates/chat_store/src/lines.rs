@@ -80,7 +80,7 @@ pub(crate) fn room_name(row: &Row<'_>, column: usize) -> rusqlite::Result<RoomNa
 
 /// It was a text when it was written, so it is one.
 /// The words of a message, with its line feeds.
-fn body(row: &Row<'_>, column: usize) -> rusqlite::Result<Body> {
+pub(crate) fn body(row: &Row<'_>, column: usize) -> rusqlite::Result<Body> {
     Body::new(row.get_ref(column)?.as_str()?).map_err(|_| wrong(column, "no text"))
 }
 
@@ -89,6 +89,6 @@ fn one(text: &Body) -> rusqlite::Result<Text> {
     text.single().cloned().ok_or_else(|| wrong(11, "no reaction"))
 }
 
-fn wrong(column: usize, what: &'static str) -> rusqlite::Error {
+pub(crate) fn wrong(column: usize, what: &'static str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, what.into())
 }

@@ -65,6 +65,7 @@ pub(crate) fn contents(db: &Connection) -> rusqlite::Result<Contents> {
     }
     let (memberships, mentions) = crate::members::all(db)?;
     Ok(Contents {
+        preferences: crate::preferences::all(db)?,
         memberships,
         mentions,
         rooms: rooms.into_iter().map(|(_, stored)| stored).collect(),

@@ -22,7 +22,7 @@ use crate::http::negotiation::prefers_indonesian;
 use crate::http::peer::Peer;
 use crate::session::ask::Ask;
 use crate::session::queue::{FrameReceiver, Out};
-use crate::session::{Session, SocketId, next_socket};
+use crate::session::{Language, Session, SocketId, next_socket};
 use crate::state::AppState;
 use crate::state::sockets::SocketGuard;
 use places::{Id, Places, RIGHT, Take};
@@ -61,7 +61,8 @@ pub(crate) async fn events(
         }
         None => None,
     };
-    session.update(|profile| profile.is_indonesian = prefers_indonesian(&headers));
+    let accepted = prefers_indonesian(&headers);
+    session.update(|profile| profile.language = Language { asked: None, accepted, ..profile.language });
     let most = state.handle.config().max_per_address;
     let place =
         state.sockets.open(peer.address.ip(), most).map_err(|full| AppError::Full(format!("There are {full}.")))?;

@@ -6,6 +6,7 @@ pub(crate) mod users;
 pub(crate) mod messages;
 pub(crate) mod marks;
 pub(crate) mod pages;
+pub(crate) mod preferences;
 pub(crate) mod programs;
 pub(crate) mod retention;
 pub(crate) mod search;

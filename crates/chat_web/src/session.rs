@@ -69,8 +69,20 @@ pub(crate) struct Profile {
     pub is_signed_in: bool,
     /// The rooms that the user is in.
     pub rooms: Vec<RoomName>,
-    /// Whether the user reads refusals in Indonesian, as the last connection has said.
-    pub is_indonesian: bool,
+    /// Which language the user reads.
+    pub language: Language,
+}
+
+/// Whether the user reads the server's sentences in Indonesian: what was asked for, then what the account prefers, then what the last
+/// connection accepts.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Language {
+    /// The last connection has asked for it by its address, or by a frame since.
+    pub asked: Option<bool>,
+    /// The account prefers it.
+    pub account: Option<bool>,
+    /// By `Accept-Language`.
+    pub accepted: bool,
 }
 
 /// What the session's task is told.
@@ -155,9 +167,10 @@ impl Session {
         lock(&self.profile).is_signed_in
     }
 
-    /// Whether the user reads refusals in Indonesian.
+    /// Whether the user reads the server's sentences in Indonesian.
     pub fn is_indonesian(&self) -> bool {
-        lock(&self.profile).is_indonesian
+        let Language { asked, account, accepted } = lock(&self.profile).language;
+        asked.or(account).unwrap_or(accepted)
     }
 
     /// The rooms that the user is in.

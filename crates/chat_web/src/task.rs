@@ -30,6 +30,7 @@ mod done;
 mod blocks;
 mod resume;
 mod marks;
+mod preferences;
 mod asks;
 mod unread;
 

@@ -21,7 +21,7 @@ use crate::handlers::caller::{check_address, session_or_bot, token_of};
 use crate::http::negotiation::prefers_indonesian;
 use crate::http::peer::Peer;
 use crate::models::client_frames::FRAME_BYTES;
-use crate::session::{RENEWED, Session, SocketId, next_socket};
+use crate::session::{Language, RENEWED, Session, SocketId, next_socket};
 use crate::state::AppState;
 use crate::state::sockets::SocketGuard;
 use reader::{End, read};
@@ -62,8 +62,8 @@ pub(crate) async fn ws_handler(
         (_, Err(full)) => Err((1013, full)),
         (Some(session), Ok(place)) => {
             check_address(&state, &session, peer).await?;
-            let is_indonesian = language_of(&uri).unwrap_or_else(|| prefers_indonesian(&headers));
-            session.update(|profile| profile.is_indonesian = is_indonesian);
+            let (asked, accepted) = (language_of(&uri), prefers_indonesian(&headers));
+            session.update(|profile| profile.language = Language { asked, accepted, ..profile.language });
             Ok((session, place))
         }
         (None, Ok(_)) if token_of(&headers, peer).is_some_and(|token| state.sessions.was_replaced(token)) => {

@@ -1,9 +1,6 @@
 #!/usr/bin/env bash
 # The page's tests in a real Chromium, and those of its pure modules: bash crates/chat_web/tests/page.sh, as root on Debian.
 #
-# Installs Chromium (Debian) and playwright-core with axe-core (npm) where they are missing. Needs Node 20 or later. CHATD_BIN is
-# the server program to test; without it, it is built. With --programs it only installs what is missing.
-=======
 # Installs Chromium (Debian), playwright-core with axe-core, prettier and TypeScript (npm) where they are missing; the last two check
 # how the page's code is laid out, and its types. Needs Node 20 or later. CHATD_BIN is the server program to test; without it, it is
 # built.

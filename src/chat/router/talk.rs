@@ -249,7 +249,7 @@ impl<F: Hooks> Turn<'_, F> {
         for choice in &choices {
             client.state.options.choose(*choice, now);
         }
-        F::chose(self, id);
+        F::chose(self, id, &choices);
         Ok(Answer::Done(Done::Options(choices)))
     }
 }

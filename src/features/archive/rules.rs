@@ -17,6 +17,7 @@ use crate::features::calls::Call;
 use crate::features::membership::state::Members;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::audit::Act;
+use crate::features::preferences::state::Preferences;
 use crate::features::rooms::told::{Modes, Topic};
 use crate::features::state::{Features, Room, RoomState};
 use crate::features::talk::limits::TALK_LINES;
@@ -42,11 +43,13 @@ impl Router<Features> {
     /// Gives the router a store, with what is in it. To be done before the first turn.
     pub fn keep_in(&mut self, store: Box<dyn Store>, contents: Contents, policy: Policy, now: Now) {
         // The files were restored on the disk.
-        let Contents { rooms, forgotten_id, accounts, files: _, bans, memberships, mentions, time } = contents;
+        let Contents { rooms, forgotten_id, accounts, files: _, bans, memberships, mentions, preferences, time } =
+            contents;
         let trusted = time.unwrap_or(now.wall);
         self.forgotten_id = forgotten_id;
         self.greeting = Arc::new(Greeting { stored: true, ..Greeting::clone(&self.greeting) });
         self.features.members = Members::restored(memberships, mentions);
+        self.features.preferences = Preferences::restored(preferences);
         let mut seed: Vec<Arc<Envelope>> = Vec::new();
         for stored in rooms {
             if stored.state.name.is_talk() {
@@ -154,6 +157,7 @@ impl Turn<'_, Features> {
         });
         archive.forgotten.push((name.clone(), last_id));
         self.forget_members(name);
+        self.forget_drafts(name);
     }
 
     /// A room ends, and what the store and the disk have of it.
@@ -247,6 +251,7 @@ impl Turn<'_, Features> {
             bans: archive.bans.take(),
             memberships: std::mem::take(&mut archive.memberships),
             mentions: std::mem::take(&mut archive.mentions),
+            preferences: std::mem::take(&mut archive.preferences),
             wiped: std::mem::take(&mut archive.wiped),
             disowned: std::mem::take(&mut archive.disowned),
         };

@@ -10,6 +10,7 @@ use crate::features::calls::{Caller, Reply};
 use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
 use crate::features::operators::audit::Act;
+use crate::features::preferences::state::Preference;
 use crate::features::programs::purpose::ProgramPurpose;
 use crate::model::event::{Envelope, Tag, What};
 use crate::model::names::{ClientId, Name, RoomName};
@@ -31,6 +32,8 @@ pub(crate) struct Archive {
     /// Memberships that are not what they were, and lines that mention an account.
     pub(crate) memberships: Vec<Membership>,
     pub(crate) mentions: Vec<Mention>,
+    /// Preferences that are not what they were.
+    pub(crate) preferences: Vec<Preference>,
     /// Accounts whose words go.
     pub(crate) wiped: Vec<Name>,
     /// Accounts and programs that are no more.
@@ -112,6 +115,7 @@ impl Archive {
             bans: None,
             memberships: Vec::new(),
             mentions: Vec::new(),
+            preferences: Vec::new(),
             wiped: Vec::new(),
             disowned: Vec::new(),
             is_ending: false,

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::features::accounts::invitations::{Invitation, Terms};
 use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
+use crate::features::preferences::state::Preference;
 use crate::features::programs::webhooks::{Letter, Webhook};
 use crate::features::programs::{Ask, Program};
 use crate::model::code::Code;
@@ -84,6 +85,8 @@ pub struct Record {
     pub memberships: Vec<Membership>,
     /// Lines of this record or an earlier one that mention an account.
     pub mentions: Vec<Mention>,
+    /// Preferences that are not what they were, as they are now.
+    pub preferences: Vec<Preference>,
     /// Accounts whose words go: what they said in rooms is deleted, as if each line had been, also where it is older than memory.
     pub wiped: Vec<Name>,
     /// Accounts and programs that are no more. What was said under their names is signed by no one from now on: the next user of the
@@ -110,6 +113,7 @@ impl Record {
             && self.bans.is_none()
             && self.memberships.is_empty()
             && self.mentions.is_empty()
+            && self.preferences.is_empty()
             && self.wiped.is_empty()
             && self.disowned.is_empty()
     }
@@ -155,6 +159,8 @@ pub struct Contents {
     pub memberships: Vec<Membership>,
     /// The unread lines that mention an account, the oldest of each first.
     pub mentions: Vec<Mention>,
+    /// What each account prefers, and the drafts.
+    pub preferences: Vec<Preference>,
     /// The lines that pass files on, of all rooms, however old they are.
     pub files: Vec<Arc<Envelope>>,
     /// The time that the store trusts, where it keeps one: earlier than the clock's, if that has leapt ahead since the store was

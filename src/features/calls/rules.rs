@@ -17,6 +17,8 @@ impl Turn<'_, Features> {
             Call::Read { who, question, reply } => self.read_for_door(who, *question, reply),
             Call::OwnRooms { client, reply } => reply(self.unread_by_call(client)),
             Call::MarkRead { client, room, id, reply } => reply(self.read_by_call(client, room, id)),
+            Call::Preferences { client, reply } => reply(self.preferences_of(client)),
+            Call::Prefer { client, key, value, reply } => reply(self.prefer(client, None, key, value)),
             Call::Retention { client, room, reply } => reply(self.retention_of(client, &room).map(|keep| keep.days())),
             Call::Talks { who, reply } => reply(self.talks_by_call(who)),
             Call::NotRead(not_read) => self.not_read(*not_read),

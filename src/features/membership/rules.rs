@@ -46,8 +46,16 @@ impl Turn<'_, Features> {
     /// # Errors
     /// There are no accounts here, or the client is signed in to none.
     pub(crate) fn account_of(&self, id: ClientId) -> Result<Name, Refusal> {
+        self.account_with(id, "read marks")
+    }
+
+    /// The same; `what` is what the account would have here.
+    ///
+    /// # Errors
+    /// As [`Turn::account_of`].
+    pub(crate) fn account_with(&self, id: ClientId, what: &str) -> Result<Name, Refusal> {
         if self.router.features.archive.is_none() {
-            return Err(Refusal::no_store("read marks"));
+            return Err(Refusal::no_store(what));
         }
         if self.is_signed_in(id) { self.name_of(id) } else { Err(Refusal::NOT_SIGNED_IN) }
     }
@@ -97,6 +105,9 @@ impl Turn<'_, Features> {
     pub(crate) fn end_membership(&mut self, account: Name, room: RoomName) -> bool {
         let members = &mut self.router.features.members;
         let (was_member, was_invited) = (members.end(&account, &room), members.uninvite(&account, &room));
+        if was_member {
+            self.drop_draft(&account, &room);
+        }
         if was_member || was_invited {
             self.record_membership(account, room);
         }

@@ -100,18 +100,12 @@ impl Turn<'_, Features> {
         if let Some(notice) = self.ban_on(guest, &room.features.bans) {
             return Err(notice.banned_from(&room.name, Some(&whom)));
         }
-        let guests: Vec<ClientId> = self.clients.all_named(&whom).collect();
-        for guest in &guests {
-            if let Some(client) = self.clients.get_mut(*guest) {
-                client.state.is_listed = true;
-            }
+        // That of an account lasts until it is used, that of a guest as long as the connection.
+        if self.is_signed_in(guest) {
+            self.invite_account(by.clone(), &self.name_of(guest)?, &name);
+        } else {
+            self.invite_guest(guest, &name);
         }
-        let Some(room) = self.router.rooms.get_mut(&name) else { return Err(Refusal::not_in_room(&name)) };
-        room.features.rooms.invited.retain(|invited| !guests.contains(invited));
-        room.features.rooms.invited.extend(guests);
-        // Invited users may never come. The oldest invitations make way, so that the list is bounded.
-        let over = room.features.rooms.invited.len().saturating_sub(MAX_INVITED);
-        room.features.rooms.invited.drain(..over);
         if self.hears(guest, &by) {
             let text = Text::own(format!("{by} invites you to {name}. /join {name} takes you there."));
             self.tell(guest, Event::Note { room: Some(name.clone()), text });
@@ -119,6 +113,20 @@ impl Turn<'_, Features> {
         let guest = self.name_of(guest)?;
         let words = Words::new(format!("{guest} may come into {name} now.")).with("to", &guest).with("room", &name);
         Ok(Answer::Done(words.into()))
+    }
+
+    /// Lets a user without an account into a room, once.
+    fn invite_guest(&mut self, guest: ClientId, name: &RoomName) {
+        if let Some(client) = self.clients.get_mut(guest) {
+            client.state.is_listed = true;
+        }
+        let Some(room) = self.router.rooms.get_mut(name) else { return };
+        let invited = &mut room.features.rooms.invited;
+        invited.retain(|other| *other != guest);
+        invited.push(guest);
+        // Invited users may never come. The oldest invitations make way, so that the list is bounded.
+        let over = invited.len().saturating_sub(MAX_INVITED);
+        invited.drain(..over);
     }
 
     /// `MODE`.

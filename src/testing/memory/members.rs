@@ -1,10 +1,11 @@
-//! The memberships of the store in memory, and who is mentioned where.
+//! The memberships of the store in memory, who is mentioned where, and what accounts prefer.
 
 use std::sync::Arc;
 
 use super::Memory;
 use crate::features::archive::store::Answer;
 use crate::features::membership::state::{Membership, Mention};
+use crate::features::preferences::state::Preference;
 use crate::model::event::{Envelope, Event, Version};
 use crate::model::names::Name;
 
@@ -20,6 +21,13 @@ impl Memory {
             }
         }
         self.mentions.extend(mentions);
+    }
+
+    pub(super) fn write_preferences(&mut self, preferences: Vec<Preference>) {
+        for new in preferences {
+            self.preferences.retain(|old| old.account != new.account || old.key != new.key);
+            self.preferences.extend(new.value.is_some().then_some(new));
+        }
     }
 
     pub(super) fn mentions(&self, account: &Name, before: Option<u64>, limit: usize) -> Answer {

@@ -32,7 +32,8 @@ pub(crate) fn options(dir: &Path, durability: Durability) -> Options {
 }
 
 /// What takes from a file of today what version 17 did not have, but for the number.
-pub(crate) const BACK_TO_17: &str = "DROP TABLE bot_rooms; ALTER TABLE rooms DROP COLUMN keep_days;";
+pub(crate) const BACK_TO_17: &str =
+    "DROP TABLE preferences; DROP TABLE bot_rooms; ALTER TABLE rooms DROP COLUMN keep_days;";
 
 /// Why a directory cannot be opened.
 pub(crate) fn refused(dir: &Path) -> OpenError {

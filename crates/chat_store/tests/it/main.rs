@@ -12,6 +12,7 @@ mod memory;
 mod members;
 mod migrations;
 mod model;
+mod preferences;
 mod retention;
 mod scripts;
 mod talks;

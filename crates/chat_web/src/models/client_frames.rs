@@ -67,6 +67,17 @@ pub(crate) enum ClientFrame {
         room: String,
         seq: u64,
     },
+    SetPreference {
+        #[serde(rename = "ref")]
+        reference: Option<u64>,
+        key: String,
+        value: Option<String>,
+    },
+    SetLanguage {
+        #[serde(rename = "ref")]
+        reference: Option<u64>,
+        lang: String,
+    },
     Command {
         #[serde(rename = "ref")]
         reference: Option<u64>,

@@ -178,6 +178,12 @@ pub enum ServerFrame {
         room: String,
         seq: u64,
     },
+    /// The account prefers something from now on.
+    Preference {
+        key: String,
+        /// `null`: it is not set.
+        value: Option<String>,
+    },
     Ack(Ack),
     Error {
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
@@ -210,13 +216,20 @@ pub enum ServerFrame {
 }
 
 impl ServerFrame {
-    /// A refusal in Indonesian, as far as its words are the chat's; each other frame as it is.
+    /// The frame with the chat's own sentences in Indonesian.
     pub fn in_indonesian(&self) -> ServerFrame {
         let mut frame = self.clone();
-        if let ServerFrame::Error { title, .. } = &mut frame
-            && let Some(other) = indonesian(title)
+        let words = match &mut frame {
+            ServerFrame::Error { title, .. } => Some(title),
+            ServerFrame::Notice { text, .. } | ServerFrame::Warning { text, .. } => Some(text),
+            ServerFrame::Moderated { text, .. } => Some(text),
+            ServerFrame::Feature { sentence, .. } => Some(sentence),
+            _ => None,
+        };
+        if let Some(words) = words
+            && let Some(other) = indonesian(words)
         {
-            *title = other;
+            *words = other;
         }
         frame
     }

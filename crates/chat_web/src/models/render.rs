@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use chat_server::features::VERBS;
+use chat_server::chat::hooks::Hooks;
+use chat_server::features::{Features, VERBS};
 use chat_server::model::command::Command;
 use chat_server::model::event::{Change, Envelope, Event, Speech, Version, Warning, What, Wire};
 use chat_server::model::feature::FeatureEvent;
 use chat_server::model::parts::Parts;
 use chat_server::model::refusal::Refusal;
 use chat_server::model::verb::{Unfit, Verb};
-use chat_server::protocol::render::render;
+use chat_server::protocol::render::{render, render_in};
 use uuid::Uuid;
 
 use super::frames::{CommandInfo, ServerFrame};
@@ -187,6 +188,12 @@ pub(crate) fn warning_code(warning: Warning) -> &'static str {
 /// The event as a line for people, as telnet shows it.
 pub(crate) fn plain(envelope: &Envelope) -> String {
     String::from_utf8_lossy(&render(envelope, Wire::Plain)).replace("\r\n", "\n").trim_end().to_string()
+}
+
+/// The same with the server's sentences in Indonesian.
+pub(crate) fn plain_indonesian(envelope: &Envelope) -> String {
+    let lines = render_in(envelope, Wire::Plain, Features::INDONESIAN);
+    String::from_utf8_lossy(&lines).replace("\r\n", "\n").trim_end().to_string()
 }
 
 /// The command table, for the page's completion.

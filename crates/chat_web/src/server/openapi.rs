@@ -13,7 +13,7 @@ use crate::error::PROBLEM;
 use crate::error::problems::PROBLEMS;
 use crate::events;
 use crate::handlers::{
-    about, accounts, admin, files, invitations, marks, messages, pages, programs, retention, search, users,
+    about, accounts, admin, files, invitations, marks, messages, pages, preferences, programs, retention, search, users,
 };
 use crate::http::cookies;
 use crate::state::AppState;
@@ -62,6 +62,8 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(marks::read))
         .routes(routes!(retention::show, retention::set))
         .routes(routes!(marks::mentions))
+        .routes(routes!(preferences::list))
+        .routes(routes!(preferences::get, preferences::set, preferences::unset))
         .routes(routes!(programs::post_by_hook))
         .routes(routes!(pages::list_messages, messages::create_message))
         .routes(routes!(events::events))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chat_server::features::files::Recipient;
+use chat_server::features::preferences::state::Key;
 use chat_server::model::body::Body;
 use chat_server::model::command::Line;
 use chat_server::model::event::What;
@@ -67,6 +68,10 @@ pub enum Ask {
     Typing(RoomName, bool),
     /// The user has read up to this number.
     Read(RoomName, u64),
+    /// The account prefers something from now on.
+    Prefer(Key, Option<Body>),
+    /// The user reads Indonesian from now on, or English.
+    Language(bool),
     /// Send everything after these numbers, and the whispers since that time.
     Resume(BTreeMap<String, u64>, Option<String>),
 }

@@ -18,7 +18,12 @@ use crate::models::objects::FileInfo;
 use crate::models::render::{changed_frame, feature_frame, message, plain, warning_code};
 
 /// The frame of an event that looks the same to all users, rendered by the first session that needs it; the others share its bytes.
-pub(crate) fn rendered(state: &AppState, envelope: &Arc<Envelope>) -> Option<Utf8Bytes> {
+///
+/// For a user who reads Indonesian the few that have a sentence of the server are made anew.
+pub(crate) fn rendered(state: &AppState, envelope: &Arc<Envelope>, is_indonesian: bool) -> Option<Utf8Bytes> {
+    if is_indonesian && matches!(envelope.event, Event::Note { .. } | Event::Warn(_) | Event::Feature(_)) {
+        return Some(public_frame(state, envelope)?.in_indonesian().bytes());
+    }
     let bytes = envelope.on(Wire::Json, |envelope| match public_frame(state, envelope) {
         Some(frame) => serde_json::to_vec(&frame).unwrap_or_default(),
         None => Vec::new(),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use chat_server::chat::message::Message as ToRouter;
 use chat_server::features::membership::Read;
-use chat_server::model::event::{Change, Envelope, Event, Leave, Speech};
+use chat_server::features::preferences::Preferred;
+use chat_server::model::event::{Change, Done, Envelope, Event, Leave, Speech};
 use chat_server::model::refusal::Refusal;
 use chat_server::model::text::Text;
 
@@ -19,6 +20,7 @@ use crate::state::frames::rendered;
 impl Task {
     pub(super) async fn event(&mut self, envelope: &Arc<Envelope>) {
         match &envelope.event {
+            Event::Done { tag: None, done: Done::Options(choices), .. } => self.know_language(choices),
             Event::Done { tag, done, .. } => {
                 if let Some(pending) = self.pending_of(tag) {
                     self.done(envelope, done, pending).await;
@@ -39,13 +41,16 @@ impl Task {
             Event::Feature(event) if event.open::<Read>().is_some() => {
                 event.open().into_iter().for_each(|read| self.is_read(read))
             }
+            Event::Feature(event) if event.open::<Preferred>().is_some() => {
+                event.open().into_iter().for_each(|preferred| self.is_preferred(preferred, None))
+            }
             _ => {
                 if let Event::Said(Speech { room, id, .. }) | Event::Changed(Change { room, id, .. }) = &envelope.event
                 {
                     self.note_seq(room, *id);
                 }
                 self.follow_moderation(&envelope.event).await;
-                if let Some(bytes) = rendered(&self.state, envelope) {
+                if let Some(bytes) = rendered(&self.state, envelope, self.session.is_indonesian()) {
                     self.keep_whisper(envelope, &bytes).await;
                     self.push_all(&bytes);
                 }
@@ -80,6 +85,7 @@ impl Task {
             | Wanted::Whispered { .. }
             | Wanted::Offered
             | Wanted::TopicSet
+            | Wanted::Preferred(_)
             | Wanted::Answered => {
                 self.refused(asker, error);
                 repeats.into_iter().for_each(|(asker, _)| self.refused(asker, error));

@@ -113,6 +113,8 @@ impl Task {
                 self.request(Asker::default(), "TYPING", command, Wanted::Nothing).await;
             }
             Ask::Read(room, seq) => self.mark_read(&room, seq, asker.socket).await,
+            Ask::Prefer(key, value) => self.prefer(asker, key, value).await,
+            Ask::Language(is_indonesian) => self.choose_language(asker, is_indonesian).await,
             Ask::Resume(rooms, whispers) => {
                 if let Some(socket) = asker.socket {
                     self.give_whispers(socket, whispers.as_deref());
@@ -127,7 +129,7 @@ impl Task {
     fn may_be_the_secret(&mut self, ask: &Ask, asker: &Asker) -> Option<SocketId> {
         let socket = self.awaits_secret.filter(|socket| asker.socket == Some(*socket))?;
         let is_speech = match ask {
-            Ask::Typing(..) | Ask::Read(..) | Ask::Resume(..) => return None,
+            Ask::Typing(..) | Ask::Read(..) | Ask::Resume(..) | Ask::Prefer(..) | Ask::Language(_) => return None,
             Ask::Say { .. } => true,
             Ask::Line { line, .. } => {
                 parse::parse(line, &VERBS).is_some_and(|request| matches!(request.what, Ok(Command::Say { .. })))

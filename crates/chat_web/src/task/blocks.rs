@@ -20,7 +20,7 @@ use super::pending::{Pending, Wanted};
 use crate::models::frames::{Ack, CommandInfo, ServerFrame};
 use crate::models::names::{bare, timestamp};
 use crate::models::objects::{AuditEntry, Room, User, figure};
-use crate::models::render::{message, plain};
+use crate::models::render::message;
 use crate::session::queue::Out;
 
 impl Task {
@@ -40,7 +40,7 @@ impl Task {
             }
             _ => {
                 let (what, items) = (Some(block.kind.into()), self.items(block));
-                self.ack(asker, Ack { what, text: Some(plain(envelope)), items, ..Ack::default() });
+                self.ack(asker, Ack { what, text: Some(self.words(envelope)), items, ..Ack::default() });
             }
         }
     }

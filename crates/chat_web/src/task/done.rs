@@ -14,7 +14,7 @@ use super::whispers::Whisper;
 use crate::models::frames::{Ack, ServerFrame};
 use crate::models::names::{bare, room_key, talk_of, timestamp};
 use crate::models::objects::{Message, Presence};
-use crate::models::render::{changed_frame, message, plain};
+use crate::models::render::{changed_frame, message};
 use crate::session::Asker;
 use crate::session::ask::Outcome;
 use crate::state::receipts::Receipt;
@@ -42,7 +42,7 @@ impl Task {
             (Done::Whispered { to, id, .. }, Wanted::Whispered { cid, text, .. }) => {
                 let room = id.and_then(|_| talk_of(&self.session.name()?, to));
                 self.whispered(envelope, (to, room.clone(), *id), cid.clone(), &text).await;
-                let words = Some(plain(envelope));
+                let words = Some(self.words(envelope));
                 self.ack(asker, Ack { cid: cid.clone(), room, seq: *id, text: words, ..Ack::default() });
                 let receipt = Receipt::Whispered { to: to.clone(), text: text.as_str().to_string() };
                 self.remember(cid.as_deref(), &receipt, repeats);
@@ -52,11 +52,15 @@ impl Task {
                     let _gone = answer.send(Ok(Outcome::Offered(granted.token)));
                 }
             }
+            (_, Wanted::Preferred(preferred)) => {
+                self.is_preferred(&preferred, asker.socket);
+                self.ack(asker, Ack { what: Some("PREF".into()), ..Ack::default() });
+            }
             (done, what) => {
                 self.follow(envelope, done, &what, &asker).await;
                 let verb =
                     if let Event::Done { verb, .. } = &envelope.event { Some((*verb).to_string()) } else { None };
-                self.ack(asker, Ack { what: verb, text: Some(plain(envelope)), ..Ack::default() });
+                self.ack(asker, Ack { what: verb, text: Some(self.words(envelope)), ..Ack::default() });
             }
         }
     }

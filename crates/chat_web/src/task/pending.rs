@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chat_server::features::preferences::Preferred;
 use chat_server::model::body::Body;
 use chat_server::model::event::What;
 use chat_server::model::names::{Name, RoomName};
@@ -28,6 +29,7 @@ pub(super) enum Wanted {
     TopicSet,
     Offered,
     Answered,
+    Preferred(Preferred),
     Roster(RoomName),
     Resumed { resume: u64, missed: Missed },
     Nothing,

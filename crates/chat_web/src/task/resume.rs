@@ -74,7 +74,7 @@ impl Task {
         frames.extend(
             missing.map(|to| ServerFrame::Gap { room: bare(&room), missing_from: after.saturating_add(1), to }.bytes()),
         );
-        frames.extend(lines.iter().filter_map(|line| rendered(&self.state, line)));
+        frames.extend(lines.iter().filter_map(|line| rendered(&self.state, line, false)));
         let Some(under_way) = self.resumes.get_mut(&resume) else { return };
         let socket = under_way.socket;
         if let Some(more) = more {

@@ -64,6 +64,7 @@ impl Task {
         };
         self.session.update(|profile| {
             profile.is_signed_in = person.is_some();
+            profile.language.account = profile.language.account.filter(|_| person.is_some());
             profile.person = person.filter(|(person, _)| *person != self.session.client);
         });
     }

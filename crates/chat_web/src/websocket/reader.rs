@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket};
+use chat_server::features::preferences::state::Key;
 use chat_server::model::body::Body;
 use chat_server::model::command::Line;
 use chat_server::model::event::What;
@@ -155,6 +156,15 @@ fn ask_of(frame: ClientFrame, max: usize) -> Result<Option<Ask>, ErrorFor> {
         ClientFrame::UserTyping { room: place } => Ask::Typing(room(&place)?, true),
         ClientFrame::UserStoppedTyping { room: place } => Ask::Typing(room(&place)?, false),
         ClientFrame::Read { room: place, seq } => Ask::Read(room(&place)?, seq),
+        ClientFrame::SetPreference { key, value, .. } => {
+            let value = value.as_deref().map(Body::new).transpose().map_err(no)?;
+            Ask::Prefer(Key::parse(&key).map_err(no)?, value)
+        }
+        ClientFrame::SetLanguage { lang, .. } => match lang.as_str() {
+            "id" => Ask::Language(true),
+            "en" => Ask::Language(false),
+            _ => return Err(no(Refusal::bad_argument("lang", "It is en or id."))),
+        },
         ClientFrame::Command { line, room: place, .. } => {
             Ask::Line { room: place.as_deref().map(room).transpose()?, line: said(&line)? }
         }

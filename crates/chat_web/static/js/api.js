@@ -80,6 +80,13 @@ export function search(words, { room, before } = /** @type {{ room?: string, bef
   return call(`/api/search?${query}`);
 }
 
+/** The rooms and talks of one's account; a guest has talks alone. */
+export const own = (isMember) => call(isMember ? '/api/me/rooms' : '/api/talks');
+/** Marks a room or talk of one's account as read. */
+export const read = (room, seq) =>
+  call(`/api/rooms/${encodeURIComponent(room)}/read`, { method: 'PUT', body: { seq } });
+/** What mentioned one, oldest first; `before` of the answer leads to older ones. */
+export const mentions = (before = null) => call(`/api/mentions?limit=20${before === null ? '' : `&before=${before}`}`);
 export const rooms = () => call('/api/rooms');
 export const users = () => call('/api/users');
 

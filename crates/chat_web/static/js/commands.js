@@ -24,10 +24,9 @@ const OWN = [
  * @param {Where} where
  * @returns {Meaning | null}
  */
-function inTalk(text, { name, commands }) {
+function inTalk(text, { commands }) {
   const [, typed, rest] = /^\/(\S+)\s*(.*)/s.exec(text) ?? [];
   const word = typed?.toLowerCase();
-  if (word === 'me' && rest) return { do: 'say', text: `_${name} ${rest}_` };
   if ((word === 'reply' || word === 'r') && rest) return { do: 'say', text: rest };
   if (word === 'part' && !rest) return { do: 'part' };
   const wantsRoom = (one) => one.usage.includes('[#room') && one.slashes?.includes(word);

@@ -1,6 +1,7 @@
 // Connection: the socket under link.js. Carries out its effects, and brings each answer to who asked.
 import * as link from './link.js';
 import { t } from './i18n.js';
+import { prefs } from './prefs.js';
 import { decode, encode } from './wire.js';
 
 /**
@@ -31,7 +32,8 @@ export function connection(on) {
   const EFFECTS = {
     connect() {
       const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
-      const mine = (socket = new WebSocket(`${scheme}://${location.host}/ws`, 'chat.v1'));
+      const lang = prefs.lang === 'auto' ? '' : `?lang=${prefs.lang}`;
+      const mine = (socket = new WebSocket(`${scheme}://${location.host}/ws${lang}`, 'chat.v1'));
       mine.onopen = () => mine === socket && feed({ type: 'open' });
       mine.onclose = (e) => {
         if (mine !== socket) return;

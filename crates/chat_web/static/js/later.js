@@ -11,6 +11,7 @@ const load = () =>
   Promise.all([
     import('./accounts.js'),
     import('./moderation.js'),
+    import('./own.js'),
     import('./view/actions.js'),
     import('./view/confirm.js'),
     import('./view/heavy.js'),
@@ -35,8 +36,24 @@ const load = () =>
  */
 async function partsOf(app) {
   // The order of load().
-  const [a, m, actions, confirm, heavy, mentions, menus, order, picker, search, secret, settings, sheet, go, uploads] =
-    await load();
+  const [
+    a,
+    m,
+    o,
+    actions,
+    confirm,
+    heavy,
+    mentions,
+    menus,
+    order,
+    picker,
+    search,
+    secret,
+    settings,
+    sheet,
+    go,
+    uploads,
+  ] = await load();
   const accounts = a.accounts(app);
   const { deed } = m.moderation(app);
   return {
@@ -53,6 +70,7 @@ async function partsOf(app) {
     settings: settings.settings(app, accounts),
     sheet: sheet.sheet(),
     switcher: go.switcher(app),
+    own: o.own(app),
     uploads: uploads.uploads(app),
   };
 }

@@ -3,15 +3,17 @@ import * as api from './api.js';
 import * as merge from './merge.js';
 import * as outbox from './outbox.js';
 import * as store from './store.js';
+import { hashOf, placeOf } from './addresses.js';
+import { cards } from './cards.js';
 import { meaning, suggestions } from './commands.js';
 import { connection as connectionOf } from './connection.js';
 import { $, copyText } from './dom.js';
 import { hear } from './hearing.js';
 import { t, useLang } from './i18n.js';
 import { later, whenIdle } from './later.js';
-import { isRoom, sameName } from './names.js';
+import { mentions, sameName } from './names.js';
 import { pastOf } from './past.js';
-import { keeps, prefs, setDraft, setPref, storage } from './prefs.js';
+import { draft, keeps, prefs, setDraft, setPref, storage } from './prefs.js';
 import { commandOf, holdsSecret } from './secrets.js';
 import { sending } from './sending.js';
 import { session as sessionOf } from './session.js';
@@ -35,8 +37,11 @@ const MAX_BACK = 200;
 
 const state = store.initial();
 const box = outbox.outbox(storage);
-/** The room that the address or a link asked for, until there is a line. */
-let wanted = '';
+/**
+ * The place that the address or a link asked for, until there is a line.
+ * @type {Place | null}
+ */
+let wanted = null;
 /** When the line was lost (performance.now()), or 0. */
 let downSince = 0;
 
@@ -58,6 +63,7 @@ const connection = connectionOf({
   signOn: () => session.again(),
   frame(frame) {
     if (frame.type === 'Token') session.keepToken(frame.token);
+    else if (frame.type === 'Preference') lately((parts) => parts.own.came(frame));
     else if (frame.type === 'Warning') toast(frame.text, { kind: 'warn' });
     else if (frame.type !== 'Goodbye') take(frame);
     else if (!frame.reason || frame.reason === 'restart') announce(t('restart'));
@@ -114,21 +120,26 @@ const app = {
     take({ type: 'open', room: id });
     if (focus && matchMedia('(hover: hover)').matches) composer.focus();
   },
-  openDm(name) {
-    take({ type: 'whisper', name });
-    app.open(`@${name}`);
+  openDm(names) {
+    const id = store.talkOf(state, `@${names}`);
+    take({ type: 'whisper', name: id.slice(1) });
+    app.open(id);
   },
+  talk: (id) => store.talkOf(state, id),
   join(id, key = '') {
     if (state.rooms.get(id)?.joined) return app.open(id);
     return app.give(`/join #${id} ${key}`.trim(), true, () => app.open(id));
   },
   leave(room) {
+    if (room.dm) setPref('closed', { ...prefs.closed, [room.id]: room.lastSeq });
     if (room.dm || !room.joined) take({ type: 'close', room: room.id });
     else app.give(`/part #${room.id}`, true);
   },
   say(text, reply_to = null, act = false) {
     const room = app.room();
-    const to = room.dm ? { to: room.id.slice(1) } : {};
+    // Words for one user are a whisper, at whatever door that user is.
+    const whispers = room.dm && store.membersOf(room).length === 1 && reply_to === null && !act;
+    const to = whispers ? { to: room.id.slice(1) } : {};
     outbox.add(box, { cid: newCid(), room: room.id, text, reply_to, act, ...to });
     app.markRead(room);
     out.flush();
@@ -137,8 +148,8 @@ const app = {
   },
   command(text) {
     const room = app.room();
-    const { commands, signedIn, offer, me } = state;
-    const what = meaning(text, { talk: room.dm, name: me.name, commands, signedIn, keeps: !!offer?.accounts });
+    const { commands, signedIn, offer } = state;
+    const what = meaning(text, { talk: room.dm, commands, signedIn, keeps: !!offer?.accounts });
     MEANS[what.do](what, text);
   },
   give(text, quiet = false, then = undefined) {
@@ -148,6 +159,7 @@ const app = {
     const good = (ack) => {
       if (ack.what === 'LOGIN' || ack.what === 'REGISTER') {
         state.signedIn = true;
+        lately((parts) => parts.own.meet());
         app.redrawSettings();
       }
       const [, un, name] = /^\/(un)?ignore\s+(\S+)/i.exec(text) ?? [];
@@ -169,7 +181,18 @@ const app = {
     toast(t('needsLine'));
   },
   holdsSecret: (text) => holdsSecret(text, state.commands),
-  keepDraft: (room, text) => setDraft(room, holdsSecret(text, state.commands) ? '' : text),
+  keepDraft(room, text) {
+    const kept = holdsSecret(text, state.commands) ? '' : text;
+    if (kept === draft(room)) return;
+    setDraft(room, kept);
+    if (state.signedIn) lately((parts) => parts.own.drafted(room));
+  },
+  keepTyped: () => composer.keep(),
+  draftCame(room) {
+    composer.renew(room);
+    draw('rooms');
+  },
+  ask: (...asked) => connection.ask(...asked),
   react: (room, target, emoji, on) => change({ type: 'React', room, target, emoji, on }),
   saveEdit(m, text) {
     const room = state.current;
@@ -189,9 +212,9 @@ const app = {
   reply: (m) => composer.start('reply', m),
   edit: (m) => composer.start('edit', m),
   editLast() {
-    const { dm, tl } = app.room();
+    const { tl } = app.room();
     const mine = (m) => !m.deleted && !m.act && isMe(m.from.name);
-    const seq = dm ? undefined : tl.order.slice(-MAX_BACK).findLast((one) => mine(tl.msgs.get(one)));
+    const seq = tl.order.slice(-MAX_BACK).findLast((one) => mine(tl.msgs.get(one)));
     if (seq !== undefined) composer.start('edit', tl.msgs.get(seq));
     return seq !== undefined;
   },
@@ -218,7 +241,7 @@ const app = {
     composer.focus();
   },
   typing(room, on) {
-    if (!room.startsWith('@')) connection.send({ type: on ? 'UserTyping' : 'UserStoppedTyping', room });
+    connection.send({ type: on ? 'UserTyping' : 'UserStoppedTyping', room });
   },
   focusComposer: () => composer.focus(),
   scroll: (pages) => timeline.scroll(pages),
@@ -228,8 +251,29 @@ const app = {
     take({ type: 'unlined', room: room.id });
   },
   watched() {
-    if (watching()) take({ type: 'seen', room: state.current });
+    if (isLookedAt() && timeline.isPlaced()) take({ type: 'seen', room: state.current, seq: timeline.seenTo() });
   },
+  markUnread: (message) => take({ type: 'unread', room: state.current, seq: message.seq }),
+  async nextMention() {
+    const all = [...state.rooms.values()].filter((room) => room.pinged);
+    const room = all.find((one) => one.id !== state.current) ?? all[0];
+    if (!room) return app.sorry(t('noMoreMentions'));
+    const { line } = room;
+    app.open(room.id, false);
+    if (!room.loaded) await past.load(room.id);
+    const seqs = room.tl.order.slice(merge.place(room.tl, (line ?? room.readSeq) + 1));
+    const calls = (m) => !m.deleted && !isMe(m.from.name) && (room.dm || mentions(m.text, state.me.name));
+    const seq = seqs.find((one) => calls(room.tl.msgs.get(one)));
+    return seq === undefined ? undefined : app.goTo(room.id, seq);
+  },
+  tell(room, level) {
+    const words = room.dm ? `@${room.id.slice(1)}` : `#${room.id}`;
+    return app.order(`/notify ${words} ${level}`).then(
+      () => lookAtMine(),
+      (error) => app.sorry(error.message),
+    );
+  },
+  decline: (room) => take({ type: 'declined', room }),
   escape() {
     app.markRead(app.room());
     closeDrawers();
@@ -244,10 +288,32 @@ const app = {
     const next = round.find((room) => !unread || room.unread);
     if (next) app.open(next.id);
   },
+  /** Opens a place: a room, which is entered where it is not one's own yet, a talk, or a message. */
+  visit({ room: named, seq }) {
+    const room = named.startsWith('@') ? store.talkOf(state, named) : named;
+    if (seq) return app.showFound(room, seq, () => history.replaceState(history.state, '', hashOf(named, seq)));
+    if (room.startsWith('@')) return app.openDm(room.slice(1));
+    return room === state.current ? undefined : app.join(room);
+  },
+  /** Talks are linked by all their members: each calls it by the others. */
+  copyLink(room, { seq }) {
+    const names = [...store.membersOf(room), state.me.name].sort((a, b) =>
+      a.toLowerCase() < b.toLowerCase() ? -1 : 1,
+    );
+    app.copy(`${location.origin}${location.pathname}${hashOf(room.dm ? `@${names.join('+')}` : room.id, seq)}`);
+  },
+  card: cards(
+    state,
+    (room) => app.directory.has(room),
+    () => timeline.plan(),
+  ),
   /** A message in whatever room: one that is not one's own yet is entered first. */
-  showFound(room, seq) {
-    if (state.rooms.has(room)) app.goTo(room, seq);
-    else app.give(`/join #${room}`, true, () => app.goTo(room, seq));
+  showFound(place, seq, then = () => {}) {
+    const room = place.startsWith('@') ? store.talkOf(state, place) : place;
+    const show = () => app.goTo(room, seq).then(then);
+    if (room.startsWith('@')) take({ type: 'whisper', name: room.slice(1) });
+    if (state.rooms.has(room)) show();
+    else app.give(`/join #${room}`, true, show);
   },
   async goTo(room, seq) {
     app.open(room, false);
@@ -275,7 +341,9 @@ const app = {
   set(key, value) {
     setPref(key, value);
     dress();
+    lately((parts) => parts.own.set(key, value));
   },
+  dress,
   cookieKept: () => session.kept(),
   stop: () => connection.feed({ type: 'stop' }),
 
@@ -357,9 +425,8 @@ function safely(act) {
   }
 }
 
-function watching() {
-  return !document.hidden && document.hasFocus() && timeline.atEnd() && !$('#app').hidden;
-}
+const isLookedAt = () => !document.hidden && document.hasFocus() && !$('#app').hidden;
+const watching = () => isLookedAt() && timeline.atEnd();
 
 function take(event) {
   const changes = store.reduce(state, event, { now: performance.now(), watching: watching() });
@@ -391,7 +458,7 @@ function applyChange(change) {
 const CHANGES = {
   timeline: (_, here) => here && timeline.plan(),
   people(_, here) {
-    if (here) draw('people');
+    if (here || app.room()?.dm) draw('people');
     if (state.rooms.size > 1) draw('rooms');
   },
   typing: (_, here) => here && draw('typing'),
@@ -415,7 +482,8 @@ const CHANGES = {
   moved: (_, here) => here && opened(),
   reload: ({ room }) => past.load(room),
   holes: ({ room }) => connection.isLive() && past.mend(room),
-  read: ({ room, seq }) => room.startsWith('@') || readSoon(room, seq),
+  read: ({ room, seq }) => readSoon(room, seq),
+  invited: ({ room, text }) => toast(text, { ms: 10000, action: { label: t('enterRoom'), run: () => app.join(room) } }),
   notice({ text, order }) {
     const where = order?.room ? `#${order.room}: ` : '';
     toast(order ? `${where}${moderated(order)}` : text, { ms: 10000 });
@@ -425,6 +493,7 @@ const CHANGES = {
     if (connection.isLive()) timeline.fresh(mine ? m.cid : m.seq);
     // Whether a word was one's own is known by now; the outbox lets go of it.
     if (m.cid && outbox.done(box, m.cid)) out.flush();
+    if (prefs.closed[heard.room]) setPref('closed', { ...prefs.closed, [heard.room]: undefined });
     if (!mine && connection.isLive()) hear(app, heard);
   },
 };
@@ -432,13 +501,23 @@ const CHANGES = {
 function opened() {
   const room = app.room();
   room.unreadWas = room.unread;
-  history.replaceState(null, '', room.id === 'lobby' ? location.pathname : `#${room.id}`);
+  showAddress(room);
   header(room);
   composer.open(room);
   timeline.plan();
   for (const list of ['rooms', 'people', 'typing']) draw(list);
   if (!room.loaded) past.load(room.id);
   requestAnimationFrame(() => requestAnimationFrame(app.watched));
+}
+
+/** Each room that one opens is a step that Back goes back; the address of a message stays as long as one is in its room. */
+function showAddress(room) {
+  if (wanted) return;
+  const shown = placeOf(location.hash)?.room ?? '';
+  const isShown = shown === room.id || (shown.startsWith('@') && app.talk(shown) === room.id);
+  if (isShown && history.state) return;
+  const address = isShown ? location.hash : hashOf(room.id);
+  history[history.state ? 'pushState' : 'replaceState']({ room: room.id }, '', address || location.pathname);
 }
 
 /** A restart forgot who was in the room. Where it is closed now, what waits for it goes back to its author. */
@@ -466,10 +545,27 @@ const reads = new Map();
 function readSoon(room, seq) {
   if (!reads.size)
     setTimeout(() => {
-      for (const [id, at] of reads) connection.send({ type: 'Read', room: id, seq: at });
+      for (const [id, at] of reads) markRead(id, at);
       reads.clear();
     }, 800);
   reads.set(room, seq);
+}
+
+/** A mark that is lost comes again with the next; a guest's talks have none. */
+function markRead(room, seq) {
+  if (!room.startsWith('@')) connection.send({ type: 'Read', room, seq });
+  else if (state.signedIn) api.read(room, seq).catch(() => {});
+}
+
+/** What the server remembers of one's rooms and talks. A talk that was closed comes back with the next word in it. */
+async function lookAtMine() {
+  try {
+    const all = await api.own(state.signedIn && state.offer?.accounts);
+    const closed = ({ id, last_seq }) => id.startsWith('@') && prefs.closed[store.talkOf(state, id)] >= last_seq;
+    take({ type: 'Mine', rooms: all.filter((own) => !closed(own)) });
+  } catch (error) {
+    console.warn(error);
+  }
 }
 
 /** Asks for a change. `undone` is told why it did not come about. */
@@ -497,10 +593,7 @@ function hello(frame) {
     resume[info.id] = merge.last(room.tl) || (room.loaded ? 0 : (info.last_seq ?? 0));
   }
   connection.send({ type: 'Resume', rooms: resume, whispers: state.whispered });
-  if (state.rooms.has(wanted)) {
-    app.open(wanted);
-    wanted = '';
-  }
+  if (wanted && state.rooms.has(wanted.room)) app.open(wanted.room);
   if (!state.rooms.has(state.current)) app.open('lobby');
 }
 
@@ -514,12 +607,14 @@ function up() {
     if (merge.holes(room.tl).length) past.mend(room.id);
   }
   const to = wanted;
-  wanted = '';
-  if (isRoom(to)) app.join(to);
+  wanted = null;
+  if (to) app.visit(to);
+  if (app.room()) showAddress(app.room());
   if (app.room() && !app.room().loaded) past.load(state.current);
   app.watched();
   app.lookAround();
   lookAtOffer();
+  if (state.signedIn) lately((parts) => parts.own.meet());
   whenIdle(app, timeline.actions);
 }
 
@@ -533,21 +628,13 @@ async function lookAtOffer() {
   $('#searchbtn').hidden = !state.offer.accounts;
   $('#attach').hidden = state.offer.files == null;
   app.redrawSettings();
-}
-
-/** The address may name a room: chat.example/#rust is a link into it. */
-function hashRoom() {
-  try {
-    return decodeURIComponent(location.hash.slice(1));
-  } catch {
-    return '';
-  }
+  lookAtMine();
 }
 
 async function begin() {
-  wanted = hashRoom();
   // An invitation, or a reset link: its code leaves the address.
-  const [, what, code] = /^(join|reset)=(.+)/.exec(wanted) ?? [];
+  const [, what, code] = /^#(join|reset)=(.+)/.exec(location.hash) ?? [];
+  wanted = location.hash ? placeOf(location.hash) : null;
   if (code) history.replaceState(null, '', '/');
   if (what === 'reset') return (await import('./view/reset.js')).reset(code);
   session.iAm(await session.comeIn(code ? { way: 'register', code } : undefined));
@@ -555,7 +642,7 @@ async function begin() {
   $('#app').hidden = false;
   document.body.classList.remove('splash');
   if (!state.rooms.size) state.rooms.set('lobby', store.newRoom('lobby'));
-  for (const item of box.items) if (item.to) take({ type: 'whisper', name: item.to });
+  for (const { room } of box.items) if (room.startsWith('@')) take({ type: 'whisper', name: room.slice(1) });
   if (!state.current) app.open('lobby');
   connection.feed({ type: 'start' });
   if (!keeps) toast(t('noStorage'), { kind: 'warn', ms: 15000 });
@@ -611,6 +698,10 @@ click(
 );
 click('#me', folded(app.settings));
 click('#keysbtn', folded(app.sheet));
+click('.skip', (e) => {
+  e.preventDefault();
+  composer.focus();
+});
 click('#attach', () => $('#file').click());
 $('#file').addEventListener('change', (e) => {
   composer.sendFiles(e.target.files);
@@ -621,10 +712,11 @@ drops(
   () => state.offer?.files != null,
 );
 
-addEventListener('hashchange', () => {
-  const to = hashRoom();
-  if (/=/.test(to)) location.reload();
-  if (isRoom(to) && to !== state.current && state.me) app.join(to);
+addEventListener('popstate', () => {
+  // A link with a code was followed from here.
+  if (location.hash.includes('=')) location.reload();
+  const to = placeOf(location.hash);
+  if (to && state.me) app.visit(to);
 });
 addEventListener('online', () => connection.feed({ type: 'online' }));
 addEventListener('offline', banner);

@@ -43,8 +43,13 @@ export function initials(name) {
 
 export const sameName = (a, b) => a.toLowerCase() === b.toLowerCase();
 
-/** Does this text speak to that person? As the server says: src/features/membership/mentions.txt. */
-export function mentions(text, name) {
+/** What the account prefers: whether its bare name in a text speaks to the user. */
+export const preferred = { bare: false };
+
+/** Does this text speak to that person? As the server says: src/features/membership/mentions.txt and bare.txt. */
+export function mentions(text, name, bare = preferred.bare) {
   if (!name) return false;
+  const word = `(?<![\\p{L}\\p{N}_\\-@/&.#])${name}(?![\\p{L}\\p{N}_\\-]|[.@/][\\p{L}\\p{N}])`;
+  if (bare && new RegExp(word, 'iu').test(text)) return true;
   return new RegExp(`(^|[^\\w/&-])@${name}(?![\\w-])|^${name}[:,](?=\\s|$)`, 'im').test(text);
 }

@@ -22,7 +22,9 @@ export function pastOf(state, take, live, sorry) {
     try {
       give(id, await api.page(id));
     } catch (error) {
-      if (state.current === id && error.status) sorry(error.message);
+      // A talk in which nothing was said yet is none for the server.
+      if (id.startsWith('@') && error.status === 404) take({ type: 'page', room: id, messages: [], last_seq: 0 });
+      else if (state.current === id && error.status) sorry(error.message);
     }
   }
 

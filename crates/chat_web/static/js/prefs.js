@@ -2,6 +2,7 @@
 
 const DEFAULTS = {
   theme: 'auto',
+  density: 'cosy',
   lang: 'auto',
   hours: 'auto',
   notify: false,
@@ -9,6 +10,7 @@ const DEFAULTS = {
   people: true,
   name: '',
   account: false,
+  closed: {},
 };
 
 export const storage = (() => {
@@ -55,3 +57,15 @@ export function setPref(key, value) {
 
 export const draft = (room) => read(`chat.draft.${room}`) ?? '';
 export const setDraft = (room, text) => write(`chat.draft.${room}`, text || null);
+
+/** What this browser and the account last had in common of a draft; with a text it is that from now on. */
+export function synced(room, text = undefined) {
+  const all = read('chat.synced') ?? {};
+  if (text !== undefined) {
+    if (text) all[room] = text;
+    else delete all[room];
+    write('chat.synced', all);
+  }
+  return all[room] ?? '';
+}
+synced.rooms = () => Object.keys(read('chat.synced') ?? {});

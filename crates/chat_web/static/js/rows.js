@@ -2,6 +2,8 @@
 // that two rows with the same fields look the same.
 import { dayKey, dayLabel, onServer, sameRun } from './time.js';
 import { holes, atStart } from './merge.js';
+import { placeAt } from './addresses.js';
+import { links } from './linkify.js';
 import { mentions, sameName } from './names.js';
 
 /**
@@ -150,10 +152,22 @@ function messageRow(room, message, last, ctx) {
     quoted,
     quotedV: quoted?.v ?? 0,
     known: known(text, ctx),
+    ...cardOf(text, ctx),
     failed: item?.state === 'failed',
     late: !!item && ctx.isLate(item),
     why: item?.why ?? '',
   };
+}
+
+/** The message that the first link of a text to one leads to, once it is known. */
+function cardOf(text = '', { here, card }) {
+  const place = text.includes(`${here}#`)
+    ? links(text)
+        .map(({ href }) => placeAt(href, here))
+        .find((one) => one?.seq)
+    : null;
+  const found = place ? card(place) : null;
+  return { card: found, cardV: found?.v ?? 0, cardAt: place && found ? `${place.room}/${place.seq}` : '' };
 }
 
 /** Which of the names and rooms in a text are known by now: those are drawn as links, the others will be. */

@@ -2,7 +2,7 @@
 import * as outbox from './outbox.js';
 import { awaitsNames, expand, loadEmoji } from './emoji.js';
 import { roomOf } from './store.js';
-import { now, onServer } from './time.js';
+import { onServer } from './time.js';
 
 /**
  * `told` is called after each change of the outbox; `announce` says a refusal aloud.
@@ -38,18 +38,7 @@ export function sending({ state, box, connection, take, told, announce }) {
   function arrived(item, ack) {
     // Its event may have come first.
     if (!outbox.done(box, item.cid)) return;
-    const { cid, to, text } = item;
-    if (!to) take({ type: 'acked', ...item, seq: ack.seq, id: ack.id, at: new Date(onServer(item.at)).toISOString() });
-    else if (!roomOf(state, item.room)?.tl.cids.has(cid))
-      take({
-        type: 'Whisper',
-        own: true,
-        from: state.me,
-        to: { name: to },
-        text,
-        cid,
-        at: new Date(now()).toISOString(),
-      });
+    take({ type: 'acked', ...item, seq: ack.seq, id: ack.id, at: new Date(onServer(item.at)).toISOString() });
     flush();
   }
 

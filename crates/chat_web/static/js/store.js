@@ -25,7 +25,14 @@ export const initial = () => ({
   note: 0,
   names: new Set(),
   whispered: null,
+  invitations: new Map(),
 });
+
+/** A talk begins empty, until its numbers say that there was something before. */
+const untold = (id) => {
+  const isTalk = id.startsWith('@');
+  return { tl: Object.assign(merge.timeline(), { begun: isTalk }), loaded: isTalk };
+};
 
 export function newRoom(id, info = {}) {
   return {
@@ -42,8 +49,10 @@ export function newRoom(id, info = {}) {
     line: null,
     lineAt: null,
     greeted: false,
-    tl: Object.assign(merge.timeline(), { begun: id.startsWith('@') }),
-    loaded: id.startsWith('@'),
+    ...untold(id),
+    notify: 'all',
+    muted: false,
+    held: false,
     notes: [],
     people: new Map(),
     typing: new Map(),
@@ -51,22 +60,30 @@ export function newRoom(id, info = {}) {
   };
 }
 
-export const title = (room) => (room.dm ? room.id.slice(1) : room.id);
+export const title = (room) => (room.dm ? membersOf(room).join(', ') : room.id);
 export const roomOf = (state, id) => state.rooms.get(id);
 export const currentRoom = (state) => state.rooms.get(state.current);
 
 /** Rooms first, as the server names them, then conversations with one person. */
 export function sortedRooms(state) {
   const all = [...state.rooms.values()];
-  const name = (a, b) => +(b.id === 'lobby') - +(a.id === 'lobby') || a.id.localeCompare(b.id);
+  const name = (a, b) => +(b.id === 'lobby') - +(a.id === 'lobby') || +a.muted - +b.muted || a.id.localeCompare(b.id);
   return { rooms: all.filter((r) => !r.dm).sort(name), dms: all.filter((r) => r.dm).sort(name) };
 }
 
-export const totals = (state) =>
-  [...state.rooms.values()].reduce(
-    (sum, room) => ({ unread: sum.unread + room.unread, pinged: sum.pinged + room.pinged }),
-    { unread: 0, pinged: 0 },
-  );
+/**
+ * Whether a room stands out in lists: by what is unread in it, as far as the user wants to be told.
+ * @param {Room} room
+ */
+export const isLoud = (room) =>
+  room.unread > 0 && !room.muted && (room.notify === 'all' || (room.notify === 'mentions' && room.pinged > 0));
+
+/** @param {State} state */
+export function totals(state) {
+  const loud = [...state.rooms.values()].filter(isLoud);
+  const sum = (field) => loud.reduce((all, room) => all + room[field], 0);
+  return { unread: sum('unread'), pinged: sum('pinged') };
+}
 
 /**
  * Changes are `{what, room?, …}`: 'timeline', 'rooms', 'people', 'typing', 'me', 'holes', 'reload', 'read', 'say' (a
@@ -75,8 +92,25 @@ export const totals = (state) =>
  */
 export function reduce(state, event, ctx = { now: 0, watching: false }) {
   const handler = HANDLERS[event.type];
-  return handler ? (handler(state, event, ctx) ?? []) : [];
+  const isTalk = typeof event.room === 'string' && event.room.startsWith('@');
+  const about = isTalk ? { ...event, room: talkOf(state, event.room) } : event;
+  return handler ? (handler(state, about, ctx) ?? []) : [];
 }
+
+/**
+ * A direct talk under its name on the page: the server names all members, the page the others.
+ * @param {State} state
+ * @param {string} id
+ */
+export function talkOf(state, id) {
+  const all = id.slice(1).split('+');
+  const others = all.filter((name) => !state.me || !sameName(name, state.me.name));
+  const mine = `@${(others.length ? others : all).sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1)).join('+')}`;
+  return [...state.rooms.keys()].find((known) => sameName(known, mine)) ?? mine;
+}
+
+/** The names of the others in a talk. */
+export const membersOf = (room) => room.id.slice(1).split('+');
 
 const isMe = (state, person) =>
   !!state.me &&
@@ -100,7 +134,7 @@ function ensure(state, id, info) {
 }
 
 function note(state, room, kind, fields) {
-  const at = room.dm ? merge.last(room.tl) : Math.max(room.lastSeq, merge.last(room.tl));
+  const at = Math.max(room.lastSeq, merge.last(room.tl));
   room.notes.push({ key: `n${++state.note}`, kind, after: at, ...fields });
   if (room.notes.length > MOST_NOTES) room.notes.shift();
 }
@@ -108,8 +142,7 @@ function note(state, room, kind, fields) {
 /** The log is another one, after a restart without a store: begin with an empty timeline. */
 function reset(room, info = {}) {
   Object.assign(room, {
-    tl: merge.timeline(),
-    loaded: room.dm,
+    ...untold(room.id),
     lastSeq: info.last_seq ?? 0,
     readSeq: info.read_seq ?? 0,
     line: null,
@@ -125,7 +158,8 @@ function narrow(room) {
 }
 
 function logged(state, event, ctx) {
-  const room = state.rooms.get(event.room);
+  // A talk begins with what is said in it.
+  const room = event.room.startsWith('@') ? ensure(state, event.room) : state.rooms.get(event.room);
   if (!room) return [];
   const fresh = isNew(room, event.seq);
   const answer = merge.addEvent(room.tl, event);
@@ -143,14 +177,22 @@ function logged(state, event, ctx) {
       changes.push(...arrived(state, room, event, ctx));
     }
   }
+  if (room.dm && room.tl.begun && merge.first(room.tl) > 1) changes.push(...unload(state, room));
   if (merge.holes(room.tl).length) changes.push({ what: 'holes', room: room.id });
   return changes;
+}
+
+/** There is more in a talk than is known: it is fetched when the user looks at it. */
+function unload(state, room) {
+  room.tl.begun = false;
+  room.loaded = false;
+  return state.current === room.id ? [{ what: 'reload', room: room.id }] : [];
 }
 
 /** A message that is not seen yet: unread counts, the unread line, mentions. */
 function arrived(state, room, event, ctx) {
   const mine = isMe(state, event.from);
-  const pings = !mine && (room.dm || mentions(event.text, state.me?.name));
+  const pings = !mine && room.notify !== 'none' && (room.dm || mentions(event.text, state.me?.name));
   const changes = [{ what: 'say', room: room.id, message: event, mine, pings }, { what: 'rooms' }];
   if (mine) return changes;
   if (ctx.watching && state.current === room.id)
@@ -164,10 +206,24 @@ function arrived(state, room, event, ctx) {
   return changes;
 }
 
+/** How much is unread, and calls one, behind a message: as far as messages are known, and they are to the end. */
+function unreadAfter(state, room, seq) {
+  const behind = room.tl.order.slice(merge.place(room.tl, seq + 1)).map((one) => room.tl.msgs.get(one));
+  const unread = behind.filter((m) => !m.deleted && !isMe(state, m.from));
+  const calls = unread.filter((m) => room.dm || mentions(m.text, state.me?.name));
+  return { unread: unread.length, pinged: calls.length };
+}
+
 function leave(state, event) {
   state.rooms.delete(event.room);
   if (state.current === event.room) state.current = 'lobby';
   return [{ what: 'rooms' }, { what: 'gone', room: event.room }];
+}
+
+/** A whisper that stands in no talk is counted here, in the order of coming; one that comes again has its number. */
+function unnumbered(room, event) {
+  const same = ({ at, text, from }) => at === event.at && text === event.text && sameName(from.name, event.from.name);
+  return room.tl.order.find((seq) => same(room.tl.msgs.get(seq))) ?? merge.last(room.tl) + 1;
 }
 
 const HANDLERS = {
@@ -202,7 +258,13 @@ const HANDLERS = {
       }
     }
     // A restart forgets who was in a room: it stays on the page, to be entered again.
-    for (const room of state.rooms.values()) if (!room.dm && !named.has(room.id)) room.joined = false;
+    for (const room of state.rooms.values()) {
+      if (!room.dm && !named.has(room.id)) room.joined = false;
+      if (room.dm && other) {
+        reset(room);
+        changes.push({ what: 'timeline', room: room.id });
+      }
+    }
     return changes;
   },
 
@@ -287,20 +349,11 @@ const HANDLERS = {
   },
 
   Whisper(state, event, ctx) {
-    const mine = isMe(state, event.from);
-    const room = ensure(state, `@${(mine ? event.to : event.from).name}`);
+    const other = isMe(state, event.from) ? event.to : event.from;
+    const room = ensure(state, talkOf(state, event.room ?? `@${other.name}`));
     // The server's time of the last one is asked from after a cut; it may come again then.
-    if (!event.own) state.whispered = event.at > (state.whispered ?? '') ? event.at : state.whispered;
-    const again = event.cid
-      ? room.tl.cids.has(event.cid)
-      : room.tl.order.some((seq) => {
-          const m = room.tl.msgs.get(seq);
-          return m.at === event.at && m.text === event.text && sameName(m.from.name, event.from.name);
-        });
-    if (again) return [{ what: 'timeline', room: room.id }];
-    // Whispers have no seq of the server's: they are counted here, in the order they came.
-    const seq = merge.last(room.tl) + 1;
-    return logged(state, { ...event, type: 'Message', room: room.id, seq, id: `w${seq}` }, ctx);
+    state.whispered = event.at > (state.whispered ?? '') ? event.at : state.whispered;
+    return logged(state, { ...event, type: 'Message', room: room.id, seq: event.seq ?? unnumbered(room, event) }, ctx);
   },
 
   UserJoined(state, event) {
@@ -345,15 +398,21 @@ const HANDLERS = {
       note(state, room, 'renamed', { who: event.old, text: event.user.name, at: event.at });
       changes.push({ what: 'people', room: room.id }, { what: 'timeline', room: room.id });
     }
-    // A conversation follows the new name of its user.
-    const dm = state.rooms.get(`@${event.old}`);
-    if (dm && !state.rooms.has(`@${event.user.name}`)) {
-      state.rooms.delete(dm.id);
-      const old = dm.id;
-      dm.id = `@${event.user.name}`;
-      state.rooms.set(dm.id, dm);
-      changes.push({ what: 'moved', room: dm.id, old });
-      if (state.current === old) state.current = dm.id;
+    // A talk follows the new name of its member.
+    for (const talk of [...state.rooms.values()].filter((room) => room.dm)) {
+      const names = membersOf(talk);
+      if (!names.some((name) => sameName(name, event.old))) continue;
+      const id = talkOf(
+        state,
+        `@${names.map((name) => (sameName(name, event.old) ? event.user.name : name)).join('+')}`,
+      );
+      if (id === talk.id || state.rooms.has(id)) continue;
+      const old = talk.id;
+      state.rooms.delete(old);
+      talk.id = id;
+      state.rooms.set(id, talk);
+      changes.push({ what: 'moved', room: id, old });
+      if (state.current === old) state.current = id;
     }
     return changes;
   },
@@ -456,6 +515,11 @@ const HANDLERS = {
   },
 
   Notice(state, event) {
+    // About a room that one is not in, with the way into it: an invitation.
+    if (event.room && !state.rooms.has(event.room) && event.text.includes(`/join #${event.room}`)) {
+      state.invitations.set(event.room, event.text);
+      return [{ what: 'rooms' }, { what: 'invited', room: event.room, text: event.text }];
+    }
     const changes = [];
     for (const room of event.room
       ? [state.rooms.get(event.room)].filter(Boolean)
@@ -486,7 +550,14 @@ const HANDLERS = {
     return [{ what: 'timeline', room: room.id }];
   },
 
+  /** An invitation that is not wanted. */
+  declined(state, event) {
+    state.invitations.delete(event.room);
+    return [{ what: 'rooms' }];
+  },
+
   RoomEntered(state, event) {
+    state.invitations.delete(event.room.id);
     const room = ensure(state, event.room.id, event.room);
     Object.assign(room, {
       joined: true,
@@ -518,25 +589,59 @@ const HANDLERS = {
   open(state, event) {
     const old = currentRoom(state);
     if (old && old.id !== event.room) {
-      old.line = null;
-      old.lineAt = null;
-      if (old.unread) {
-        old.line = old.readSeq;
-      }
+      if (!old.held) Object.assign(old, { line: null, lineAt: null });
+      if (old.unread && !old.held) old.line = old.readSeq;
     }
     state.current = event.room;
+    const room = currentRoom(state);
+    if (room) room.held = false;
     return [{ what: 'rooms' }, { what: 'opened', room: event.room }];
   },
 
-  /** The end of the room has been on a visible screen. The unread line stays until `unlined`. */
+  /**
+   * The room has been on a visible screen up to `seq`, or to its end. The unread line stays until `unlined`. What the user
+   * has marked as unread stays so until the room is opened again.
+   */
   seen(state, event) {
     const room = state.rooms.get(event.room);
-    if (!room) return [];
-    const seq = Math.max(room.lastSeq, room.readSeq);
+    if (!room || room.held) return [];
+    const toEnd = event.seq === undefined || event.seq >= merge.last(room.tl);
+    const seq = toEnd ? Math.max(room.lastSeq, room.readSeq) : event.seq;
     /** @type {Change[]} */
     const changes = seq > room.readSeq ? [{ what: 'read', room: room.id, seq }] : [];
+    if (changes.length && !toEnd) Object.assign(room, { readSeq: seq, ...unreadAfter(state, room, seq) });
+    if (!toEnd) return changes.concat(changes.length ? [{ what: 'rooms' }] : []);
     if (room.unread || room.pinged) changes.push({ what: 'rooms' });
     Object.assign(room, { readSeq: seq, unread: 0, pinged: 0 });
+    return changes;
+  },
+
+  /** The user wants to read from there another time. */
+  unread(state, event) {
+    const room = state.rooms.get(event.room);
+    const before = event.seq - 1;
+    const line = { line: before, lineAt: room.tl.msgs.get(event.seq)?.at ?? null, unreadWas: 0, held: true };
+    Object.assign(room, line, unreadAfter(state, room, before));
+    return [{ what: 'rooms' }, { what: 'timeline', room: room.id }];
+  },
+
+  /** What the server remembers of one's rooms and talks. */
+  Mine(state, event) {
+    /** @type {Change[]} */
+    const changes = [{ what: 'rooms' }];
+    for (const own of event.rooms) {
+      const room = own.id.startsWith('@') ? ensure(state, talkOf(state, own.id)) : state.rooms.get(own.id);
+      if (!room) continue;
+      const { last_seq: last = 0, read_seq: read = 0, unread = 0, mentions: calls = 0 } = own;
+      Object.assign(room, { notify: own.notify ?? 'all', muted: !!own.muted });
+      if (room.dm && !room.greeted)
+        Object.assign(room, { readSeq: read, line: unread ? read : null, unreadWas: unread });
+      if ((room.dm && !room.greeted) || (room.unread && !room.pinged && read === room.readSeq))
+        Object.assign(room, { unread: room.dm ? unread : room.unread, pinged: room.dm ? unread : calls });
+      room.greeted = true;
+      if (room.dm && last > merge.last(room.tl)) changes.push(...unload(state, room));
+      room.lastSeq = Math.max(room.lastSeq, last);
+    }
     return changes;
   },
 

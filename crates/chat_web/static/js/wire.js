@@ -58,6 +58,7 @@ const FRAMES = {
   RoomEntered: { room: (v) => !!v && str(v.id) },
   RoomLeft: { room: str },
   Read: { room: str, seq: num },
+  Preference: { key: str, value: maybe(str) },
   Ack: { ref: maybe(num), seq: maybe(num), text: maybe(str), items: maybe(list) },
   Error: { ref: maybe(num), code: str, title: maybe(str) },
   Resumed: { rooms: maybe((v) => typeof v === 'object') },

@@ -394,3 +394,38 @@ test('axe finds nothing: the ways in, the account, the search, in both schemes',
     assert.deepEqual(page.errors, []);
   }
 });
+
+test('a draft and the looks follow the account to another device, and what is typed there comes back', async () => {
+  const server = await serve(directory());
+  const desk = await visitor();
+  await register(desk, server.url, 'ana');
+  await isLive(desk);
+  const draftIs = (page, words) => page.waitForFunction((text) => document.querySelector('#text').value === text, words);
+  const themeIs = (page, theme) => page.waitForFunction((wanted) => document.documentElement.dataset.theme === wanted, theme);
+  await desk.fill('#text', 'not sent yet');
+  await desk.click('#me');
+  await desk.check('#settings input[name=theme][value=dark]', { force: true });
+  await themeIs(desk, 'dark');
+  await desk.keyboard.press('Escape');
+  // It has come to the account when the server says so.
+  const kept = (page) => page.evaluate(async () => (await (await fetch('/api/me/preferences')).json()));
+  const until = async (holds) => { while (!holds(await kept(desk))) await desk.waitForTimeout(100); };
+  await until((all) => all['draft.lobby'] === 'not sent yet' && all['page.theme'] === 'dark');
+
+  const phone = await visitor();
+  await phone.goto(server.url);
+  await way(phone, 'I have a password');
+  await phone.fill('#name', 'ana');
+  await phone.fill('#password', PASSWORD);
+  await phone.keyboard.press('Enter');
+  await isLive(phone);
+  await draftIs(phone, 'not sent yet');
+  await themeIs(phone, 'dark');
+  // At once, while both are open; what is sent is a draft nowhere.
+  await phone.fill('#text', 'not sent yet, but longer');
+  await draftIs(desk, 'not sent yet, but longer');
+  await say(phone, 'not sent yet, but longer');
+  await sees(desk, 'but longer');
+  await draftIs(desk, '');
+  await until((all) => !('draft.lobby' in all));
+});

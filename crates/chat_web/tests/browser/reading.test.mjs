@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import { test } from 'node:test';
 import { browser, ends, person, serve, server, terminal } from './cast.mjs';
-import { WAIT, enter, isLive, newPage, proxy, say, sees, settled, texts } from './stage.mjs';
+import { AXE, WAIT, axeFindsNothing, enter, isLive, newPage, proxy, say, sees, settled, texts } from './stage.mjs';
 
 // A message by all of its words: its time stands right behind them, and "before 3" at 7:04 has "before 37" in it.
 const message = (words) => `.msg:has(.text:text-is("${words}"))`;
@@ -313,4 +313,34 @@ test('a file that a proxy finds too big is said to be that', async () => {
     await page.unroute('**/api/files*');
   }
   assert.deepEqual(page.errors, []);
+});
+
+test('compact: a message is a line, more of them are on the screen, at every width and in both schemes', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const ana = await person('ana');
+  for (let i = 1; i <= 40; i += 1) budi.say(`line ${i} of a long talk`);
+  await sees(ana, 'line 40');
+  await say(ana, 'mine, with `code`, @budi and https://example.org');
+  await settled(ana, 41);
+  const onScreen = () => ana.evaluate(() => {
+    const { top, bottom } = document.querySelector('#log').getBoundingClientRect();
+    return [...document.querySelectorAll('.msg')].filter((row) => { const box = row.getBoundingClientRect(); return box.top >= top && box.bottom <= bottom; }).length;
+  });
+  const before = await onScreen();
+  await ana.click('#me');
+  await ana.check('#settings input[name=density][value=compact]', { force: true });
+  await ana.keyboard.press('Escape');
+  await ana.waitForFunction(() => document.body.matches('.compact'));
+  const after = await onScreen();
+  assert.ok(after > before * 1.3, `${before} and ${after}`);
+  await ana.evaluate(AXE);
+  for (const [width, colorScheme] of [[1280, 'light'], [1280, 'dark'], [320, 'light']]) {
+    await ana.setViewportSize({ width, height: 800 });
+    await ana.emulateMedia({ colorScheme });
+    await axeFindsNothing(ana, `compact, ${width}, ${colorScheme}`);
+    assert.ok(await ana.evaluate(() => document.querySelector('#log').scrollWidth <= document.querySelector('#log').clientWidth && document.documentElement.scrollWidth <= innerWidth), `${width}`);
+    assert.ok(await ana.evaluate(() => [...document.querySelectorAll('.msg .text')].every((text) => text.getBoundingClientRect().width > 40)), `${width}`);
+  }
+  assert.deepEqual(ana.errors, []);
 });

@@ -40,7 +40,7 @@ test('what is typed in a talk between two stays between the two', async () => {
   await say(page, '/w budi psst');
   await budi.hears('WHISPER ana budi: psst');
   await say(page, '/me sighs');
-  await budi.hears('WHISPER ana budi: _ana sighs_');
+  await budi.hears('ACT @ana+budi 2 ana: sighs');
   await say(page, '/reply and more');
   await budi.hears('WHISPER ana budi: and more');
   for (const words of ['/topic our plan', '/answer last a secret']) {
@@ -123,7 +123,7 @@ test('where no files are passed on, a paste that is too much is refused in words
   await serve({ flags: ['--files', 'off'] });
   const page = await person('ana', { locale: 'id-ID' });
   assert.ok(!await paste(page, 'x'.repeat(30_000)));
-  await page.waitForSelector('#heavy:has-text("server ini tidak meneruskan berkas")');
+  await page.waitForSelector('#heavy:has-text("server ini tidak meneruskan file")');
   assert.equal(await page.locator('#heavy .link').count(), 0);
   assert.deepEqual(page.errors, []);
 });

@@ -309,12 +309,21 @@ impl Ws {
         Ws::over(TcpStream::connect(addr).map_err(Error::Io)?, headers)
     }
 
+    /// Connects to this path with these headers.
+    pub fn at(addr: SocketAddr, path: &str, headers: &[(&'static str, String)]) -> Result<Ws, Box<Error>> {
+        Ws::over_at(TcpStream::connect(addr).map_err(Error::Io)?, path, headers)
+    }
+
     /// Takes a connection over.
     pub fn over(stream: TcpStream, headers: &[(&'static str, String)]) -> Result<Ws, Box<Error>> {
+        Ws::over_at(stream, "/ws", headers)
+    }
+
+    fn over_at(stream: TcpStream, path: &str, headers: &[(&'static str, String)]) -> Result<Ws, Box<Error>> {
         stream.set_read_timeout(Some(DEADLINE)).expect("a timeout");
         stream.set_nodelay(true).expect("an option");
         let peer = stream.peer_addr().map_err(Error::Io)?;
-        let mut request = format!("ws://{peer}/ws").into_client_request().map_err(Box::new)?;
+        let mut request = format!("ws://{peer}{path}").into_client_request().map_err(Box::new)?;
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().expect("a header"));
         }

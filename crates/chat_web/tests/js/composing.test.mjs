@@ -40,7 +40,7 @@ test('too long is refused before anything else; a correction is saved where it d
   assert.deepEqual(enter('/list', { editing: { text: 'old' } }), { do: 'save', text: '/list' }, 'a correction is no command');
 });
 
-const means = (text, where = {}) => meaning(text, { talk: false, name: 'budi', commands: COMMANDS, signedIn: false, keeps: true, ...where });
+const means = (text, where = {}) => meaning(text, { talk: false, commands: COMMANDS, signedIn: false, keeps: true, ...where });
 
 test('what the page does itself', () => {
   assert.deepEqual(means('/me waves\ntwice'), { do: 'act', text: 'waves\ntwice' });
@@ -58,7 +58,7 @@ test('what the page does itself', () => {
 
 test('in a direct talk a command acts there, or asks for a room', () => {
   const talk = (text) => means(text, { talk: true });
-  assert.deepEqual(talk('/me waves\ntwice'), { do: 'say', text: '_budi waves\ntwice_' });
+  assert.deepEqual(talk('/me waves\ntwice'), { do: 'act', text: 'waves\ntwice' });
   assert.deepEqual(talk('/r yes'), { do: 'say', text: 'yes' });
   assert.deepEqual(talk('/part'), { do: 'part' });
   assert.deepEqual(talk('/topic tea'), { do: 'name-room', word: '/topic' });

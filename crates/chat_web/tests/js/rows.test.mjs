@@ -107,3 +107,12 @@ test('whatever the history and the window, keys are unique and each message of t
     assert.deepEqual(shown.filter((row) => row.message).map((row) => row.message.seq), window, `seed ${seed}`);
   }
 });
+
+test('a link to a message of this page has that message beside it, once it is known', () => {
+  const far = { seq: 4, v: 1, from: { name: 'karl' }, at: at(0), text: 'here it is' };
+  const tea = room(message(1, { text: 'see https://chat.example/#rust/4.' }), message(2, { text: 'https://other.example/#rust/4 https://chat.example/#rust' }));
+  const look = (known) => rows(tea, ALL, context({ here: 'https://chat.example/', card: (place) => (known && place.room === 'rust' && place.seq === 4 ? far : null) })).filter((row) => row.message);
+  assert.deepEqual(look(false).map((row) => row.card), [null, null]);
+  assert.deepEqual(look(true).map((row) => row.card), [far, null]);
+  assert.ok(!isSame(look(false)[0], look(true)[0]));
+});

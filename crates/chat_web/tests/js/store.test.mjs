@@ -177,9 +177,6 @@ test('a whisper that comes again after a cut stands once, and the next is asked 
   assert.deepEqual(state.rooms.get('@budi').tl.order.length, 2);
   assert.equal(state.rooms.get('@budi').unread, 2);
   assert.equal(state.whispered, '2026-11-29T10:00:00.000Z');
-  // One's own is timed by this device until the server says when it was.
-  store.reduce(state, { type: 'Whisper', own: true, cid: 'c', from: state.me, to: { name: 'budi' }, text: 'three', at: '2029-01-01T00:00:00.000Z' }, { now: 0 });
-  assert.equal(state.whispered, '2026-11-29T10:00:00.000Z');
 });
 
 test('names that were met are known, the newest of very many', () => {
@@ -191,4 +188,90 @@ test('names that were met are known, the newest of very many', () => {
   joins('n1000'); joins('another');
   assert.ok(store.isKnown(state, 'n1000') && !store.isKnown(state, 'n1001'), 'who was met again just now is not the oldest');
   assert.ok(state.names.size <= 5000);
+});
+
+const talks = (room, seq, text, from = BUDI) => ({ type: 'Message', room, seq, id: `${room}${seq}`, from, at: AT, text, reactions: {} });
+
+test('a direct talk is named by the others, has the numbers of the server, and all that a room has', () => {
+  const { state, take } = begun();
+  take({ type: 'Whisper', room: '@ana+budi', seq: 1, from: BUDI, to: ME, at: AT, text: 'psst' });
+  take({ type: 'Whisper', room: '@ana+budi', seq: 1, from: BUDI, to: ME, at: AT, text: 'psst' });
+  const talk = state.rooms.get('@budi');
+  assert.deepEqual([talk.tl.order, talk.unread, talk.pinged, store.title(talk)], [[1], 1, 1, 'budi']);
+  take({ type: 'Reaction', room: '@Ana+Budi', seq: 2, target: 1, from: ME, emoji: '👍', on: true });
+  take({ type: 'MessageEdited', room: '@ana+budi', seq: 3, target: 1, text: 'psst!' });
+  assert.deepEqual(merge.entries(talk.tl).map(({ text, reactions }) => [text, reactions]), [['psst!', [['👍', ['ana']]]]]);
+  take({ type: 'acked', room: '@budi', seq: 4, cid: 'c', text: 'yes', at: AT });
+  assert.deepEqual(talk.tl.order, [1, 4]);
+  take({ type: 'UserTyping', room: '@ana+budi', user: BUDI });
+  assert.deepEqual([...talk.typing.keys()], ['budi']);
+  take(talks('@ana+budi+citra', 1, 'three of us'));
+  assert.deepEqual(store.membersOf(state.rooms.get('@budi+citra')), ['budi', 'citra']);
+  take({ type: 'UserRenamed', user: { id: 'c', name: 'cinta' }, old: 'citra', at: AT });
+  assert.ok(state.rooms.has('@budi+cinta') && !state.rooms.has('@budi+citra'));
+  take({ type: 'UserRenamed', user: { id: 'me', name: 'anna' }, old: 'ana', at: AT });
+  take(talks('@anna+budi', 5, 'still here'));
+  assert.equal(talk.tl.order.at(-1), 5, 'one’s own name is not in it');
+  take(hello('i2'));
+  assert.deepEqual([talk.tl.order, talk.loaded], [[], true], 'another server may count anew');
+  take(talks('@ana+budi', 7, 'there was more'));
+  assert.ok(!talk.loaded && !merge.atStart(talk.tl), 'what was before is fetched');
+});
+
+test('what the server remembers of rooms and talks: unread, mentions, of what one is told', () => {
+  const { state, room, take } = begun('i1', 9, 4);
+  const own = (id, more) => ({ id, unread: 0, read_seq: 0, last_seq: 0, mentions: 0, notify: 'all', muted: false, ...more });
+  const mine = [own('lobby', { unread: 5, read_seq: 4, last_seq: 9, mentions: 2 }), own('@ana+budi', { unread: 3, read_seq: 1, last_seq: 4 }), own('far', { unread: 1 })];
+  take({ type: 'Mine', rooms: mine });
+  const talk = state.rooms.get('@budi');
+  assert.deepEqual([room.unread, room.pinged, talk.unread, talk.pinged, talk.line], [5, 2, 3, 3, 1]);
+  assert.ok(!state.rooms.has('far'), 'a room comes with its own frame');
+  assert.deepEqual(store.totals(state), { unread: 8, pinged: 5 });
+  take({ type: 'seen', room: '@budi' });
+  take({ type: 'Mine', rooms: mine });
+  assert.equal(talk.unread, 0, 'what was read meanwhile stays read');
+  const told = (notify, muted = false) => take({ type: 'Mine', rooms: [own('lobby', { read_seq: 4, notify, muted })] });
+  const loud = () => store.isLoud(room);
+  told('mentions');
+  assert.ok(loud(), 'it mentions one');
+  room.pinged = 0;
+  assert.ok(!loud());
+  told('all');
+  assert.ok(loud());
+  told('all', true);
+  assert.ok(!loud());
+  told('none');
+  assert.deepEqual(store.reduce(state, say(10, BUDI, 'hi @ana'), away).find((change) => change.what === 'say').pings, false);
+});
+
+test('what was on the screen is read, as far as it was; what is marked as unread stays so while one is there', () => {
+  const { state, room, take } = begun();
+  for (let seq = 1; seq <= 6; seq += 1) take(say(seq, seq === 5 ? ME : BUDI, seq === 6 ? '@ana' : 'x'));
+  assert.deepEqual([room.unread, room.pinged], [5, 1]);
+  assert.deepEqual(take({ type: 'seen', room: 'lobby', seq: 3 }), ['read', 'rooms']);
+  assert.deepEqual([room.readSeq, room.unread, room.pinged, room.line], [3, 2, 1, 0]);
+  assert.deepEqual(take({ type: 'seen', room: 'lobby', seq: 2 }), [], 'not back');
+  take({ type: 'seen', room: 'lobby', seq: 6 });
+  assert.deepEqual([room.readSeq, room.unread, room.pinged], [6, 0, 0]);
+  take({ type: 'unread', room: 'lobby', seq: 4 });
+  assert.deepEqual([room.line, room.unread, room.pinged], [3, 2, 1]);
+  assert.deepEqual(take({ type: 'seen', room: 'lobby' }), []);
+  state.rooms.set('tea', store.newRoom('tea'));
+  take({ type: 'open', room: 'tea' });
+  assert.equal(room.line, 3);
+  take({ type: 'open', room: 'lobby' });
+  take({ type: 'seen', room: 'lobby' });
+  assert.deepEqual([room.unread, room.readSeq], [0, 6]);
+});
+
+test('an invitation stands in a list until it is used or dismissed', () => {
+  const { state, take } = begun();
+  const invite = (room) => take({ type: 'Notice', room, at: AT, text: `budi invites you to #${room}. /join #${room} takes you there.` });
+  assert.deepEqual(invite('tea'), ['rooms', 'invited']);
+  invite('rust');
+  assert.deepEqual([...state.invitations.keys()], ['tea', 'rust']);
+  take({ type: 'RoomEntered', room: { id: 'tea', last_seq: 0 } });
+  take({ type: 'declined', room: 'rust' });
+  assert.equal(state.invitations.size, 0);
+  assert.deepEqual(take({ type: 'Notice', room: 'lobby', at: AT, text: 'It is closed now. /join #lobby' }), ['timeline', 'notice'], 'one is in it');
 });

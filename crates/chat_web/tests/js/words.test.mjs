@@ -1,5 +1,6 @@
 // Frames, texts, names, times, languages: the small pure parts.
 
+import { pieces } from '../../static/js/hits.js';
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
@@ -141,6 +142,14 @@ test('both languages have the same words to fill, and every word that is asked f
   const asked = files.flatMap((file) => [...readFileSync(new URL(file, folder), 'utf8').matchAll(/\bt\('([\w-]+)'|data-(?:t|label|hint)="(\w+)"|'(key[A-Z]\w+)'/g)].map((match) => match[1] ?? match[2] ?? match[3]));
   assert.ok(asked.length > 100);
   for (const key of asked) assert.ok(Object.hasOwn(en, key), key);
+});
+
+test('what a search has found is marked where a word begins so', () => {
+  const shown = (text, question) => pieces(text, question).map(({ text: part, hit }) => (hit ? `[${part}]` : part)).join('');
+  assert.equal(shown('The plan: plans, replan', 'plan'), 'The [plan]: [plan]s, replan');
+  assert.equal(shown('Über alle Berge', 'über berg'), '[Über] alle [Berg]e');
+  assert.equal(shown('a.b (x)', '.*('), 'a.b (x)', 'signs are no words');
+  assert.equal(shown('', 'x'), '');
 });
 
 test('a line that holds a password or a key is known, however it is written', () => {

@@ -46,13 +46,20 @@ interface Room {
   lastSeq: number; readSeq: number; unread: number; unreadWas?: number; pinged: number;
   line: number | null; lineAt: string | null; greeted: boolean;
   tl: Timeline; loaded: boolean; notes: Note[]; people: Map<string, Person>; typing: Map<string, number>; lost: [number, number][];
+  /** Of what the user is told. */
+  notify: 'all' | 'mentions' | 'none'; muted: boolean;
+  /** Marked as unread by the user: what is on the screen is no sign of having read it. */
+  held: boolean;
 }
 interface State {
   me: Person | null; role: string; rooms: Map<string, Room>; current: string | null; commands: Command[];
   limits: { text_bytes: number; message_bytes?: number }; server: { name?: string; instance?: string }; epoch: string | null;
-  live: boolean; seen: boolean; note: number; names: Set<string>; whispered: string | null;
+  live: boolean; seen: boolean; note: number; names: Set<string>; whispered: string | null; invitations: Map<string, string>;
   signedIn?: boolean; offer?: { accounts: boolean; private: boolean; files?: number | null; line?: number };
 }
+
+/** What an address names. */
+interface Place { room: string; seq: number | null }
 
 /* ---- rows ---- */
 
@@ -60,6 +67,8 @@ interface MessageRow {
   kind: 'message'; key: string; message: Message; v: number; text: string; account: boolean; name: string; me: string;
   head: boolean; mine: boolean; ping: boolean; quoted: Message | null; quotedV: number; known: string;
   failed: boolean; late: boolean; why: string;
+  /** The message that a link in it leads to, and where that is. */
+  card: Message | null; cardV: number; cardAt: string;
 }
 type Row = { at?: string; lang?: string; hours?: string } & (
   | MessageRow
@@ -74,12 +83,13 @@ type Row = { at?: string; lang?: string; hours?: string } & (
 /** What rows depend on beside their room. */
 interface RowContext {
   me: Person | null; items: Item[]; lang: string; hours: string; now: number;
+  here: string; card(place: Place): Message | null;
   isKnown(name: string): boolean; isRoom(id: string): boolean; isLate(item: Item): boolean;
 }
 
 /* ---- what is typed ---- */
 
-interface Where { talk: boolean; name: string; commands: Command[]; signedIn?: boolean; keeps: boolean }
+interface Where { talk: boolean; commands: Command[]; signedIn?: boolean; keeps: boolean }
 type Meaning =
   | { do: 'act' | 'say'; text: string } | { do: 'join'; room: string; key?: string } | { do: 'whisper'; to: string; text: string }
   | { do: 'search'; words: string } | { do: 'leave'; everywhere: boolean } | { do: 'part' | 'give' }
@@ -128,7 +138,10 @@ interface App {
   roomIds(): string[];
   commands(word: string): (Command & { slash: string })[];
   open(id: string, focus?: boolean): void;
-  openDm(name: string): void;
+  /** Opens the direct talk with these users, `+` between them. */
+  openDm(names: string): void;
+  /** The name on the page of a talk that the server names. */
+  talk(id: string): string;
   join(id: string, key?: string): void;
   leave(room: Room): void;
   say(text: string, reply_to?: number | null, act?: boolean): void;
@@ -139,6 +152,11 @@ interface App {
   holdsSecret(text: string): boolean;
   /** What is typed in a room waits there; passwords and keys are kept nowhere. */
   keepDraft(room: string, text: string): void;
+  /** Keeps what is in the field as the draft of its room. */
+  keepTyped(): void;
+  /** Another device has changed the draft of a room. */
+  draftCame(room: string): void;
+  ask: Connection['ask'];
   react(room: string, target: number, emoji: string, on: boolean): void;
   saveEdit(message: Message, text: string): void;
   remove(message: Message): void;
@@ -156,17 +174,28 @@ interface App {
   scroll(pages: number): void;
   sorry(text: string): void;
   markRead(room: Room): void;
-  /** The end of the room may be on the screen. */
+  markUnread(message: Message): void;
+  nextMention(): void;
+  /** Sets of what the user is told: `all`, `mentions`, `none`, `mute` or `unmute`. */
+  tell(room: Room, level: string): Promise<void>;
+  decline(room: string): void;
+  /** More of the room may be on the screen. */
   watched(): void;
   escape(): void;
   step(by: number, unread: boolean): void;
-  showFound(room: string, seq: number): void;
+  visit(place: Place): void;
+  copyLink(room: Room, message: Message): void;
+  /** The message of a place, once it is known. */
+  card(place: Place): Message | null;
+  showFound(room: string, seq: number, then?: () => void): void;
   goTo(room: string, seq: number): Promise<void>;
   /** A command whose answer goes to the caller. */
   order(text: string): Promise<any>;
   lookAround(): Promise<void>;
   loadOlder(room: Room, limit?: number): Promise<boolean>;
   set(key: string, value: any): void;
+  /** Shows the page by its settings. */
+  dress(): void;
   cookieKept(): Promise<any>;
   stop(): void;
   upload(list: HTMLElement, files: File[], room: string): void;
@@ -187,23 +216,24 @@ interface App {
 /** Which of them each view uses, and no other. */
 declare namespace Needs {
   type Accounts = Pick<App, 'state' | 'box' | 'order' | 'stop' | 'cookieKept' | 'redrawSettings'>;
-  type Actions = Pick<App, 'state' | 'room' | 'reply' | 'edit' | 'copy' | 'openDm' | 'remove' | 'react' | 'pickEmoji'>;
+  type Actions = Pick<App, 'copyLink' | 'markUnread' | 'state' | 'room' | 'reply' | 'edit' | 'copy' | 'openDm' | 'remove' | 'react' | 'pickEmoji'>;
   type Composer = Popup & Pick<App, 'state' | 'typing' | 'keepDraft' | 'editLast' | 'pickEmoji' | 'heavy' | 'upload' | 'scroll' | 'holdsSecret' | 'sorry' | 'saveEdit' | 'command' | 'say'>;
   type Hearing = Pick<App, 'state' | 'open'>;
   type Heavy = Pick<App, 'state' | 'focusComposer'>;
-  type Mentions = Pick<App, 'state' | 'sorry' | 'goTo'>;
-  type Menus = Pick<App, 'state' | 'settings' | 'openDm' | 'mention' | 'ignored' | 'command' | 'orderFor' | 'sorry' | 'markRead' | 'roomOrder' | 'leave'>;
+  type Mentions = Pick<App, 'state' | 'sorry' | 'showFound'>;
+  type Menus = Pick<App, 'tell' | 'state' | 'settings' | 'openDm' | 'mention' | 'ignored' | 'command' | 'orderFor' | 'sorry' | 'markRead' | 'roomOrder' | 'leave'>;
   type Message = Pick<App, 'state' | 'directory' | 'knows' | 'personMenu' | 'react' | 'retry' | 'copy' | 'discard'>;
   type Moderation = Pick<App, 'state' | 'take' | 'order'>;
   type Order = Pick<App, 'state' | 'order' | 'focusComposer'>;
+  type Own = Pick<App, 'state' | 'ask' | 'keepTyped' | 'draftCame' | 'dress'>;
   type People = Pick<App, 'state' | 'person' | 'personMenu'>;
   type Popup = Pick<App, 'names' | 'roomIds' | 'commands'>;
-  type Rooms = Pick<App, 'state' | 'box' | 'directory' | 'person' | 'open' | 'join' | 'leave' | 'roomMenu'>;
+  type Rooms = Pick<App, 'decline' | 'state' | 'box' | 'directory' | 'person' | 'open' | 'join' | 'leave' | 'roomMenu'>;
   type Search = Pick<App, 'room' | 'showFound'>;
   type Secret = Pick<App, 'state' | 'order' | 'focusComposer' | 'settings'>;
   type Settings = Pick<App, 'state' | 'set' | 'give' | 'sorry' | 'sheet' | 'focusComposer'>;
-  type Shortcuts = Pick<App, 'state' | 'switch' | 'step' | 'escape' | 'sheet' | 'focusComposer'>;
+  type Shortcuts = Pick<App, 'nextMention' | 'state' | 'switch' | 'step' | 'escape' | 'sheet' | 'focusComposer'>;
   type Switcher = Pick<App, 'state' | 'directory' | 'everyone' | 'open' | 'join' | 'openDm' | 'lookAround' | 'focusComposer'>;
-  type Timeline = Message & Pick<App, 'box' | 'dropNote' | 'watched' | 'loadOlder' | 'sorry' | 'lately' | 'focusComposer' | 'reply' | 'join'>;
+  type Timeline = Message & Pick<App, 'box' | 'dropNote' | 'watched' | 'loadOlder' | 'sorry' | 'lately' | 'focusComposer' | 'reply' | 'visit' | 'card'>;
   type Uploads = Pick<App, 'state' | 'sorry' | 'focusComposer'>;
 }

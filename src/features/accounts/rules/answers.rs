@@ -111,6 +111,22 @@ impl Turn<'_, Features> {
         if matches!(then, AccountPurpose::Registered | AccountPurpose::SignedIn) {
             self.router.features.members.arriving.insert(id);
         }
+        let is_sign_in =
+            matches!(then, AccountPurpose::Registered | AccountPurpose::SignedIn | AccountPurpose::Reset { .. });
+        let outcome = self.with_answer_about_accounts(id, then, answer);
+        if is_sign_in && outcome.is_ok() {
+            // In front of the answer, which is in that language already.
+            self.speak_own_language(id);
+        }
+        outcome
+    }
+
+    fn with_answer_about_accounts(
+        &mut self,
+        id: ClientId,
+        then: AccountPurpose,
+        answer: store::Answer,
+    ) -> Result<Answer, Refusal> {
         match (then, answer) {
             (AccountPurpose::Registered, store::Answer::Account { account, .. }) => {
                 if self.name_of(id).is_ok() {

@@ -55,6 +55,7 @@ impl Turn<'_, Features> {
     pub(super) fn account_removed(&mut self, name: &Name) {
         self.forget_talks_of(name);
         self.router.features.members.forget_account(name);
+        self.router.features.preferences.forget_account(name);
         let Ok(accounts) = self.accounts_mut() else { return };
         if accounts.by_name.remove(name).is_some() {
             accounts.looks.remove(name);

@@ -24,27 +24,35 @@ impl Turn<'_, Features> {
         if let Some(notice) = self.ban_on_account(&account, there) {
             return Err(notice.banned_from(room, Some(&account)));
         }
-        let makes_way = self.router.features.members.invite(&account, room, by);
+        self.invite_account(by, &account, room);
+        let words = Words::new(format!("{account} is away, and finds the invitation to {room} at the next sign-in."));
+        Ok(Answer::Done(words.with("to", account.as_str()).with("room", room.as_str()).into()))
+    }
+
+    /// An account may come into a room, until it does. A member may at any time.
+    pub(crate) fn invite_account(&mut self, by: Name, account: &Name, room: &RoomName) {
+        if self.router.features.members.get(account, room).is_some() {
+            return;
+        }
+        let makes_way = self.router.features.members.invite(account, room, by);
         // So that the invitation ends with the room, also where nothing was said in it.
         self.record_room(room);
         self.record_membership(account.clone(), room.clone());
         if let Some(other) = makes_way {
             self.record_membership(account.clone(), other);
         }
-        let words = Words::new(format!("{account} is away, and finds the invitation to {room} at the next sign-in."));
-        Ok(Answer::Done(words.with("to", account.as_str()).with("room", room.as_str()).into()))
     }
 
-    /// Tells a user who has signed in where the account was invited to meanwhile. It may come in until it does.
+    /// Tells a user who has signed in where the account was invited to, and has not come in yet.
     pub(super) fn tell_of_invitations(&mut self, id: ClientId, account: &Name) {
         let invitations = self.router.features.members.invitations(account).to_vec();
         for (room, by) in invitations {
-            let text = format!("{by} invited you to {room} while you were away. /join {room} takes you there.");
+            let text = format!("{by} invited you to {room}. /join {room} takes you there.");
             self.tell(id, Event::Note { room: Some(room), text: Text::own(text) });
         }
     }
 
-    /// Whether the account of a client was invited to a room while it was away.
+    /// Whether the account of a client was invited to a room, and has not come in yet.
     pub(crate) fn is_invited_account(&self, id: ClientId, room: &Room) -> bool {
         let invited =
             |account: &Name| self.router.features.members.invitations(account).iter().any(|(to, _)| *to == room.name);

@@ -1,7 +1,7 @@
 //! What a line says of who has read, and whom it mentions.
 
 use crate::chat::router::Turn;
-use crate::features::membership::mention::mentioned;
+use crate::features::membership::mention::{bare, mentioned};
 use crate::features::membership::state::Mention;
 use crate::features::state::Features;
 use crate::model::event::{Change, Envelope, Event, Speech, What};
@@ -64,9 +64,23 @@ impl Turn<'_, Features> {
         }
     }
 
+    /// The members of a room who want to be mentioned by their bare name, and are by this line.
+    fn wanted_bare(&self, room: &RoomName, speech: &Speech) -> Vec<Name> {
+        let wanted = self.router.features.preferences.mentioned_by_bare_names();
+        let members = &self.router.features.members;
+        let mut wanted = wanted.filter(|account| members.get(account, room).is_some()).peekable();
+        // Most lines are said where no member wants it, and are not looked at.
+        if wanted.peek().is_none() {
+            return Vec::new();
+        }
+        let words = bare(speech.text.as_str());
+        wanted.filter(|name| words.iter().any(|word| word.eq_ignore_ascii_case(name.as_str()))).cloned().collect()
+    }
+
     fn note_mentions(&mut self, room: &RoomName, speech: &Speech) {
-        let names = mentioned(speech.text.as_str()).into_iter().filter_map(|name| Name::parse(name).ok());
-        let mut names: Vec<Name> = names.filter(|name| *name != speech.from).collect();
+        let mut names = self.wanted_bare(room, speech);
+        names.extend(mentioned(speech.text.as_str()).into_iter().filter_map(|name| Name::parse(name).ok()));
+        names.retain(|name| *name != speech.from);
         names.sort();
         names.dedup();
         for account in names {

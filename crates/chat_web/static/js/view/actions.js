@@ -38,7 +38,7 @@ export function actionsOn(app, log, list, isMine) {
 
   function over(row) {
     if (!row || row === tools.parentElement) return;
-    if (!usable(row.message) || app.room().dm) {
+    if (!usable(row.message)) {
       tools.remove();
       return;
     }
@@ -70,10 +70,12 @@ export function actionsOn(app, log, list, isMine) {
       room = app.room(),
       mine = isMine(message);
     if (message.item) return;
-    const can = usable(message) && !room.dm;
+    const can = usable(message);
     const items = [
       can && { label: t('reply'), icon: 'reply', run: () => app.reply(message) },
       can && mine && { label: t('edit'), icon: 'edit', run: () => app.edit(message) },
+      usable(message) && { label: t('copyLink'), icon: 'copy', run: () => app.copyLink(room, message) },
+      can && !mine && { label: t('markUnread'), icon: 'bell', run: () => app.markUnread(message) },
       !message.deleted && { label: t('copyText'), icon: 'copy', run: () => app.copy(message.text) },
       !mine &&
         !room.dm && {

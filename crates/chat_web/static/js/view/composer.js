@@ -237,6 +237,12 @@ export function composerView(form, app) {
     keep() {
       if (room && mode?.kind !== 'edit') app.keepDraft(room, input.value);
     },
+    /** Another device has written on the draft of a room. */
+    renew(id) {
+      if (id !== room || mode?.kind === 'edit') return;
+      input.value = draft(room);
+      grow();
+    },
     insert: (text) => typeInto(input, text),
     /** Gives back what could not be done, unless something else is written by now. */
     put(text) {

@@ -27,6 +27,7 @@ export function dress() {
   each('icon', (el) => {
     if (!$('svg', el)) el.prepend(icon(el.dataset.icon));
   });
+  document.body.classList.toggle('compact', prefs.density === 'compact');
   document.body.classList.toggle('nopeople', !prefs.people);
   $('#peoplebtn').setAttribute('aria-expanded', String(prefs.people));
 }

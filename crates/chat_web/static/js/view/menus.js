@@ -44,13 +44,26 @@ export function menus(app, deed) {
     ].filter(Boolean);
   }
 
+  /** Of what one is told: what is so already has a tick, and a guest has no account to keep it. */
+  function levels(room) {
+    if (!app.state.signedIn || !room.joined) return [];
+    const item = (level, on) => ({
+      label: t(`tell_${level}`),
+      icon: on ? 'check' : 'bell',
+      run: () => app.tell(room, level),
+    });
+    const three = ['all', 'mentions', 'none'].map((level) => item(level, room.notify === level));
+    return [...three, item(room.muted ? 'unmute' : 'mute', false)];
+  }
+
   function roomMenu(anchor, room) {
     actionMenu(
       anchor,
       anchor,
       title(room),
       [
-        { label: t('markRead'), icon: 'bell', run: () => app.markRead(room) },
+        { label: t('markRead'), icon: 'check', run: () => app.markRead(room) },
+        ...levels(room),
         !room.dm && room.joined && { label: t('thisRoom'), icon: 'info', run: () => app.roomOrder(room) },
         room.id !== 'lobby' && {
           label: room.dm ? t('closeDm', { name: title(room) }) : t('leave', { room: room.id }),

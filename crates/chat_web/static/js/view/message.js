@@ -5,7 +5,8 @@ import { t, people, lang } from '../i18n.js';
 import { prefs } from '../prefs.js';
 import { bytesOf, format, plainText } from '../format.js';
 import { nameOf } from '../emoji.js';
-import { clock, fullTime } from '../time.js';
+import { clock, dayLabel, fullTime, now } from '../time.js';
+import { placeAt } from '../addresses.js';
 import { hue, sameName } from '../names.js';
 
 /** One that the server has, and that was not deleted. */
@@ -26,7 +27,7 @@ export function messageView(app, goTo) {
    * @param {Room} room
    * @param {MessageRow} row
    */
-  function draw(room, { message, mine, head, ping, quoted, late }, live) {
+  function draw(room, { message, mine, head, ping, quoted, late, card, cardAt }, live) {
     const { item } = message;
     const about = { me: app.state.me?.name, name: app.knows, room: isRoom };
     const tree = message.deleted ? [] : format(message.text, about);
@@ -55,6 +56,7 @@ export function messageView(app, goTo) {
       words,
       message.edited && h('span.edited', {}, ` ${t('edited')}`),
     );
+    const linked = card && !message.deleted && linkCard(card, cardAt);
     const el = h(
       `li.${classes.join('.')}`,
       { tabIndex: -1, hue: hue(message.from.name) },
@@ -75,7 +77,7 @@ export function messageView(app, goTo) {
             message.account && !mine && owned(message.from.name),
             when,
           ),
-        h('div.bubble', {}, message.reply_to && quote(room, message.reply_to, quoted), text),
+        h('div.bubble', {}, message.reply_to && quote(room, message.reply_to, quoted), text, linked),
         message.reactions.length > 0 && reactions(room, message),
       ),
       !head && !message.act && when,
@@ -120,6 +122,16 @@ export function messageView(app, goTo) {
 
   const owned = (name) =>
     h('span.owned', { role: 'img', 'aria-label': t('owned', { name }), title: t('owned', { name }) }, icon('check'));
+
+  /** The message that a link leads to: who, where, when, and its first words. */
+  const linkCard = (message, place) =>
+    h(
+      'button.card-link',
+      { tabIndex: -1, 'data-place': place, hue: hue(message.from.name) },
+      h('span', {}, h('b', {}, message.from.name), ` ${place.startsWith('@') ? '' : '#'}${place.split('/')[0]} · `),
+      h('span', {}, `${dayLabel(message.at, now(), lang)}, ${clock(message.at, lang, prefs.hours)}`),
+      h('span.words', { dir: 'auto' }, plainText(format(message.text)).slice(0, 300)),
+    );
 
   function quote(room, seq, quoted) {
     return h(
@@ -171,6 +183,13 @@ export function messageView(app, goTo) {
   return { draw, isMine, isRoom };
 }
 
+/** A link to a place of this page stays in it. */
+function anchor({ href, s: words }) {
+  const place = placeAt(href, `${location.origin}${location.pathname}`);
+  if (place) return h('a', { href, 'data-place': `${place.room}${place.seq ? `/${place.seq}` : ''}` }, words);
+  return h('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow' }, words);
+}
+
 /** The tree of format.js as nodes: text nodes, and elements that are named here and nowhere else. */
 export function nodes(tree) {
   return tree.map((node) => {
@@ -188,11 +207,11 @@ export function nodes(tree) {
       case 'pre':
         return h('pre', {}, h('code', {}, node.s));
       case 'link':
-        return h('a', { href: node.href, target: '_blank', rel: 'noopener noreferrer nofollow' }, node.s);
+        return anchor(node);
       case 'mention':
         return h(`span.mention${node.me ? '.me' : ''}`, {}, `@${node.name}`);
       case 'room':
-        return h('a.mention', { href: `#${node.id}`, 'data-room': node.id }, `#${node.id}`);
+        return h('a.mention', { href: `#${node.id}`, 'data-place': node.id }, `#${node.id}`);
       case 'jumbo':
         return h('span.big', {}, node.s);
       default:

@@ -147,7 +147,7 @@ export function order(app, deed) {
           'fieldset',
           {},
           h('legend', {}, t('keptOut')),
-          bans.length ? h('ul.held', {}, bans.map(held)) : h('p.none', {}, t('nobody')),
+          bans.length ? h('ul.held', {}, bans.map(held)) : h('p.none', {}, t('noUser')),
         ),
         words,
       ].filter(Boolean),

@@ -2,7 +2,7 @@
 import { h, $, avatar, reconcile } from '../dom.js';
 import { icon } from './icons.js';
 import { t, people as names, lang } from '../i18n.js';
-import { currentRoom } from '../store.js';
+import { currentRoom, membersOf } from '../store.js';
 import { sameName } from '../names.js';
 
 const RANK = { online: 0, idle: 1, away: 2, offline: 3 };
@@ -15,7 +15,7 @@ export function peopleView(app) {
   const shown = (room) =>
     room.dm
       ? [
-          app.person(room.id.slice(1)) ?? { name: room.id.slice(1), state: 'offline' },
+          ...membersOf(room).map((name) => app.person(name) ?? { name, state: 'offline' }),
           { ...app.state.me, state: 'online' },
         ]
       : [...room.people.values()];

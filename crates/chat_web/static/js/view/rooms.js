@@ -1,9 +1,17 @@
 // Rooms: the list on the left: rooms, direct conversations, and who one is.
+import { hashOf } from '../addresses.js';
 import { h, $, avatar, reconcile } from '../dom.js';
 import { icon } from './icons.js';
 import { t, lang } from '../i18n.js';
-import { sortedRooms, title } from '../store.js';
+import { isLoud, membersOf, sortedRooms, title } from '../store.js';
 import { draft } from '../prefs.js';
+
+/** A click without a key stays in this tab; with one the browser opens another. */
+const plainly = (act) => (e) => {
+  if (e.ctrlKey || e.metaKey || e.shiftKey || e.altKey) return;
+  e.preventDefault();
+  act();
+};
 
 /** @param {Needs.Rooms} app */
 export function roomsView(app) {
@@ -17,30 +25,32 @@ export function roomsView(app) {
       room,
       id: room.id,
       here,
-      unread: room.unread,
-      pinged: room.pinged,
+      unread: isLoud(room) ? room.unread : 0,
+      pinged: isLoud(room) ? room.pinged : 0,
+      quiet: room.muted || room.notify === 'none',
       closed: /[ik]/.test(room.modes),
-      presence: room.dm ? (app.person(title(room))?.state ?? 'offline') : '',
+      presence: room.dm ? (app.person(membersOf(room)[0])?.state ?? 'offline') : '',
       drafted: !here && draft(room.id) !== '',
       waiting: app.box.items.some((item) => item.room === room.id && item.state === 'failed'),
       lang,
     };
   };
 
-  function draw({ room, here, unread, pinged, closed, presence, drafted, waiting }) {
+  function draw({ room, here, unread, pinged, quiet, closed, presence, drafted, waiting }) {
     const leave = room.dm ? t('closeDm', { name: title(room) }) : t('leave', { room: room.id });
     const button = h(
-      'button.room',
+      'a.room',
       {
+        href: hashOf(room.id) || location.pathname,
         'aria-current': here ? 'page' : null,
-        onclick: () => app.open(room.id),
+        onclick: plainly(() => app.open(room.id)),
         oncontextmenu: (e) => {
           e.preventDefault();
           app.roomMenu(e.currentTarget, room);
         },
       },
       room.dm
-        ? h('span.who', {}, avatar(title(room), '.s'), h(`i.dot.${presence}`))
+        ? h('span.who', {}, avatar(membersOf(room)[0], '.s'), h(`i.dot.${presence}`))
         : h('span.hash', {}, closed ? icon('lock') : '#'),
       h('span.label', {}, title(room)),
       (pinged || unread) > 0 && h('span.vh', {}, `, ${t('unread', { n: unread })}`),
@@ -51,8 +61,18 @@ export function roomsView(app) {
     );
     const x =
       room.id !== 'lobby' && h('button.icon.x', { 'aria-label': leave, onclick: () => app.leave(room) }, icon('close'));
-    return h(`li${here ? '.here' : ''}${unread ? '.new' : ''}`, {}, button, x);
+    return h(`li${here ? '.here' : ''}${unread ? '.new' : ''}${quiet ? '.quiet' : ''}`, {}, button, x);
   }
+
+  /** A room that one is asked into: the way in, and the way out of the list. */
+  const invitation = ({ key: id, words }) =>
+    h(
+      'li.invited',
+      {},
+      h('span.label', { title: words }, `#${id}`),
+      h('button.soft', { 'aria-label': t('enterNamed', { room: id }), onclick: () => app.join(id) }, t('enterRoom')),
+      h('button.icon', { 'aria-label': t('decline', { room: id }), onclick: () => app.decline(id) }, icon('close')),
+    );
 
   /** A room that one could enter. */
   const other = ({ key: id, topic, users }) =>
@@ -60,8 +80,8 @@ export function roomsView(app) {
       'li.other',
       {},
       h(
-        'button.room',
-        { title: topic || null, onclick: () => app.join(id) },
+        'a.room',
+        { href: hashOf(id), title: topic || null, onclick: plainly(() => app.join(id)) },
         h('span.hash', {}, '#'),
         h('span.label', {}, id),
         h('small', {}, String(users ?? '')),
@@ -81,6 +101,9 @@ export function roomsView(app) {
         .map(([key, { topic, users }]) => ({ key, topic, users }));
       $('#otherhead').hidden = !open.length;
       reconcile($('#others'), open, other);
+      const invitations = [...app.state.invitations].map(([key, words]) => ({ key, words, lang }));
+      $('#invitedhead').hidden = !invitations.length;
+      reconcile($('#invited'), invitations, invitation);
       $('#dmhead').hidden = !all.dms.length;
       const { me } = app.state;
       if (me && $('#me').dataset.name !== me.name) {

@@ -6,7 +6,10 @@ import { format, plainText } from '../format.js';
 import { clock, dayLabel, now } from '../time.js';
 import { icon } from './icons.js';
 import * as api from '../api.js';
+import { pieces } from '../hits.js';
 import { openDialog } from './toast.js';
+
+const marked = (text, question) => pieces(text, question).map((one) => (one.hit ? h('mark', {}, one.text) : one.text));
 
 /** @param {Needs.Search} app */
 export function searchPanel(app) {
@@ -92,7 +95,7 @@ export function searchPanel(app) {
           },
         },
         h('span', {}, h('b', {}, m.from.name), h('small', {}, ` #${m.room} · ${at}`)),
-        h('span.words', { dir: 'auto' }, plainText(format(m.text))),
+        h('span.words', { dir: 'auto' }, marked(plainText(format(m.text)), input.value)),
       ),
     );
   }

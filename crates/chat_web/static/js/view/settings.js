@@ -76,6 +76,10 @@ export function settings(app, accounts) {
         'theme',
         ['auto', 'light', 'dark'].map((v) => [v, t(v)]),
       ),
+      choice(
+        'density',
+        ['cosy', 'compact'].map((v) => [v, t(v)]),
+      ),
       choice('lang', [['auto', t('auto')], ...Object.entries(LANGS)]),
       choice('hours', [
         ['auto', t('auto')],

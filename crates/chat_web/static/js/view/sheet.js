@@ -9,6 +9,7 @@ const SHEET = [
   [`${MOD} K`, 'keySwitch'],
   ['Alt ↑ ↓', 'keyRooms'],
   ['Alt Shift ↑ ↓', 'keyUnread'],
+  ['Alt Shift M', 'keyMention'],
   ['↑', 'keyEdit'],
   ['Tab', 'keyTab'],
   ['@ # : /', 'keyPopup'],

@@ -22,11 +22,14 @@ export function shortcuts(app) {
     if (e.altKey && (e.key === 'ArrowUp' || e.key === 'ArrowDown')) {
       e.preventDefault();
       app.step(e.key === 'ArrowUp' ? -1 : 1, e.shiftKey);
+    } else if (e.altKey && e.shiftKey && e.code === 'KeyM') {
+      e.preventDefault();
+      app.nextMention();
     } else if (e.key === 'Escape') {
       app.escape();
     } else if (e.key === 'F6') {
       e.preventDefault();
-      const areas = ['#rooms .here button', '#log', '#text', '#who button']
+      const areas = ['#rooms .here .room', '#log', '#text', '#who button']
         .map((s) => $(s))
         .filter((el) => el?.offsetParent);
       const at = areas.findIndex(

@@ -1,8 +1,8 @@
 // Switcher: Ctrl-K. A few letters lead to a room, a person, or a new room.
 import { h, avatar, isComposing } from '../dom.js';
 import { icon } from './icons.js';
-import { t } from '../i18n.js';
-import { isRoom } from '../names.js';
+import { people, t } from '../i18n.js';
+import { isName, isRoom } from '../names.js';
 import { title } from '../store.js';
 import { openDialog } from './toast.js';
 
@@ -77,6 +77,12 @@ export function switcher(app) {
         });
     all.sort((a, b) => b.s - a.s || a.name.localeCompare(b.name));
     const found = all.slice(0, 9);
+    const names = word.split(/[\s,+]+@?/).filter(Boolean);
+    if (names.length > 1 && names.length < 8 && names.every(isName))
+      found.push({
+        show: [avatar(names[0], '.s'), h('b', {}, t('talkWith', { who: people(names, 8) }))],
+        run: () => app.openDm(names.join('+')),
+      });
     if (isRoom(word) && !typed.startsWith('@') && !state.rooms.has(word) && !app.directory.has(word))
       found.push({
         show: [h('span.hash', {}, icon('plus')), h('b', {}, t('createRoom', { room: word }))],

@@ -4,7 +4,9 @@ import { t, lang } from '../i18n.js';
 import { prefs } from '../prefs.js';
 import { clock, now } from '../time.js';
 import * as merge from '../merge.js';
+import { title } from '../store.js';
 import * as outbox from '../outbox.js';
+import { placeOf } from '../addresses.js';
 import { rows } from '../rows.js';
 import { closeMenuIn, menuIsIn } from './floating.js';
 import { messageView, usable } from './message.js';
@@ -28,7 +30,18 @@ export function timelineView(root, roomOf, app) {
     list = $('.messages', root),
     jump = $('.jump', root),
     pill = $('.since', root);
-  const view = { room: null, start: 0, end: null, stick: true, wrote: -1, fresh: new Set(), busy: false, held: false };
+  const view = {
+    toLine: false,
+    placing: null,
+    room: null,
+    start: 0,
+    end: null,
+    stick: true,
+    wrote: -1,
+    fresh: new Set(),
+    busy: false,
+    held: false,
+  };
   const messages = messageView(app, goTo);
   // What can be done with a message comes later than the page.
   let acts = null;
@@ -44,6 +57,8 @@ export function timelineView(root, roomOf, app) {
     hours: prefs.hours,
     now: now(),
     isKnown: app.knows,
+    here: `${location.origin}${location.pathname}`,
+    card: app.card,
     isRoom: messages.isRoom,
     isLate: (item) => outbox.isLate(item, performance.now()),
   });
@@ -78,7 +93,7 @@ export function timelineView(root, roomOf, app) {
     h('li.older', {}, h('button', { onclick: () => onclick(), disabled }, t(words)));
 
   function beginning({ id, dm }) {
-    const name = id.slice(1);
+    const name = id.slice(1).replaceAll('+', ', ');
     return h(
       'li.begin',
       {},
@@ -116,19 +131,20 @@ export function timelineView(root, roomOf, app) {
         stick: true,
         busy: false,
         held: false,
+        toLine: room.line !== null && room.unread > 0,
       });
       list.replaceChildren();
       if (!matchMedia('(prefers-reduced-motion: reduce)').matches)
         list.animate({ opacity: [0, 1], translate: ['0 .35rem', '0 0'] }, { duration: 160, easing: 'ease-out' });
     }
-    log.setAttribute('aria-label', room.dm ? t('logDm', { name: room.id.slice(1) }) : t('log', { room: room.id }));
+    log.setAttribute('aria-label', room.dm ? t('logDm', { name: title(room) }) : t('log', { room: room.id }));
     if (view.stick && view.end === null && inHand()) Object.assign(view, { stick: false, held: true });
     const anchor = view.stick && view.end === null ? null : anchored();
     // While one reads further up the window does not grow: what comes is behind "Later messages".
     if (!view.stick && view.end === null && room.tl.order.length - view.start > MOST) view.end = view.start + MOST;
     if (view.stick && view.end === null) {
       // The far side is dropped while it is out of view.
-      if (room.tl.order.length > KEEP * 2 && !room.dm) merge.forgetBefore(room.tl, room.tl.order.at(-KEEP));
+      if (room.tl.order.length > KEEP * 2) merge.forgetBefore(room.tl, room.tl.order.at(-KEEP));
       if (room.tl.order.length - view.start > MOST || view.start > room.tl.order.length)
         view.start = Math.max(0, room.tl.order.length - TAIL);
     }
@@ -137,9 +153,41 @@ export function timelineView(root, roomOf, app) {
     // The keys go on where a button or a row has gone.
     if (inside && !list.contains(document.activeElement)) log.focus({ preventScroll: true });
     view.fresh.clear();
-    if (anchor) restore(anchor);
+    if (view.toLine && room.loaded) toLine(room);
+    else if (anchor) restore(anchor);
     else toEnd();
     furniture();
+  }
+
+  /** A room with something unread opens there, one third down; where all of it is on the screen, at its end. */
+  async function toLine(room) {
+    if (view.placing === room) return;
+    view.placing = room;
+    for (let i = 0; i < 10 && room.tl.order[0] > room.line + 1 && !merge.atStart(room.tl); i++)
+      if (!(await app.loadOlder(room, 200))) break;
+    view.placing = null;
+    if (!view.toLine || roomOf() !== room) return;
+    view.toLine = false;
+    const at = merge.place(room.tl, (room.line ?? room.readSeq) + 1);
+    if (at < view.start) view.start = Math.max(0, at - STEP);
+    if (room.tl.order.length - view.start > MOST) view.end = view.start + MOST;
+    view.stick = false;
+    reconcile(list, rows(room, view, context(room)), draw);
+    const line = $('.unread', list);
+    const top = line ? line.getBoundingClientRect().top - log.getBoundingClientRect().top : log.clientHeight;
+    scrollTo(log.scrollTop + top - log.clientHeight / 3);
+    view.stick = atEnd();
+    if (view.stick) toEnd();
+    app.watched();
+    furniture();
+  }
+
+  /** The seq of the last message that is on the screen to its end; undefined: the room is at its end. */
+  function seenTo() {
+    if (view.stick && view.end === null && !inHand()) return undefined;
+    const bottom = log.getBoundingClientRect().bottom + 1;
+    const seen = [...list.querySelectorAll('.msg')].findLast((row) => row.getBoundingClientRect().bottom <= bottom);
+    return /** @type {any} */ (seen)?.message.seq ?? 0;
   }
 
   /** A message that one acts upon, or selects from, stays under the finger while others talk. */
@@ -227,6 +275,7 @@ export function timelineView(root, roomOf, app) {
         closeMenuIn(log);
         view.held = false;
         view.stick = atEnd();
+        view.toLine = false;
         if (view.stick) app.watched();
       }
       furniture();
@@ -238,6 +287,8 @@ export function timelineView(root, roomOf, app) {
   );
 
   function settled() {
+    app.watched();
+    furniture();
     if (log.scrollTop < 600 && $('.older button', list)?.closest('li') === list.firstElementChild) older();
     if (view.end !== null && log.scrollHeight - log.scrollTop - log.clientHeight < 600) newer();
   }
@@ -286,7 +337,8 @@ export function timelineView(root, roomOf, app) {
   function latest() {
     const room = roomOf();
     if (!room) return;
-    Object.assign(view, { start: Math.max(0, room.tl.order.length - TAIL), end: null, stick: true, held: false });
+    const start = Math.max(0, room.tl.order.length - TAIL);
+    Object.assign(view, { start, end: null, stick: true, held: false, toLine: false });
     render();
     app.watched();
     furniture();
@@ -295,6 +347,7 @@ export function timelineView(root, roomOf, app) {
   /** Shows a message by its seq, paging in the past as far as ten thousand messages for it. */
   async function goTo(seq) {
     const room = roomOf();
+    view.toLine = false;
     for (let i = 0; i < 50 && !(room.tl.order[0] <= seq) && !merge.atStart(room.tl); i++)
       if (!(await app.loadOlder(room, 200))) break;
     if (roomOf() !== room || !room.tl.msgs.has(seq)) return app.sorry(t('notFound'));
@@ -308,10 +361,21 @@ export function timelineView(root, roomOf, app) {
     const row = [...list.children].find((one) => one.message?.seq === seq);
     row.scrollIntoView({ block: 'center' });
     row.focus({ preventScroll: true });
-    row.classList.add('found');
-    setTimeout(() => row.classList.remove('found'), 1600);
+    point(row);
     view.stick = atEnd();
     furniture();
+  }
+
+  /** Marks the row that was looked for, until the reader goes on. */
+  function point(row) {
+    row.classList.add('found');
+    const off = new AbortController();
+    const done = () => {
+      row.classList.remove('found');
+      off.abort();
+    };
+    for (const sign of ['keydown', 'wheel', 'pointerdown'])
+      addEventListener(sign, done, { signal: off.signal, capture: true, passive: true });
   }
 
   /* ---- keys and buttons ---- */
@@ -347,10 +411,10 @@ export function timelineView(root, roomOf, app) {
   });
 
   list.addEventListener('click', (e) => {
-    const to = e.target.closest('a[data-room]')?.dataset.room;
-    if (!to) return;
+    const to = e.target.closest('[data-place]')?.dataset.place;
+    if (!to || e.ctrlKey || e.metaKey || e.shiftKey) return;
     e.preventDefault();
-    app.join(to);
+    app.visit(placeOf(to));
   });
   jump.addEventListener('click', () => {
     latest();
@@ -377,7 +441,9 @@ export function timelineView(root, roomOf, app) {
     plan,
     latest,
     goTo,
-    atEnd: () => view.stick && view.end === null && !inHand(),
+    atEnd: () => view.stick && view.end === null && !view.toLine && !inHand(),
+    isPlaced: () => !view.toLine,
+    seenTo,
     fresh: (key) => view.fresh.add(key),
   };
 }

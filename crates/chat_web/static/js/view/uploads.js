@@ -54,7 +54,10 @@ export function uploads(app) {
     };
     request.onerror = () => ended(t('fileCut', { name }));
     request.onabort = () => ended(t('fileCancelled', { name }));
-    const query = new URLSearchParams({ name, ...(room.dm ? { to: room.id.slice(1) } : { room: room.id }) });
+    const query = new URLSearchParams({
+      name,
+      ...(room.dm && !room.id.includes('+') ? { to: room.id.slice(1) } : { room: room.id }),
+    });
     request.open('POST', `/api/files?${query}`);
     request.setRequestHeader('content-type', 'application/octet-stream');
     request.send(file);

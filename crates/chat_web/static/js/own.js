@@ -1,0 +1,112 @@
+// Own: what the account prefers on every device, and its drafts. This browser keeps a copy of each and remembers what it last had in
+// common with the account: what is changed here since goes to the account, all else comes from it.
+import { call } from './api.js';
+import { choose } from './i18n.js';
+import { preferred } from './names.js';
+import { draft, prefs, setDraft, setPref, synced } from './prefs.js';
+
+/** The settings of the page that follow the account, each with its key there. Whether a browser notifies is up to its owner. */
+const KEYS = { theme: 'page.theme', hours: 'page.hours', announce: 'page.announce', lang: 'lang' };
+/** How long typing rests before its draft goes to the account. */
+const REST_MS = 1500;
+
+/** @param {Needs.Own} app */
+export function own(app) {
+  const { state } = app;
+  const timers = new Map();
+
+  /** `draft.rust`; of a talk of two the page's own name for it, `draft.@budi`, which the server completes. */
+  const keyOf = (room) => `draft.${room}`;
+  /** The page's room of such a key; null for a talk of more than two. */
+  function roomOf(key) {
+    const place = key.slice('draft.'.length);
+    if (!place.startsWith('@')) return place;
+    const me = state.me.name.toLowerCase();
+    const others = place
+      .slice(1)
+      .split('+')
+      .filter((name) => name.toLowerCase() !== me);
+    return others.length === 1 ? `@${others[0]}` : null;
+  }
+
+  /** The room as the page spells it: keys have small letters. */
+  const known = (room) => [...state.rooms.keys()].find((id) => id.toLowerCase() === room.toLowerCase()) ?? room;
+
+  /** Tells the account. What it refuses, as a draft that is too long for it, stays in this browser. */
+  function tell(key, value, done = () => {}) {
+    app.ask({ type: 'SetPreference', key, value }, done, () => {});
+  }
+
+  function tellDraft(room) {
+    timers.delete(room);
+    const text = draft(room);
+    if (state.signedIn && text !== synced(room)) tell(keyOf(room), text, () => synced(room, text));
+  }
+
+  /** The account's draft of a room: shown here, unless something else was typed here since. */
+  function takeDraft(room, text) {
+    app.keepTyped();
+    const mine = draft(room);
+    const isOld = mine === synced(room);
+    synced(room, text);
+    if (mine === text) return;
+    if (!isOld) return tellDraft(room);
+    setDraft(room, text);
+    app.draftCame(room);
+  }
+
+  function takePref(key, value) {
+    if (key === 'mentions') preferred.bare = value === 'bare';
+    const name = Object.keys(KEYS).find((one) => KEYS[one] === key);
+    if (!name || value == null || prefs[name] === value) return;
+    setPref(name, value);
+    app.dress();
+  }
+
+  return {
+    /** The user has come in, or is back: the account and this browser come to the same. */
+    async meet() {
+      if (!state.signedIn) return;
+      const all = await call('/api/me/preferences').catch(() => null);
+      if (!all) return;
+      for (const [name, key] of Object.entries(KEYS)) {
+        if (key in all) takePref(key, all[key]);
+        else if (prefs[name] !== 'auto' && prefs[name] !== 'all') this.set(name, prefs[name]);
+      }
+      takePref('mentions', all.mentions);
+      const theirs = new Map();
+      for (const key of Object.keys(all)) {
+        const room = key.startsWith('draft.') ? roomOf(key) : null;
+        if (room) theirs.set(known(room), all[key]);
+      }
+      for (const room of new Set([...theirs.keys(), ...synced.rooms(), ...state.rooms.keys()]))
+        takeDraft(room, theirs.get(room) ?? '');
+    },
+    /** Another device of the user has set this. */
+    came({ key, value }) {
+      if (!key.startsWith('draft.')) return takePref(key, value);
+      const room = roomOf(key);
+      if (room) takeDraft(known(room), value ?? '');
+    },
+    /** The user has chosen it on this page. */
+    set(name, value) {
+      if (name === 'lang') {
+        app.ask(
+          { type: 'SetLanguage', lang: choose(value) },
+          () => {},
+          () => {},
+        );
+        // Each browser goes by its own again.
+        if (value === 'auto' && state.signedIn) tell('lang', '');
+      } else if (name in KEYS && state.signedIn) tell(KEYS[name], value);
+    },
+    /** A draft has changed on this page. */
+    drafted(room) {
+      clearTimeout(timers.get(room));
+      timers.set(
+        room,
+        setTimeout(() => tellDraft(room), REST_MS),
+      );
+    },
+  };
+}

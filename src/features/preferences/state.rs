@@ -1,0 +1,311 @@
+//! The preferences and drafts of all accounts, within their bounds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::model::body::Body;
+use crate::model::code::Code;
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::refusal::Refusal;
+
+/// The most preferences of an account, and its most drafts.
+pub const KEYS: usize = 64;
+/// The most bytes of an account's preferences with their keys, and of its drafts.
+pub const BYTES: usize = 16 * 1024;
+/// The most bytes of the key of a preference.
+const KEY: usize = 40;
+/// What the key of a draft begins with.
+const DRAFT: &str = "draft.";
+/// The words for what a key is.
+const RIGHT: &str =
+    "A key is 1 to 40 small letters, digits, dots, _ and -, as in page.theme; or draft. and a room, as in draft.rust.";
+
+/// Which preference.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Key {
+    /// `lang`: the language in which the server speaks to the user, `en` or `id`.
+    Language,
+    /// `mentions`: `bare`: a line with the user's name mentions the user, however the name stands in it.
+    Mentions,
+    /// What a program of the user's keeps here.
+    Own(Box<str>),
+    /// `draft.rust`: what the user has typed for a room or a direct talk, and not sent.
+    Draft(RoomName),
+}
+
+impl Key {
+    /// Reads a key. The room of a draft has its `#` or not.
+    ///
+    /// # Errors
+    /// [`Code::BadArgument`], or what is wrong with the room of a draft.
+    pub fn parse(word: &str) -> Result<Key, Refusal> {
+        if let Some(place) = word.strip_prefix(DRAFT) {
+            let is_whole = place.starts_with(['#', '@']);
+            return RoomName::any(&if is_whole { place.to_string() } else { format!("#{place}") }).map(Key::Draft);
+        }
+        let is_fit = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
+        match word {
+            "lang" => Ok(Key::Language),
+            "mentions" => Ok(Key::Mentions),
+            word if (1..=KEY).contains(&word.len()) && word.bytes().all(is_fit) => Ok(Key::Own(word.into())),
+            // A key is cut where a wrong one is shown.
+            word => Err(Refusal::bad_argument(word.chars().take(KEY).collect::<String>(), RIGHT)),
+        }
+    }
+
+    /// Whether the server knows what the value means. Such a preference has a place of its own.
+    fn is_known(&self) -> bool {
+        matches!(self, Key::Language | Key::Mentions)
+    }
+
+    /// Whether it is a draft.
+    pub fn is_draft(&self) -> bool {
+        matches!(self, Key::Draft(_))
+    }
+
+    /// Whether the preference can have this value.
+    ///
+    /// # Errors
+    /// [`Code::BadArgument`] with those that it can have.
+    pub(crate) fn admits(&self, value: &Body) -> Result<(), Refusal> {
+        let (fits, right) = match self {
+            Key::Language => (matches!(value.as_str(), "en" | "id"), "It is en or id."),
+            Key::Mentions => (value.as_str() == "bare", "It is bare; default takes it back."),
+            Key::Own(_) | Key::Draft(_) => (true, ""),
+        };
+        if fits {
+            Ok(())
+        } else {
+            Err(Refusal::bad_argument(value.first().chars().take(KEY).collect::<String>(), right))
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::Language => f.write_str("lang"),
+            Key::Mentions => f.write_str("mentions"),
+            Key::Own(word) => f.write_str(word),
+            Key::Draft(place) => write!(f, "{DRAFT}{}", place.as_str().trim_start_matches('#').to_ascii_lowercase()),
+        }
+    }
+}
+
+/// A preference as a store keeps it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Preference {
+    /// The account.
+    pub account: Name,
+    /// Which.
+    pub key: Key,
+    /// What; in a record `None` is what is not set any more.
+    pub value: Option<Body>,
+}
+
+/// All preferences.
+#[derive(Default)]
+pub(crate) struct Preferences {
+    accounts: BTreeMap<Name, BTreeMap<Key, Body>>,
+    /// Accounts that a bare name mentions.
+    bare: BTreeSet<Name>,
+    /// What each connection has said of its language: whether it is Indonesian.
+    languages: BTreeMap<ClientId, bool>,
+}
+
+impl Preferences {
+    /// The preferences as a store kept them.
+    pub(crate) fn restored(kept: Vec<Preference>) -> Preferences {
+        let mut preferences = Preferences::default();
+        for Preference { account, key, value } in kept {
+            preferences.set(&account, &key, value);
+        }
+        preferences
+    }
+
+    /// What an account prefers, in the order of the keys.
+    pub(crate) fn of(&self, account: &Name) -> impl Iterator<Item = (&Key, &Body)> {
+        self.accounts.get(account).into_iter().flatten()
+    }
+
+    pub(crate) fn get(&self, account: &Name, key: &Key) -> Option<&Body> {
+        self.accounts.get(account)?.get(key)
+    }
+
+    /// The accounts that a bare name mentions, in the order of their names.
+    pub(crate) fn mentioned_by_bare_names(&self) -> impl Iterator<Item = &Name> {
+        self.bare.iter()
+    }
+
+    /// Whether an account wants the server's sentences in Indonesian, if it has said so.
+    pub(crate) fn is_indonesian(&self, account: &Name) -> Option<bool> {
+        self.get(account, &Key::Language).map(|value| value.as_str() == "id")
+    }
+
+    /// A connection has said whether it is Indonesian.
+    pub(crate) fn speak(&mut self, id: ClientId, is_indonesian: bool) {
+        self.languages.insert(id, is_indonesian);
+    }
+
+    /// What a connection has said of its language.
+    pub(crate) fn spoken(&self, id: ClientId) -> Option<bool> {
+        self.languages.get(&id).copied()
+    }
+
+    /// Whether an account has a place for a value.
+    ///
+    /// # Errors
+    /// It has too many, or they are too long.
+    pub(crate) fn have_place(&self, account: &Name, key: &Key, value: &Body) -> Result<(), Refusal> {
+        if key.is_known() {
+            return Ok(());
+        }
+        let of_its_kind = self.of(account).filter(|(other, _)| other.is_draft() == key.is_draft());
+        let others = of_its_kind.filter(|(other, _)| *other != key && !other.is_known());
+        let (count, bytes) = others
+            .fold((1, size(key, value)), |(count, bytes), (other, value)| (count + 1, bytes + size(other, value)));
+        let refusal = |code, words: String| Err(Refusal::new(code, words));
+        match (count > KEYS, bytes > BYTES, key.is_draft()) {
+            (false, false, _) => Ok(()),
+            (true, _, false) => {
+                let words = format!(
+                    "Your account has {KEYS} preferences, the most there can be. /pref shows them, /pref <key> default takes one back."
+                );
+                refusal(Code::ListFull, words).map_err(|refusal| refusal.with("max", KEYS))
+            }
+            (true, _, true) => {
+                let words = format!(
+                    "Your account has {KEYS} drafts, the most there can be. Send one, or take one back: /pref draft.<room> default."
+                );
+                refusal(Code::ListFull, words).map_err(|refusal| refusal.with("max", KEYS))
+            }
+            (_, true, false) => {
+                let words = format!(
+                    "Your preferences would have {bytes} bytes, {BYTES} are allowed. /pref shows them, /pref <key> default takes one back."
+                );
+                refusal(Code::LineTooLong, words).map_err(|refusal| refusal.with("max", BYTES).with("got", bytes))
+            }
+            (_, true, true) => {
+                let words = format!(
+                    "Your drafts would have {bytes} bytes, {BYTES} are allowed, so this one is not kept. Send one, or take one back: /pref draft.<room> default."
+                );
+                refusal(Code::LineTooLong, words).map_err(|refusal| refusal.with("max", BYTES).with("got", bytes))
+            }
+        }
+    }
+
+    /// An account prefers something from now on, or nothing. Returns whether that is another thing than before.
+    pub(crate) fn set(&mut self, account: &Name, key: &Key, value: Option<Body>) -> bool {
+        if *key == Key::Mentions {
+            match &value {
+                Some(_) => self.bare.insert(account.clone()),
+                None => self.bare.remove(account),
+            };
+        }
+        let own = self.accounts.entry(account.clone()).or_default();
+        let before = match value.clone() {
+            Some(value) => own.insert(key.clone(), value),
+            None => own.remove(key),
+        };
+        if own.is_empty() {
+            self.accounts.remove(account);
+        }
+        before != value
+    }
+
+    /// A room is no more. Returns the accounts that had a draft for it.
+    pub(crate) fn forget_room(&mut self, room: &RoomName) -> Vec<Name> {
+        let key = Key::Draft(room.clone());
+        let drafted = self.accounts.iter().filter(|(_, own)| own.contains_key(&key)).map(|(name, _)| name.clone());
+        let drafted: Vec<Name> = drafted.collect();
+        for account in &drafted {
+            self.set(account, &key, None);
+        }
+        drafted
+    }
+
+    /// An account is removed.
+    pub(crate) fn forget_account(&mut self, account: &Name) {
+        self.accounts.remove(account);
+        self.bare.remove(account);
+    }
+
+    /// A connection is gone.
+    pub(crate) fn forget_client(&mut self, id: ClientId) {
+        self.languages.remove(&id);
+    }
+}
+
+/// How many bytes a preference counts.
+fn size(key: &Key, value: &Body) -> usize {
+    let of_key = match key {
+        Key::Own(word) => word.len(),
+        Key::Draft(place) => place.as_str().len(),
+        Key::Language | Key::Mentions => 0,
+    };
+    of_key + value.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(word: &str) -> Key {
+        Key::parse(word).unwrap()
+    }
+
+    fn body(words: &str) -> Body {
+        Body::new(words).unwrap()
+    }
+
+    #[test]
+    fn a_key_is_read_and_written() {
+        for word in ["lang", "mentions", "page.theme", "draft.rust", "draft.@ani+budi", "x"] {
+            assert_eq!(key(word).to_string(), word);
+        }
+        assert_eq!(key("draft.#Rust"), key("draft.rust"));
+        assert_eq!(key("draft.#Rust").to_string(), "draft.rust");
+        for wrong in ["", "Theme", "two words", "draft.", "draft.a.b", "draft.@", "é", &"x".repeat(41)] {
+            assert!(Key::parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(key("lang").admits(&body("id")).is_ok() && key("lang").admits(&body("fr")).is_err());
+        assert!(key("mentions").admits(&body("bare")).is_ok() && key("mentions").admits(&body("all")).is_err());
+    }
+
+    #[test]
+    fn preferences_and_drafts_have_bounds_of_their_own() {
+        let ani = Name::parse("ani").unwrap();
+        let mut preferences = Preferences::default();
+        for number in 0..KEYS {
+            let own = key(&format!("p{number}"));
+            assert_eq!(preferences.have_place(&ani, &own, &body("x")), Ok(()));
+            assert!(preferences.set(&ani, &own, Some(body("x"))));
+        }
+        let full = preferences.have_place(&ani, &key("more"), &body("x")).unwrap_err();
+        assert_eq!((full.code(), full.number("max")), (Code::ListFull, Some(64)));
+        // One that is there may change, and those that the server knows have a place of their own.
+        assert_eq!(preferences.have_place(&ani, &key("p1"), &body("y")), Ok(()));
+        assert_eq!(preferences.have_place(&ani, &key("lang"), &body("id")), Ok(()));
+        let long = body(&vec!["x".repeat(1_000); 16].join("\n"));
+        assert_eq!(preferences.have_place(&ani, &key("draft.rust"), &long), Ok(()));
+        assert!(preferences.set(&ani, &key("draft.rust"), Some(long.clone())));
+        assert!(!preferences.set(&ani, &key("draft.rust"), Some(long.clone())), "it is what it was");
+        let long = preferences.have_place(&ani, &key("draft.tea"), &long).unwrap_err();
+        assert_eq!((long.code(), long.number("got")), (Code::LineTooLong, Some(32_039)));
+        assert!(long.to_string().contains("is not kept"), "{long}");
+    }
+
+    #[test]
+    fn what_is_forgotten_is_gone() {
+        let (ani, rust) = (Name::parse("ani").unwrap(), RoomName::parse("#rust").unwrap());
+        let mut preferences = Preferences::default();
+        preferences.set(&ani, &key("mentions"), Some(body("bare")));
+        preferences.set(&ani, &key("draft.rust"), Some(body("so")));
+        assert_eq!(preferences.mentioned_by_bare_names().count(), 1);
+        assert_eq!(preferences.forget_room(&rust), [ani.clone()]);
+        assert!(preferences.forget_room(&rust).is_empty());
+        assert_eq!(preferences.of(&ani).count(), 1);
+        preferences.forget_account(&ani);
+        assert_eq!((preferences.of(&ani).count(), preferences.mentioned_by_bare_names().count()), (0, 0));
+    }
+}
