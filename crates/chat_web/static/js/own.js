@@ -3,10 +3,16 @@
 import { call } from './api.js';
 import { choose } from './i18n.js';
 import { preferred } from './names.js';
-import { draft, prefs, setDraft, setPref, synced } from './prefs.js';
+import { DEFAULTS, draft, prefs, setDraft, setPref, synced } from './prefs.js';
 
 /** The settings of the page that follow the account, each with its key there. Whether a browser notifies is up to its owner. */
-const KEYS = { theme: 'page.theme', hours: 'page.hours', announce: 'page.announce', lang: 'lang' };
+const KEYS = {
+  theme: 'page.theme',
+  density: 'page.density',
+  hours: 'page.hours',
+  announce: 'page.announce',
+  lang: 'lang',
+};
 /** How long typing rests before its draft goes to the account. */
 const REST_MS = 1500;
 
@@ -71,7 +77,7 @@ export function own(app) {
       if (!all) return;
       for (const [name, key] of Object.entries(KEYS)) {
         if (key in all) takePref(key, all[key]);
-        else if (prefs[name] !== 'auto' && prefs[name] !== 'all') this.set(name, prefs[name]);
+        else if (prefs[name] !== DEFAULTS[name]) this.set(name, prefs[name]);
       }
       takePref('mentions', all.mentions);
       const theirs = new Map();

@@ -1,6 +1,6 @@
 // Prefs: what this browser remembers: settings, drafts, the name. All of it may be missing or forbidden.
 
-const DEFAULTS = {
+export const DEFAULTS = {
   theme: 'auto',
   density: 'cosy',
   lang: 'auto',
