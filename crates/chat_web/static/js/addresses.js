@@ -2,7 +2,8 @@
 import { isName, isRoom } from './names.js';
 
 /**
- * The place that an address names: `#design`, `#design/1043`, `#@budi+citra/7`; nothing is the lobby. Null for what is none.
+ * The place that an address names: `#design`, `#design/1043`, `#@budi+citra/7`; nothing is the lobby. Null for what is
+ * none.
  * @param {string} hash
  * @returns {Place | null}
  */

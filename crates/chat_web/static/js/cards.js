@@ -4,7 +4,8 @@ import { talkOf } from './store.js';
 import { message } from './wire.js';
 
 /**
- * Answers with what gives the message of a place, once it is known: `came` is called when it has come. Asked for once; what cannot be
+ * Answers with what gives the message of a place, once it is known: `came` is called when it has come. Asked for once;
+ * what cannot be
  * read stays a link.
  * @param {State} state
  * @param {(room: string) => boolean} mayRead

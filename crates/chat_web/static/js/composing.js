@@ -1,10 +1,11 @@
 // Composing: what becomes of the text in the composer when Enter is pressed. No screen, no network in here.
 
 /**
- * `left` over the limit: by how many bytes the text is too long. Lines beside a secret would be said aloud, and perhaps the
+ * `left` over the limit: by how many bytes the text is too long. Lines beside a secret would be said aloud, and perhaps
+ * the
  * wrong one with them.
  * @param {string} value
- * @param {{ over: number, editing: Message | null, answered: number | null, holdsSecret: (text: string) => boolean }} about
+ * @param {{ over: number, editing: Message | null, answered: number | null, holdsSecret(text: string): boolean }} about
  * @returns {Submission}
  */
 export function submission(value, { over, editing, answered, holdsSecret }) {

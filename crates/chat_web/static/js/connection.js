@@ -91,7 +91,10 @@ export function connection(on) {
   return {
     feed,
     send,
-    /** Sends with a ref; exactly one Ack or Error comes back, or the line is cut. Answers the ref, or 0 where nothing went. */
+    /**
+     * Sends with a ref; exactly one Ack or Error comes back, or the line is cut. Answers the ref, or 0 where nothing
+     * went.
+     */
     ask: (frame, good, bad) => {
       if (!send({ ...frame, ref: ++ref })) return 0;
       asked.set(ref, { good, bad });

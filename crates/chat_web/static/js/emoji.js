@@ -9,7 +9,7 @@ let loading = null,
 export const loadEmoji = () =>
   (loading ??= import('./emoji_names.js').then(
     ({ default: table }) => {
-      for (const word of table.split(/\s+/)) {
+      for (const word of table.trim().split(/\s+/)) {
         const cut = word.search(/[^a-z0-9_+-]/);
         // `100💯` and `+1👍`: a name ends where the first character beyond ASCII begins.
         EMOJI.set(word.slice(0, cut), word.slice(cut));

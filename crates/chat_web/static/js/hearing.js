@@ -1,4 +1,5 @@
-// Hearing: a message that has just come: said aloud, shown by the system, or pointed to, where the user looks elsewhere.
+// Hearing: a message that has just come: said aloud, shown by the system, or pointed to, where the user looks
+// elsewhere.
 import { t } from './i18n.js';
 import { format, plainText } from './format.js';
 import { prefs } from './prefs.js';

@@ -3,7 +3,7 @@ import * as api from './api.js';
 import * as merge from './merge.js';
 import * as outbox from './outbox.js';
 import * as store from './store.js';
-import { hashOf, placeOf } from './addresses.js';
+import { placeOf } from './addresses.js';
 import { cards } from './cards.js';
 import { meaning, suggestions } from './commands.js';
 import { connection as connectionOf } from './connection.js';
@@ -11,7 +11,8 @@ import { $, copyText } from './dom.js';
 import { hear } from './hearing.js';
 import { t, useLang } from './i18n.js';
 import { later, whenIdle } from './later.js';
-import { mentions, sameName } from './names.js';
+import { sameName } from './names.js';
+import { navigation } from './navigation.js';
 import { pastOf } from './past.js';
 import { draft, keeps, prefs, setDraft, setPref, storage } from './prefs.js';
 import { commandOf, holdsSecret } from './secrets.js';
@@ -88,7 +89,7 @@ const out = sending({
 const past = pastOf(state, take, connection.isLive, (words) => toast(words ?? t('noHistory'), { kind: 'warn' }));
 
 /** @type {App} */
-const app = {
+const app = /** @type {any} */ ({
   state,
   box,
   directory: new Map(),
@@ -113,28 +114,6 @@ const app = {
   },
   commands: (word) => suggestions(word, state.commands),
 
-  open(id, focus = true) {
-    if (!state.rooms.has(id)) return;
-    closeDrawers();
-    // Without a view transition: what is typed in its first frame would go to the room before.
-    take({ type: 'open', room: id });
-    if (focus && matchMedia('(hover: hover)').matches) composer.focus();
-  },
-  openDm(names) {
-    const id = store.talkOf(state, `@${names}`);
-    take({ type: 'whisper', name: id.slice(1) });
-    app.open(id);
-  },
-  talk: (id) => store.talkOf(state, id),
-  join(id, key = '') {
-    if (state.rooms.get(id)?.joined) return app.open(id);
-    return app.give(`/join #${id} ${key}`.trim(), true, () => app.open(id));
-  },
-  leave(room) {
-    if (room.dm) setPref('closed', { ...prefs.closed, [room.id]: room.lastSeq });
-    if (room.dm || !room.joined) take({ type: 'close', room: room.id });
-    else app.give(`/part #${room.id}`, true);
-  },
   say(text, reply_to = null, act = false) {
     const room = app.room();
     // Words for one user are a whisper, at whatever door that user is.
@@ -192,7 +171,7 @@ const app = {
     composer.renew(room);
     draw('rooms');
   },
-  ask: (...asked) => connection.ask(...asked),
+  ask: (frame, good, bad) => connection.ask(frame, good, bad),
   react: (room, target, emoji, on) => change({ type: 'React', room, target, emoji, on }),
   saveEdit(m, text) {
     const room = state.current;
@@ -254,18 +233,6 @@ const app = {
     if (isLookedAt() && timeline.isPlaced()) take({ type: 'seen', room: state.current, seq: timeline.seenTo() });
   },
   markUnread: (message) => take({ type: 'unread', room: state.current, seq: message.seq }),
-  async nextMention() {
-    const all = [...state.rooms.values()].filter((room) => room.pinged);
-    const room = all.find((one) => one.id !== state.current) ?? all[0];
-    if (!room) return app.sorry(t('noMoreMentions'));
-    const { line } = room;
-    app.open(room.id, false);
-    if (!room.loaded) await past.load(room.id);
-    const seqs = room.tl.order.slice(merge.place(room.tl, (line ?? room.readSeq) + 1));
-    const calls = (m) => !m.deleted && !isMe(m.from.name) && (room.dm || mentions(m.text, state.me.name));
-    const seq = seqs.find((one) => calls(room.tl.msgs.get(one)));
-    return seq === undefined ? undefined : app.goTo(room.id, seq);
-  },
   tell(room, level) {
     const words = room.dm ? `@${room.id.slice(1)}` : `#${room.id}`;
     return app.order(`/notify ${words} ${level}`).then(
@@ -280,47 +247,11 @@ const app = {
     timeline.latest();
     composer.focus();
   },
-  step(by, unread) {
-    const { rooms: a, dms: b } = store.sortedRooms(state);
-    const all = [...a, ...b];
-    const at = all.findIndex((room) => room.id === state.current);
-    const round = all.map((_, i) => all[(at + by * (i + 1) + all.length * (i + 1)) % all.length]);
-    const next = round.find((room) => !unread || room.unread);
-    if (next) app.open(next.id);
-  },
-  /** Opens a place: a room, which is entered where it is not one's own yet, a talk, or a message. */
-  visit({ room: named, seq }) {
-    const room = named.startsWith('@') ? store.talkOf(state, named) : named;
-    if (seq) return app.showFound(room, seq, () => history.replaceState(history.state, '', hashOf(named, seq)));
-    if (room.startsWith('@')) return app.openDm(room.slice(1));
-    return room === state.current ? undefined : app.join(room);
-  },
-  /** Talks are linked by all their members: each calls it by the others. */
-  copyLink(room, { seq }) {
-    const names = [...store.membersOf(room), state.me.name].sort((a, b) =>
-      a.toLowerCase() < b.toLowerCase() ? -1 : 1,
-    );
-    app.copy(`${location.origin}${location.pathname}${hashOf(room.dm ? `@${names.join('+')}` : room.id, seq)}`);
-  },
   card: cards(
     state,
     (room) => app.directory.has(room),
     () => timeline.plan(),
   ),
-  /** A message in whatever room: one that is not one's own yet is entered first. */
-  showFound(place, seq, then = () => {}) {
-    const room = place.startsWith('@') ? store.talkOf(state, place) : place;
-    const show = () => app.goTo(room, seq).then(then);
-    if (room.startsWith('@')) take({ type: 'whisper', name: room.slice(1) });
-    if (state.rooms.has(room)) show();
-    else app.give(`/join #${room}`, true, show);
-  },
-  async goTo(room, seq) {
-    app.open(room, false);
-    if (!app.room().loaded) await past.load(room);
-    timeline.render();
-    await timeline.goTo(seq);
-  },
   order: (text) =>
     new Promise((done, fail) => {
       const bad = (error) => fail(new Error(error.title));
@@ -364,7 +295,13 @@ const app = {
   orderFor: (verb, name) => lately((parts) => parts.order.person(verb, name, app.room())),
   signOut: () => lately((parts) => parts.accounts.signOut()),
   redrawSettings: () => redraw('settings'),
-};
+});
+const { showAddress, ...ways } = navigation(app, {
+  timeline: () => timeline,
+  composer: () => composer,
+  load: (room) => past.load(room),
+});
+Object.assign(app, ways);
 
 const isMe = (name) => !!state.me && sameName(name, state.me.name);
 const allPeople = () => [...state.rooms.values()].flatMap((room) => [...room.people.values()]);
@@ -501,23 +438,13 @@ const CHANGES = {
 function opened() {
   const room = app.room();
   room.unreadWas = room.unread;
-  showAddress(room);
+  if (!wanted) showAddress(room);
   header(room);
   composer.open(room);
   timeline.plan();
   for (const list of ['rooms', 'people', 'typing']) draw(list);
   if (!room.loaded) past.load(room.id);
   requestAnimationFrame(() => requestAnimationFrame(app.watched));
-}
-
-/** Each room that one opens is a step that Back goes back; the address of a message stays as long as one is in its room. */
-function showAddress(room) {
-  if (wanted) return;
-  const shown = placeOf(location.hash)?.room ?? '';
-  const isShown = shown === room.id || (shown.startsWith('@') && app.talk(shown) === room.id);
-  if (isShown && history.state) return;
-  const address = isShown ? location.hash : hashOf(room.id);
-  history[history.state ? 'pushState' : 'replaceState']({ room: room.id }, '', address || location.pathname);
 }
 
 /** A restart forgot who was in the room. Where it is closed now, what waits for it goes back to its author. */

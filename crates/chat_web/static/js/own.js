@@ -1,11 +1,15 @@
-// Own: what the account prefers on every device, and its drafts. This browser keeps a copy of each and remembers what it last had in
+// Own: what the account prefers on every device, and its drafts. This browser keeps a copy of each and remembers what
+// it last had in
 // common with the account: what is changed here since goes to the account, all else comes from it.
 import { call } from './api.js';
 import { choose } from './i18n.js';
 import { preferred } from './names.js';
 import { DEFAULTS, draft, prefs, setDraft, setPref, synced } from './prefs.js';
 
-/** The settings of the page that follow the account, each with its key there. Whether a browser notifies is up to its owner. */
+/**
+ * The settings of the page that follow the account, each with its key there. Whether a browser notifies is up to its
+ * owner.
+ */
 const KEYS = {
   theme: 'page.theme',
   density: 'page.density',

@@ -1,4 +1,5 @@
-// Rows: what a timeline shows, from top to bottom, as plain objects. A row is drawn from its own fields and nothing else, so
+// Rows: what a timeline shows, from top to bottom, as plain objects. A row is drawn from its own fields and nothing
+// else, so
 // that two rows with the same fields look the same.
 import { dayKey, dayLabel, onServer, sameRun } from './time.js';
 import { holes, atStart } from './merge.js';

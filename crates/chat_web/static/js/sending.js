@@ -6,7 +6,10 @@ import { onServer } from './time.js';
 
 /**
  * `told` is called after each change of the outbox; `announce` says a refusal aloud.
- * @param {{ state: State, box: Outbox, connection: Connection, take: (event: any) => void, told: () => void, announce: (text: string) => void }} with_
+ * @param {{
+ *   state: State, box: Outbox, connection: Connection,
+ *   take(event: any): void, told(): void, announce(text: string): void,
+ * }} parts
  */
 export function sending({ state, box, connection, take, told, announce }) {
   let patience = 0;

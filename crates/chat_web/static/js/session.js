@@ -58,7 +58,8 @@ export function session(state, connection) {
     };
     const back = prefs.account ? await api.comeBack() : null;
     const user = back ?? (await api.signOn(state.me.name).catch(taken));
-    // The name is taken, perhaps still by our own dead connection: only the user can choose another, or prove whose it is.
+    // The name is taken, perhaps still by our own dead connection: only the user can choose another, or prove whose it
+    // is.
     iAm(user ?? (await ask(owned)));
   }
 

@@ -105,7 +105,8 @@ export function reduce(state, event, ctx = { now: 0, watching: false }) {
 export function talkOf(state, id) {
   const all = id.slice(1).split('+');
   const others = all.filter((name) => !state.me || !sameName(name, state.me.name));
-  const mine = `@${(others.length ? others : all).sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1)).join('+')}`;
+  const names = (others.length ? others : all).sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1));
+  const mine = `@${names.join('+')}`;
   return [...state.rooms.keys()].find((known) => sameName(known, mine)) ?? mine;
 }
 
@@ -599,7 +600,8 @@ const HANDLERS = {
   },
 
   /**
-   * The room has been on a visible screen up to `seq`, or to its end. The unread line stays until `unlined`. What the user
+   * The room has been on a visible screen up to `seq`, or to its end. The unread line stays until `unlined`. What the
+   * user
    * has marked as unread stays so until the room is opened again.
    */
   seen(state, event) {

@@ -42,6 +42,9 @@ fn the_page_loads_nothing_from_elsewhere_and_holds_nothing_inline() {
             }
             assert!(!text.contains("src=\"http") && !text.contains("href=\"http"), "{file}");
         }
+        for line in text.lines().filter(|_| !file.ends_with(".webmanifest") && !file.ends_with(".svg")) {
+            assert!(line.chars().count() <= 120, "{file} has a line of more than 120 characters: {line}");
+        }
         if file.ends_with(".js") {
             for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
                 assert!(!text.contains(sink), "{file} has {sink}");

@@ -224,6 +224,7 @@ declare namespace Needs {
   type Menus = Pick<App, 'tell' | 'state' | 'settings' | 'openDm' | 'mention' | 'ignored' | 'command' | 'orderFor' | 'sorry' | 'markRead' | 'roomOrder' | 'leave'>;
   type Message = Pick<App, 'state' | 'directory' | 'knows' | 'personMenu' | 'react' | 'retry' | 'copy' | 'discard'>;
   type Moderation = Pick<App, 'state' | 'take' | 'order'>;
+  type Navigation = Pick<App, 'state' | 'take' | 'give' | 'sorry' | 'copy'>;
   type Order = Pick<App, 'state' | 'order' | 'focusComposer'>;
   type Own = Pick<App, 'state' | 'ask' | 'keepTyped' | 'draftCame' | 'dress'>;
   type People = Pick<App, 'state' | 'person' | 'personMenu'>;

@@ -13,7 +13,8 @@ import { popup } from './popup.js';
 const TYPING_MS = 3000;
 
 /**
- * `form` holds an `.input`, a `.popup`, a `.context`, a `.heavy`, a list of `.uploads`, and the buttons `.emoji` and `.go`.
+ * `form` holds an `.input`, a `.popup`, a `.context`, a `.heavy`, a list of `.uploads`, and the buttons `.emoji` and
+ * `.go`.
  * @param {HTMLFormElement} form
  * @param {Needs.Composer} app
  */

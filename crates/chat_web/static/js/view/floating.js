@@ -1,4 +1,5 @@
-// Floating: what floats above the page beside what it belongs to, one thing at a time, and how it goes. menu.js opens it.
+// Floating: what floats above the page beside what it belongs to, one thing at a time, and how it goes. menu.js opens
+// it.
 
 let open = null;
 
