@@ -80,7 +80,8 @@ pub(crate) fn number_in_talk(id: Uuid, talk: &RoomName) -> Option<u64> {
     let number = u64::from_be_bytes(number);
     // The first six bytes of an id are its time.
     let millis = id.as_bytes()[..6].iter().fold(0, |millis, byte| (millis << 8) | i64::from(*byte));
-    Some(number).filter(|number| message_id(millis, talk, *number) == id)
+    // Who knows the name of a talk can make an id of any number, 0 as well, which no line has.
+    Some(number).filter(|number| *number > 0 && message_id(millis, talk, *number) == id)
 }
 
 /// A UUIDv7 of this moment.
@@ -133,5 +134,6 @@ mod tests {
         }
         assert_eq!(number_in_talk(message_id(1, &RoomName::lobby(), 1), &talk), None);
         assert_eq!(number_in_talk(random_uuid(), &talk), None);
+        assert_eq!(number_in_talk(message_id(1, &talk, 0), &talk), None);
     }
 }

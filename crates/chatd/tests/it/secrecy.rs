@@ -97,24 +97,44 @@ impl House {
     }
 
     /// Reads a connection to the end of the round, on a thread of its own.
-    fn listens(name: &'static str, mut reader: BufReader<TcpStream>) -> JoinHandle<(&'static str, String)> {
+    fn listens(
+        name: &'static str,
+        end: String,
+        mut reader: BufReader<TcpStream>,
+    ) -> JoinHandle<(&'static str, String)> {
         thread::spawn(move || {
             let mut all = String::new();
-            while !all.ends_with('\n') || !all.lines().last().is_some_and(|line| line.contains(END)) {
+            while !all.ends_with('\n') || !all.lines().last().is_some_and(|line| line.contains(&end)) {
                 assert!(reader.read_line(&mut all).expect("a line in time") > 0, "{name}: the end came: {all}");
             }
             (name, all)
         })
     }
 
-    fn stream(&self, who: &Caller, last: Option<&str>) -> JoinHandle<(&'static str, String)> {
+    fn stream(&self, who: &Caller, end: &str, last: Option<&str>) -> JoinHandle<(&'static str, String)> {
         let mut stream = BufReader::new(connect(&self.chatd.page));
         let last = last.map_or_else(String::new, |last| format!("Last-Event-ID: {last}\r\n"));
         let (page, header) = (&self.chatd.page, &who.header);
         says(&mut stream, &format!("GET /api/events HTTP/1.1\r\nHost: {page}\r\n{header}{last}\r\n"));
         hears(&mut stream, "event-stream");
+        if last.is_empty() {
+            // What is said from now on comes.
+            hears(&mut stream, "\"type\":\"People\"");
+        }
+        House::listens(who.name, end.into(), stream)
+    }
+}
+
+impl House {
+    /// A place in a stream from which the talk would come as a whole.
+    fn before_the_talk(&self, who: &Caller, other: &mut BufReader<TcpStream>) -> String {
+        let mut stream = BufReader::new(connect(&self.chatd.page));
+        says(&mut stream, &format!("GET /api/events HTTP/1.1\r\nHost: {}\r\n{}\r\n", self.chatd.page, who.header));
         hears(&mut stream, "\"type\":\"People\"");
-        House::listens(who.name, stream)
+        says(other, "MSG:hello\n");
+        let id = hears(&mut stream, "id: ");
+        let start = id.trim().trim_start_matches("id: ").split(';').next().expect("the start of the server");
+        format!("{start};lobby=0;{TALK}=0;@2020-01-01T00:00:00.000Z=0")
     }
 }
 
@@ -153,6 +173,7 @@ fn value(name: &str, talk: &str, ids: &Ids) -> Option<String> {
         "q" => "leaf*".into(),
         "number" => "1".into(),
         "name" => "ani".into(),
+        "key" => "lang".into(),
         // A page has no bounds, and shows all.
         "before" | "after" | "limit" | "Last-Event-ID" => return None,
         _ => panic!("the test does not know what to give for the parameter {name}"),
@@ -329,7 +350,7 @@ fn no_reading_path_shows_a_talk_to_others_than_its_members() {
     let (port, calls) = receiver();
     let mut verbs = ("register", "REGISTER");
     for round in 0..2 {
-        let house = House::start(&data);
+        let (house, end) = (House::start(&data), format!("{END} {round}"));
         let mut ani = house.line(&format!("{}:ani correct-horse", verbs.1));
         says(&mut ani, "OPT:presence=off\n");
         let [budi, citra, gita] = ["budi", "citra", "gita"].map(|name| house.session(name, verbs.0));
@@ -344,8 +365,8 @@ fn no_reading_path_shows_a_talk_to_others_than_its_members() {
         let operator = Caller { name: "operator", header: format!("Authorization: Bearer {KEY}\r\n") };
         let callers = [citra, gita, guest, stranger, operator];
         let looker = house.line("JOIN:fitri");
-        let mut listening: Vec<_> = callers[..3].iter().map(|who| house.stream(who, None)).collect();
-        listening.push(House::listens("fitri", looker));
+        let mut listening: Vec<_> = callers[..3].iter().map(|who| house.stream(who, &end, None)).collect();
+        listening.push(House::listens("fitri", end.clone(), looker));
         // There is one, and budi has it.
         says(&mut ani, &format!("WHISPER:budi {MARK}\n"));
         hears(&mut ani, " OK WHISPER ");
@@ -355,6 +376,9 @@ fn no_reading_path_shows_a_talk_to_others_than_its_members() {
         let token = sends_a_file(&house, &mut ani);
         says(&mut ani, &format!("SAY:@budi {MARK} last\nPING:said\n"));
         hears(&mut ani, "PONG said");
+        let before = house.before_the_talk(&budi, &mut ani);
+        listening.extend(callers[..3].iter().map(|who| house.stream(who, &end, Some(&before))));
+        let own = house.stream(&budi, &end, Some(&before));
         reads_everything(&house, &callers, &newest(&house, &budi));
         for who in &callers {
             let (status, file) = house.get(who, &format!("/files/{token}"));
@@ -366,16 +390,17 @@ fn no_reading_path_shows_a_talk_to_others_than_its_members() {
         // Only refusals have the name that was asked for.
         let mut names = told.lines().filter(|line| line.contains("@ani"));
         assert!(names.all(|line| line.contains(" ERR ")), "{told}");
-        says(&mut ani, &format!("MSG:{END} {round}\n"));
+        says(&mut ani, &format!("MSG:{end}\n"));
         for listener in listening {
             let (name, all) = listener.join().expect("it has heard the end");
             assert!(!all.contains(MARK) && !all.contains("@ani"), "{name}: {all}");
         }
+        assert!(own.join().expect("it has heard the end").1.contains(MARK), "its members get it");
         // All before it has gone out as well: a room goes in its order.
         loop {
             let sent = calls.recv_timeout(DEADLINE).expect("a call in time");
             assert!(!sent.contains(MARK) && !sent.contains(TALK), "{sent}");
-            if sent.contains(&format!("{END} {round}")) {
+            if sent.contains(&end) {
                 break;
             }
         }
