@@ -296,7 +296,9 @@ fn the_engines_are_as_long_as_their_paper_says() {
 /// docs/add-a-command.md: what it quotes stands in the feature, in the table or in the transcript, and both languages quote the same.
 #[test]
 fn the_page_on_a_new_command_quotes_what_there_is() {
-    let sources = ["src/features/dice.rs", "src/features.rs", "src/features/dice.chat"].map(read).concat();
+    let sources = ["src/features/dice.rs", "src/features.rs", "src/features/language.rs", "src/features/dice.chat"]
+        .map(read)
+        .concat();
     let quotes = |page: &str| -> Vec<String> {
         let fences = ["```rust\n", "```chat\n"];
         let text = read(page);
@@ -304,7 +306,7 @@ fn the_page_on_a_new_command_quotes_what_there_is() {
         blocks.map(|rest| rest.split("```").next().unwrap_or_default().to_string()).collect()
     };
     let [english, indonesian] = ["docs/add-a-command.md", "docs/add-a-command.id.md"].map(quotes);
-    assert!(english.len() >= 7, "the page shows the row, the value, the rules, the sentence, the table");
+    assert!(english.len() >= 7, "the page shows the row, the value, the rules, the sentence, the tables");
     assert_eq!(english, indonesian);
     for quote in english {
         assert!(sources.contains(&quote), "docs/add-a-command.md quotes what is not there:\n{quote}");

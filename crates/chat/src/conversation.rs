@@ -27,12 +27,23 @@ use crate::line::{Blocks, Line};
 use crate::secrets::Asking;
 use crate::view::View;
 use crate::words::{Words, short};
-use following::Follows;
 use room::Room;
 use speech::Speech;
 
 /// Files that the chat spoke of and that are remembered.
 const MOST_FILES: usize = 1_000;
+
+/// How far a connection is with the rooms of its account.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+enum Follows {
+    /// It enters its rooms itself.
+    #[default]
+    No,
+    /// The server lets it into them, and says which they are behind the answer to `LOGIN`.
+    Coming,
+    /// It is in them.
+    Yes,
+}
 
 /// The conversation's state. Lines to send gather in `send`, text for the screen in `show`.
 pub(crate) struct Conversation {

@@ -75,6 +75,7 @@ mod errors;
 mod fault;
 mod front;
 mod figures;
+mod fitting;
 mod hashing;
 mod import;
 mod index;

@@ -111,7 +111,8 @@ fn last_lines(
 fn forget_unreachable(db: &Connection) -> rusqlite::Result<()> {
     let mut find = db.prepare(
         "SELECT name, last_id FROM rooms WHERE folded IS NOT NULL AND modes LIKE '%i%' AND ops = ''
-         AND NOT EXISTS (SELECT 1 FROM membership WHERE membership.room = folded AND invited_by IS NULL)",
+         AND NOT EXISTS (SELECT 1 FROM membership WHERE membership.room = folded AND invited_by IS NULL)
+         AND NOT EXISTS (SELECT 1 FROM bot_rooms WHERE bot_rooms.room = folded)",
     )?;
     let found = find.query_map([], |row| Ok((room_name(row, 0)?, row.get(1)?)))?.collect::<Result<Vec<_>, _>>()?;
     if found.is_empty() {

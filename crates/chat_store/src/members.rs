@@ -1,14 +1,12 @@
 //! Which rooms an account has, how far each is read, and which lines mention an account: as rows.
 
-use std::sync::Arc;
-
 use chat_server::features::archive::store::Answer;
 use chat_server::features::membership::state::{MENTIONS, Mark, Membership, Mention, Notify};
-use chat_server::model::event::Envelope;
 use chat_server::model::names::Name;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 
+use crate::fitting::{Fitting, fitting};
 use crate::lines::{BEHIND, COLUMNS, line, name, room_name};
 
 /// What makes the tables. Rooms stand here by name: a member may come back to a room in which nothing was said, of which the store
@@ -48,8 +46,10 @@ pub(crate) fn write(db: &Connection, membership: &Membership) -> rusqlite::Resul
         for table in ["membership", "mentions"] {
             db.prepare_cached(&format!("DELETE FROM {table} WHERE {own}"))?.execute([account, room])?;
         }
+        db.prepare_cached("DELETE FROM bot_rooms WHERE bot = ?1 AND room = ?2")?.execute([account, room])?;
         return Ok(());
     }
+    let is_member = mark.is_some();
     let Mark { read, notify, muted } = mark.unwrap_or_default();
     // Of an account that was removed meanwhile nothing is written.
     let mut add = db.prepare_cached(
@@ -58,8 +58,21 @@ pub(crate) fn write(db: &Connection, membership: &Membership) -> rusqlite::Resul
          ON CONFLICT (account, room) DO UPDATE SET read = ?3, notify = ?4, muted = ?5, invited_by = ?6",
     )?;
     let notify = Notify::ALL.iter().position(|one| *one == notify).unwrap_or_default();
-    add.execute(params![account, room, read, notify, muted, by])?;
+    if add.execute(params![account, room, read, notify, muted, by])? == 0 && is_member {
+        // A bot is no account.
+        let mut add = db.prepare_cached(
+            "INSERT INTO bot_rooms (bot, room, read, notify, muted)
+             SELECT name, ?2, ?3, ?4, ?5 FROM programs WHERE programs.room = '' AND name = ?1
+             ON CONFLICT (bot, room) DO UPDATE SET read = ?3, notify = ?4, muted = ?5",
+        )?;
+        add.execute(params![account, room, read, notify, muted])?;
+    }
     Ok(())
+}
+
+/// A bot is ended, and the next one of its name is another one.
+pub(crate) fn forget_bot(db: &Connection, bot: &Name) -> rusqlite::Result<()> {
+    db.prepare_cached("DELETE FROM bot_rooms WHERE bot = ?1")?.execute([bot.as_str()]).map(drop)
 }
 
 /// A line mentions an account.
@@ -80,7 +93,7 @@ pub(crate) fn mention(db: &Connection, mention: &Mention) -> rusqlite::Result<()
 
 /// A room is no more, and no account is a member of it. `folded` is its name without case.
 pub(crate) fn forget_room(db: &Connection, folded: &str) -> rusqlite::Result<()> {
-    for table in ["membership", "mentions"] {
+    for table in ["membership", "mentions", "bot_rooms"] {
         db.prepare_cached(&format!("DELETE FROM {table} WHERE room = ?1"))?.execute([folded])?;
     }
     Ok(())
@@ -97,6 +110,7 @@ pub(crate) fn forget_line(db: &Connection, room: i64, id: u64) -> rusqlite::Resu
 pub(crate) fn all(db: &Connection) -> rusqlite::Result<(Vec<Membership>, Vec<Mention>)> {
     let mut find = db.prepare(
         "SELECT name, room, read, notify, muted, invited_by FROM membership JOIN accounts USING (account)
+         UNION ALL SELECT bot, room, read, notify, muted, NULL FROM bot_rooms
          ORDER BY name, room",
     )?;
     let found = find.query_map([], |row| {
@@ -128,17 +142,14 @@ pub(crate) fn mentions(db: &Connection, account: &Name, before: Option<u64>, lim
         "SELECT {COLUMNS}, rooms.name, mention FROM mentions CROSS JOIN rooms ON rooms.folded = lower(mentions.room)
          CROSS JOIN log ON log.room = rooms.room AND log.id = mentions.id
          WHERE account = (SELECT account FROM accounts WHERE name = ?1) AND mention < ?2 AND kind = 0 AND version < 2
-         ORDER BY mention DESC LIMIT ?3"
+         ORDER BY mention DESC"
     );
     let mut find = db.prepare_cached(&sql)?;
-    // One more than is wanted, to know whether there is one.
-    let rows = find.query_map(params![account.as_str(), before, limit + 1], |row| {
+    let rows = find.query_map(params![account.as_str(), before], |row| {
         let (_, line) = line(&room_name(row, BEHIND)?, row)?;
         Ok((row.get(BEHIND + 1)?, line))
     })?;
-    let mut found = rows.collect::<rusqlite::Result<Vec<(u64, Arc<Envelope>)>>>()?;
-    let is_more = found.len() > limit;
-    found.truncate(limit);
-    let more = found.last().filter(|_| is_more).map(|(number, _)| *number);
+    let Fitting { lines: found, has_more, .. } = fitting(rows, limit)?;
+    let more = found.last().filter(|_| has_more).map(|(number, _)| *number);
     Ok(Answer::Lines { lines: found.into_iter().rev().map(|(_, line)| line).collect(), more })
 }

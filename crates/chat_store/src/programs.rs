@@ -78,6 +78,9 @@ pub(crate) fn end(db: &Connection, kind: &Kind, named: &Name) -> rusqlite::Resul
     if db.execute(end, params![room_of(kind), named.as_str()])? > 0 {
         let room = if let Kind::Hook(room) = kind { Some(room) } else { None };
         crate::disown::disown(db, named, room)?;
+        if room.is_none() {
+            crate::members::forget_bot(db, named)?;
+        }
         return Ok(Answer::Done);
     }
     let words = match kind {

@@ -13,17 +13,13 @@ use chat_server::model::names::RoomName;
 use chat_server::model::refusal::Refusal;
 use chat_server::model::text::Text;
 use chrono::DateTime;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::desk::{Ask, Desk, Kind};
+use crate::fitting::{Fitting, LINES, fitting};
 use crate::index;
 use crate::keep::folded;
 use crate::lines::{BEHIND, COLUMNS, line, room_name};
-
-/// The most bytes that the lines of one answer cost, so that they cannot fill a client's queue.
-const BYTES: usize = 128 * 1024;
-/// The most lines of one answer.
-const LINES: usize = 1_000;
 
 /// Lines with their ids.
 type Lines = Vec<(u64, Arc<Envelope>)>;
@@ -221,35 +217,6 @@ pub(crate) fn search(
     lines.reverse();
     // What was found so far would look like all there is.
     Ok((!is_cut || more.is_some()).then_some((lines, more)))
-}
-
-/// As many lines as are wanted and fit into an answer.
-struct Fitting {
-    lines: Lines,
-    has_more: bool,
-    /// It took too long, so it is not known whether there are more.
-    is_cut: bool,
-}
-
-fn fitting(
-    rows: impl Iterator<Item = rusqlite::Result<(u64, Arc<Envelope>)>>,
-    limit: usize,
-) -> rusqlite::Result<Fitting> {
-    let (mut lines, mut bytes) = (Vec::new(), 0);
-    for row in rows {
-        let (id, line) = match row {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
-                return Ok(Fitting { lines, has_more: true, is_cut: true });
-            }
-            row => row?,
-        };
-        bytes += line.cost();
-        if lines.len() >= limit.min(LINES) || bytes > BYTES && !lines.is_empty() {
-            return Ok(Fitting { lines, has_more: true, is_cut: false });
-        }
-        lines.push((id, line));
-    }
-    Ok(Fitting { lines, has_more: false, is_cut: false })
 }
 
 fn room(db: &Connection, name: &RoomName) -> rusqlite::Result<Option<i64>> {

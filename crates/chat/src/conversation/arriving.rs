@@ -1,9 +1,8 @@
 //! A new connection: signs on, enters the rooms again, and takes the user's name back.
 
-use super::following::Follows;
 use super::room::Room;
 use super::speech::Speech;
-use super::{Ask, Conversation, Heard, Stage};
+use super::{Ask, Conversation, Follows, Heard, Stage};
 use crate::line::{Blocks, Line};
 use crate::secrets::{Asking, Question};
 

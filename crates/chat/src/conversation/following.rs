@@ -1,24 +1,12 @@
 //! The rooms of the account: into which it comes by its sign-in, what is unread there, and how far it has read.
 
 use super::room::Room;
-use super::{Ask, Conversation};
+use super::{Ask, Conversation, Follows};
 use crate::line::{Block, Line};
 use crate::words::short;
 
 /// As many unread lines of a room are shown at sign-in. Of more the last ones are shown, and `/history` has the others.
 const MOST_UNREAD: u64 = 100;
-
-/// How far a connection is with the rooms of its account.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) enum Follows {
-    /// It enters its rooms itself.
-    #[default]
-    No,
-    /// The server lets it into them, and says which they are behind the answer to `LOGIN`.
-    Coming,
-    /// It is in them.
-    Yes,
-}
 
 impl Conversation {
     /// The rooms and talks of the account, as the server shows them once to a connection that follows it.

@@ -2,9 +2,8 @@
 
 use chat_server::features::VERBS;
 
-use super::following::Follows;
 use super::speech::Speech;
-use super::{Ask, Conversation, Heard, Stage};
+use super::{Ask, Conversation, Follows, Heard, Stage};
 use crate::files::Wish;
 use crate::line::{Item, Line};
 use crate::secrets::shown;
@@ -70,21 +69,7 @@ impl Conversation {
                 }
                 self.entered(&room);
             }
-            Ask::Reenter(room) => {
-                self.draw(line);
-                self.rooms.retain(|known| !known.name.eq_ignore_ascii_case(&room));
-                let was_current = self.view.current.as_deref() == Some(&room);
-                if was_current {
-                    let current = self.rooms.last().map(|room| room.name.clone());
-                    self.now_in(current);
-                }
-                if was_current || self.first_room.as_deref() == Some(&room) {
-                    // What was meant for that room must not be said in another one.
-                    for line in std::mem::take(&mut self.kept) {
-                        self.trouble(&format!("This was not sent: {}", shown(&line)));
-                    }
-                }
-            }
+            Ask::Reenter(room) => self.not_reentered(&room, line),
             // No history to be had: what was held back is all there is.
             Ask::Fill(room) => self.end_fill(&room),
             Ask::Speech => {
@@ -131,6 +116,23 @@ impl Conversation {
             Ask::Quiet => {}
         }
         Heard::Nothing
+    }
+
+    /// A room that the user was in lets this connection in no more.
+    fn not_reentered(&mut self, room: &str, line: &Line) {
+        self.draw(line);
+        self.rooms.retain(|known| !known.name.eq_ignore_ascii_case(room));
+        let was_current = self.view.current.as_deref() == Some(room);
+        if was_current {
+            let current = self.rooms.last().map(|room| room.name.clone());
+            self.now_in(current);
+        }
+        if was_current || self.first_room.as_deref() == Some(room) {
+            // What was meant for that room must not be said in another one.
+            for line in std::mem::take(&mut self.kept) {
+                self.trouble(&format!("This was not sent: {}", shown(&line)));
+            }
+        }
     }
 
     fn unasked(&mut self, line: Line) -> Heard {

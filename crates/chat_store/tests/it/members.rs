@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use chat_server::features::archive::store::{Question, Record};
+use chat_server::features::archive::store::{Answer, Question, Record, RoomState};
 use chat_server::features::membership::state::{Mark, Membership, Mention, Notify};
+use chat_server::features::programs::{Ask, Kind};
 use chat_server::model::event::What;
 use rusqlite::Connection;
 
@@ -119,4 +120,64 @@ fn an_invitation_is_kept_until_it_is_used_or_over() {
     db.execute_batch("DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; ALTER TABLE membership DROP COLUMN invited_by; PRAGMA user_version = 14;").unwrap();
     drop(db);
     assert_eq!(Talk::open(dir.path()).contents.memberships.len(), 2);
+}
+
+/// A bot has no account, and its rooms are kept all the same.
+#[test]
+fn the_rooms_of_a_bot_come_back_until_it_leaves_them_or_is_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    let make = |who: &str| Question::Program(Ask::Make { kind: Kind::Bot, name: name(who), by: name("ani") });
+    for bot in ["ci-bot", "deploy-bot"] {
+        assert!(matches!(talk.answer(make(bot)), Answer::Program(..)));
+    }
+    let memberships = vec![
+        member("CI-bot", "#a", 0),
+        member("ci-bot", "#b", 0),
+        member("ci-bot", "#c", 0),
+        member("deploy-bot", "#a", 0),
+        member("gone-bot", "#a", 0),
+        invited("ci-bot", "#d", "ani"),
+    ];
+    let closed = RoomState { invite_only: true, ..state("#c") };
+    talk.keep(Record { rooms: vec![state("#a"), state("#b"), closed], memberships, ..Record::default() });
+    let left = Membership { mark: None, ..member("ci-bot", "#b", 0) };
+    talk.keep(Record { memberships: vec![member("ci-bot", "#a", 7), left], ..Record::default() });
+    talk.stop();
+    let mut talk = Talk::open(dir.path());
+    let kept = [member("ci-bot", "#a", 7), member("ci-bot", "#c", 0), member("deploy-bot", "#a", 0)];
+    assert_eq!(talk.contents.memberships, kept);
+    assert!(talk.contents.rooms.iter().any(|room| room.state.invite_only), "a bot comes back into it");
+    assert!(matches!(talk.answer(Question::Program(Ask::End(Kind::Bot, name("CI-bot")))), Answer::Done));
+    talk.answer(make("ci-bot"));
+    talk.keep(Record { forgotten: vec![(room_name("#c"), 0)], ..Record::default() });
+    talk.stop();
+    assert_eq!(Talk::open(dir.path()).contents.memberships, [member("deploy-bot", "#a", 0)]);
+}
+
+#[test]
+fn mentions_in_long_lines_come_in_several_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    accounts(dir.path(), &["ani"]);
+    let mut talk = Talk::open(dir.path());
+    let long = format!("@ani {}", "x".repeat(3_000));
+    talk.keep(Record {
+        rooms: vec![state("#a")],
+        lines: (1..=200).map(|id| said("#a", id, "budi", &long)).collect(),
+        memberships: vec![member("ani", "#a", 0)],
+        mentions: (1..=200).map(|id| mention("ani", "#a", id)).collect(),
+        ..Record::default()
+    });
+    let (mut all, mut before) = (Vec::new(), None);
+    loop {
+        let (page, more) = mentions(&mut talk, "ani", before, 500);
+        assert!(page.len() < 50, "{} lines of 3 KB", page.len());
+        all.splice(0..0, page);
+        before = more;
+        if before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(all, (1..=200).collect::<Vec<u64>>());
+    talk.stop();
 }

@@ -5,8 +5,9 @@ use std::path::Path;
 use chat_server::features::archive::store::{Question, Record, Report, RoomState};
 use chat_server::features::membership::state::{Mark, Membership, Mention};
 use chat_server::model::event::Event;
-use chat_store::{Durability, Options, Retention, check, export};
+use chat_store::{Durability, FILE, Options, Retention, check, export};
 use chrono::{TimeDelta, Utc};
+use rusqlite::{Connection, params};
 
 use crate::kit::{Talk, name, room_name, said, state, words};
 
@@ -39,12 +40,21 @@ fn after_a_look(dir: &Path, days: Option<u32>, rooms: usize) -> (Talk, Vec<(Stri
     (talk, purged)
 }
 
+/// Sets the days of rooms while no store runs, whose first look may come at any moment.
+fn set(dir: &Path, rooms: &[(&str, u32)]) {
+    let db = Connection::open(dir.join(FILE)).unwrap();
+    for (room, days) in rooms {
+        assert_eq!(db.execute("UPDATE rooms SET keep_days = ?2 WHERE folded = ?1", params![room, days]), Ok(1));
+    }
+}
+
 fn filled(dir: &Path) {
     let mut talk = Talk::open(dir);
-    for (room, days) in [("#a", Some(7)), ("#b", None), ("#c", Some(30))] {
-        talk.keep(Record { rooms: vec![kept_for(room, days)], ..aged(room, &[40, 20, 3]) });
+    for room in ["#a", "#b", "#c"] {
+        talk.keep(Record { rooms: vec![state(room)], ..aged(room, &[40, 20, 3]) });
     }
     talk.stop();
+    set(dir, &[("#a", 7), ("#c", 30)]);
 }
 
 #[test]
@@ -110,12 +120,13 @@ fn mentions_in_what_is_too_old_go_with_it() {
     let member =
         Membership { account: name("budi"), room: room_name("#a"), mark: Some(Mark::default()), invited_by: None };
     talk.keep(Record {
-        rooms: vec![kept_for("#a", Some(7))],
+        rooms: vec![state("#a")],
         memberships: vec![member],
         mentions: vec![mention(1), mention(2)],
         ..aged("#a", &[40, 1])
     });
     talk.stop();
+    set(dir.path(), &[("#a", 7)]);
     let (mut talk, _) = after_a_look(dir.path(), None, 1);
     let (lines, _) = talk.ask(Question::Mentions { account: name("budi"), before: None, limit: 10 });
     assert_eq!(words(&lines), ["1 days ago"]);

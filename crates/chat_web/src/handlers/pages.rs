@@ -227,10 +227,13 @@ async fn around_in_talk(
     let seq = number_in_talk(id, name).ok_or(AppError::MessageNotFound)?;
     let half = limit / 2;
     // Where none is to be older it is only asked whether there is one.
-    let (older, more) = part_of_talk(state, who, name, (seq, None, half.max(1))).await?;
-    let first = older.first().filter(|_| half > 0).map_or(seq, |first| first.seq);
-    let prev = if half == 0 { (!older.is_empty()).then_some(first) } else { more };
-    let (messages, next) = part_of_talk(state, who, name, (before, Some(first - 1), limit)).await?;
+    let (mut messages, more) = part_of_talk(state, who, name, (seq, None, half.max(1))).await?;
+    let prev = if half == 0 { (!messages.is_empty()).then_some(seq) } else { more };
+    messages.truncate(half);
+    // Asked for by itself: long messages make a page shorter, and this one has to be in it.
+    let left = limit - messages.len();
+    let (mut newer, next) = part_of_talk(state, who, name, (before, Some(seq.saturating_sub(1)), left)).await?;
+    messages.append(&mut newer);
     let found = messages.iter().any(|message| message.id == id);
     found.then_some(Page { messages, prev, next, last_seq: 0 }).ok_or(AppError::MessageNotFound)
 }

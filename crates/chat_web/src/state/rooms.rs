@@ -21,6 +21,9 @@ const ALL_BYTES: usize = 64 * 1024 * 1024;
 /// What a message costs besides its words.
 const MESSAGE: usize = 384;
 
+/// The most bytes that the messages of one page cost, as at the router: long messages make it shorter, and it says where it goes on.
+const PAGE_BYTES: usize = 128 * 1024;
+
 /// The rooms and their messages.
 pub struct Rooms {
     /// The rooms' logs, by `room_key`.
@@ -205,15 +208,18 @@ impl Rooms {
         };
         let (mut after, before) = (query.after, query.before.unwrap_or(u64::MAX));
         if let Some(around) = query.around {
-            let older = log.messages.range(..around).rev().take(query.limit / 2).last();
+            let older = log.messages.range(..around).rev().take(query.limit / 2);
+            // Half of the page, so that the message itself is in it.
+            let older = older.take_while(self.fitting(PAGE_BYTES / 2)).last();
             after = Some(older.map_or(around, |(seq, _)| *seq).saturating_sub(1));
         }
         let from = after.map_or(0, |seq| seq.saturating_add(1));
         let range = || log.messages.range(from.min(before)..before);
         let ids: Vec<(u64, Uuid)> = if after.is_some() {
-            range().take(query.limit).map(|(seq, id)| (*seq, *id)).collect()
+            range().take(query.limit).take_while(self.fitting(PAGE_BYTES)).map(|(seq, id)| (*seq, *id)).collect()
         } else {
-            let mut newest: Vec<_> = range().rev().take(query.limit).map(|(seq, id)| (*seq, *id)).collect();
+            let newest = range().rev().take(query.limit).take_while(self.fitting(PAGE_BYTES));
+            let mut newest: Vec<_> = newest.map(|(seq, id)| (*seq, *id)).collect();
             newest.reverse();
             newest
         };
@@ -227,6 +233,16 @@ impl Rooms {
         drop(log);
         let messages = ids.iter().filter_map(|(_, id)| self.messages.get(id).map(|message| message.clone())).collect();
         Page { messages, ..page }
+    }
+
+    /// Whether a message fits into so many bytes behind those that were asked for before; the first one always does.
+    fn fitting(&self, bytes: usize) -> impl FnMut(&(&u64, &Uuid)) -> bool {
+        let mut taken = 0;
+        move |(_, id)| {
+            let is_first = taken == 0;
+            taken += MESSAGE + self.messages.get(*id).map_or(0, |message| message.text.len());
+            is_first || taken <= bytes
+        }
     }
 
     /// The number of a room's last event, as far as the tap has come.

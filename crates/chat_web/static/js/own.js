@@ -5,6 +5,7 @@ import { call } from './api.js';
 import { choose } from './i18n.js';
 import { preferred } from './names.js';
 import { DEFAULTS, draft, prefs, setDraft, setPref, synced } from './prefs.js';
+import { talkOf } from './store.js';
 
 /**
  * The settings of the page that follow the account, each with its key there. Whether a browser notifies is up to its
@@ -25,18 +26,12 @@ export function own(app) {
   const { state } = app;
   const timers = new Map();
 
-  /** `draft.rust`; of a talk of two the page's own name for it, `draft.@budi`, which the server completes. */
+  /** `draft.rust`; of a talk the page's name for it, without the user, which the server completes. */
   const keyOf = (room) => `draft.${room}`;
-  /** The page's room of such a key; null for a talk of more than two. */
+  /** The page's room of such a key. */
   function roomOf(key) {
     const place = key.slice('draft.'.length);
-    if (!place.startsWith('@')) return place;
-    const me = state.me.name.toLowerCase();
-    const others = place
-      .slice(1)
-      .split('+')
-      .filter((name) => name.toLowerCase() !== me);
-    return others.length === 1 ? `@${others[0]}` : null;
+    return place.startsWith('@') ? talkOf(state, place) : place;
   }
 
   /** The room as the page spells it: keys have small letters. */
@@ -86,8 +81,7 @@ export function own(app) {
       takePref('mentions', all.mentions);
       const theirs = new Map();
       for (const key of Object.keys(all)) {
-        const room = key.startsWith('draft.') ? roomOf(key) : null;
-        if (room) theirs.set(known(room), all[key]);
+        if (key.startsWith('draft.')) theirs.set(known(roomOf(key)), all[key]);
       }
       for (const room of new Set([...theirs.keys(), ...synced.rooms(), ...state.rooms.keys()]))
         takeDraft(room, theirs.get(room) ?? '');
@@ -95,8 +89,7 @@ export function own(app) {
     /** Another device of the user has set this. */
     came({ key, value }) {
       if (!key.startsWith('draft.')) return takePref(key, value);
-      const room = roomOf(key);
-      if (room) takeDraft(known(room), value ?? '');
+      return takeDraft(known(roomOf(key)), value ?? '');
     },
     /** The user has chosen it on this page. */
     set(name, value) {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use chat_server::chat::message::Message;
 use chat_server::chat::outbox::{Batch, Deliver, Undelivered};
+use chat_server::model::body::Body;
 use chat_server::model::event::{Change, Envelope, Event, Speech, Version, What};
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::text::Text;
@@ -46,7 +47,7 @@ fn said(room: &RoomName, id: u64, words: &str) -> Event {
         signed: false,
         cid: None,
         file: None,
-        text: text(words).into(),
+        text: Body::new(words).expect("clean"),
     })
 }
 
@@ -89,6 +90,40 @@ fn query() -> impl Strategy<Value = PageQuery> {
         around,
         limit,
     })
+}
+
+/// 200 messages of 16 KiB are not one answer of 3 MB, and none is left out.
+#[test]
+fn a_page_of_long_messages_is_shorter_and_says_where_it_goes_on() {
+    let (state, room) = (state(), RoomName::parse("#long").expect("a room"));
+    let (count, long) = (100, ["x".repeat(3_200).as_str(); 5].join("\n"));
+    (1..=count).for_each(|id| state.take(&envelope(said(&room, id, &long))));
+    let ask = |query: PageQuery| {
+        let page = state.rooms.page("long", PageQuery { limit: 200, ..query });
+        let bytes: usize = page.messages.iter().map(|message| message.text.len()).sum();
+        assert!(bytes <= 128 * 1024, "{query:?}: {bytes} bytes");
+        (page.messages.iter().map(|message| message.seq).collect::<Vec<_>>(), page.prev, page.next)
+    };
+    let (mut back, mut before) = (Vec::new(), None);
+    loop {
+        let (page, prev, _) = ask(PageQuery { before, ..PageQuery::default() });
+        back.splice(0..0, page);
+        before = prev;
+        if before.is_none() {
+            break;
+        }
+    }
+    let (mut forth, mut after) = (Vec::new(), Some(0));
+    while let Some(from) = after {
+        let (page, _, next) = ask(PageQuery { after: Some(from), ..PageQuery::default() });
+        forth.extend(page);
+        after = next;
+    }
+    let all: Vec<u64> = (1..=count).collect();
+    assert_eq!((&back, &forth), (&all, &all));
+    let (around, prev, next) = ask(PageQuery { around: Some(50), ..PageQuery::default() });
+    assert!(around.contains(&49) && around.contains(&50) && around.contains(&51), "{around:?}");
+    assert!(prev.is_some() && next.is_some());
 }
 
 /// The page as docs/protocol.md describes it, by filtering a list.

@@ -200,6 +200,26 @@ fn the_next_session_of_a_bot_is_in_its_rooms_and_that_of_another_bot_is_not() {
     assert_eq!(me(&second).json()["rooms"], json!(["lobby"]));
 }
 
+/// The store has them, so they outlast the server.
+#[test]
+fn a_bot_is_in_its_rooms_after_a_restart_of_the_server() {
+    let memory = MemoryStore::from_iter([("root", "correct-horse", Role::Admin)]);
+    let start = || {
+        let kept = Some((memory.clone(), Policy::default()));
+        Stage::with(Setup { kept, ..quick().into() }, WebConfig::default())
+    };
+    let first = start();
+    let token = token(&mut root(&first), "BOT:deploy");
+    let enter = |room: &str| call("PUT", &format!("/api/me/rooms/{room}")).header("content-length", "0");
+    for room in ["den", "left"] {
+        assert_eq!(bot(&first, &token).call(enter(room)).status, 204);
+    }
+    assert_eq!(bot(&first, &token).call(call("DELETE", "/api/me/rooms/left")).status, 204);
+    drop(first);
+    let second = start();
+    assert_eq!(me(&bot(&second, &token)).json()["rooms"], json!(["lobby", "den"]));
+}
+
 #[test]
 fn a_token_is_good_for_its_own_use_only() {
     let stage = stage(Policy::default());
