@@ -25,6 +25,8 @@ mod rules;
 
 /// Called once with the answer to a question, by the router's thread: it must be quick.
 pub type Reply = Box<dyn FnOnce(Answer) + Send>;
+/// Takes the key that browsers subscribe for, and the subscriptions of an account.
+pub type OwnReply = Box<dyn FnOnce(Result<(String, Vec<Subscription>), Refusal>) + Send>;
 
 /// The place of a file that was sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -236,7 +238,7 @@ pub enum PushCall {
         /// The user's connection.
         client: ClientId,
         /// Where the answer goes: the key that browsers subscribe for, and the subscriptions.
-        reply: Box<dyn FnOnce(Result<(String, Vec<Subscription>), Refusal>) + Send>,
+        reply: OwnReply,
     },
     /// A user wants to be told on one more browser. Its account and the server's key are filled in.
     Subscribe {

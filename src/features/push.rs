@@ -123,7 +123,7 @@ pub struct Push {
 #[derive(Clone, Debug)]
 pub enum Ask {
     /// Keep one. One with the same endpoint ends, of whichever account it was: a browser tells one user.
-    Keep(Subscription),
+    Keep(Box<Subscription>),
     /// End one, of that account if one is said.
     End(u64, Option<Name>),
     /// All that were made for this key of the server. The others end.

@@ -141,11 +141,11 @@ mod tests {
         db
     }
 
-    fn wanted(account: &str, endpoint: &str, key: &str) -> Subscription {
+    fn wanted(account: &str, endpoint: &str, key: &str) -> Box<Subscription> {
         let endpoint = Address::parse(&format!("https://push.example.org/{endpoint}")).unwrap();
         let wish = Wish { words: true, ..Wish::default() };
         let new = Subscription::new(endpoint, &format!("B{}", "a".repeat(86)), &"b".repeat(22), wish).unwrap();
-        Subscription { account: Name::parse(account).unwrap(), server_key: key.into(), ..new }
+        Box::new(Subscription { account: Name::parse(account).unwrap(), server_key: key.into(), ..new })
     }
 
     #[track_caller]

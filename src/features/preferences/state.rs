@@ -302,7 +302,7 @@ mod tests {
         preferences.set(&ani, &key("mentions"), Some(body("bare")));
         preferences.set(&ani, &key("draft.rust"), Some(body("so")));
         assert_eq!(preferences.mentioned_by_bare_names().count(), 1);
-        assert_eq!(preferences.forget_room(&rust), [ani.clone()]);
+        assert_eq!(preferences.forget_room(&rust), std::slice::from_ref(&ani));
         assert!(preferences.forget_room(&rust).is_empty());
         assert_eq!(preferences.of(&ani).count(), 1);
         preferences.forget_account(&ani);

@@ -120,7 +120,7 @@ impl Turn<'_, Features> {
             let right = "A push service has an address out there that begins with https://. The setting push_inside allows others.";
             return Err(Refusal::bad_argument(endpoint.origin(), right));
         }
-        Ok(Ask::Keep(Subscription { account, server_key, ..subscription }))
+        Ok(Ask::Keep(Box::new(Subscription { account, server_key, ..subscription })))
     }
 
     fn ask_of_pushes(&mut self, ask: Ask, purpose: PushPurpose, reply: Reply) {

@@ -18,7 +18,7 @@ impl Pushes {
                 let old = self.all.extract_if(.., |old| old.endpoint == wanted.endpoint);
                 ended.extend(old.map(|old| (old.account, old.number)));
                 self.made += 1;
-                self.all.push(Subscription { number: self.made, ..wanted });
+                self.all.push(Subscription { number: self.made, ..*wanted });
                 subscriptions.extend(self.all.last().cloned());
             }
             Ask::End(number, account) => {
