@@ -11,7 +11,7 @@ impl Args {
     /// A length of time with its unit ([`duration`]), if the next word is one. A number alone is one that lacks its unit.
     ///
     /// # Errors
-    /// [`Code::BadArgument`] with `right` for one without a unit, or out of bounds.
+    /// [`Code::BadArgument`](crate::model::code::Code::BadArgument) with `right` for one without a unit, or out of bounds.
     pub fn duration(
         &mut self,
         bounds: RangeInclusive<Duration>,

@@ -163,8 +163,7 @@ impl Crowd {
                 let count = 1 + self.dice.roll(150);
                 let lines: String = (0..count).map(|_| self.words(seat) + "\n").collect();
                 self.tags += 1;
-                // The witness reads in the tag how many numbers the one answer stands for.
-                let tag = format!("t{}-x{count}", self.tags);
+                let tag = format!("t{}", self.tags);
                 self.send(seat, &tag, &format!("PASTE={tag}:\n{lines}.\n"));
             }
             48..60 => {

@@ -91,7 +91,7 @@ async function tell(data) {
 async function show({ room = '', seq = 0 }) {
   const pages = await clients.matchAll({ type: 'window', includeUncontrolled: true });
   const page = pages.find((one) => new URL(one.url).pathname === '/');
-  if (!page) return clients.openWindow(room ? `/#${room}` : '/');
+  if (!page) return clients.openWindow(room ? `/#${room}${seq ? `/${seq}` : ''}` : '/');
   await page.focus().catch(() => {});
   return page.postMessage({ type: 'show', room, seq });
 }

@@ -11,7 +11,7 @@ use chat_server::model::secrets::Secret;
 use chat_store::{FILE, Offline, Strength, check};
 use rusqlite::Connection;
 
-use crate::kit::{BACK_TO_17, Talk, changed, name, room_name, said_with, state, text};
+use crate::kit::{Talk, back_to, changed, name, room_name, said_with, state, text};
 
 fn signed(room: &str, id: u64, from: &str) -> Arc<Envelope> {
     let line = said_with(room, id, from, "words", Some(&format!("cid-{from}-{}-{id}", &room[1..])));
@@ -111,8 +111,7 @@ fn a_file_of_version_17_has_no_signed_lines_of_accounts_and_programs_that_are_no
     assert_eq!(signed_in(&mut talk, "#lobby"), [1, 2, 3, 4, 5, 6, 7]);
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    db.execute_batch(BACK_TO_17).unwrap();
-    db.pragma_update(None, "user_version", 17).unwrap();
+    back_to(&db, 17);
     drop(db);
     let mut talk = Talk::open(dir.path());
     assert_eq!(signed_in(&mut talk, "#lobby"), [2, 5, 7]);

@@ -13,6 +13,7 @@ use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::text::Text;
 use chat_store::{Durability, Guard, OpenError, Options, Retention, Sqlite};
 use chrono::DateTime;
+use rusqlite::Connection;
 
 /// How long anything may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,9 +32,28 @@ pub(crate) fn options(dir: &Path, durability: Durability) -> Options {
     Options { dir: dir.into(), durability, retention: Retention::default() }
 }
 
-/// What takes from a file of today what version 17 did not have, but for the number.
-pub(crate) const BACK_TO_17: &str =
-    "DROP TABLE pushes; DROP TABLE preferences; DROP TABLE bot_rooms; ALTER TABLE rooms DROP COLUMN keep_days;";
+/// What takes back each migration behind 11, the newest first. Who adds a migration adds its row.
+const TAKE_BACK: &[(usize, &str)] = &[
+    (20, "DROP TABLE pushes"),
+    (19, "DROP TABLE preferences"),
+    (18, "DROP TABLE bot_rooms; ALTER TABLE rooms DROP COLUMN keep_days"),
+    (17, "DROP TABLE letters; DROP TABLE webhooks"),
+    (16, "DROP TABLE resets"),
+    (15, "ALTER TABLE membership DROP COLUMN invited_by"),
+    (14, "DROP TABLE membership; DROP TABLE mentions"),
+    (13, "DROP TABLE programs"),
+    (12, "ALTER TABLE rooms DROP COLUMN waiting"),
+];
+
+/// Makes a file of today one of an earlier version, 11 or later.
+pub(crate) fn back_to(db: &Connection, version: usize) {
+    let newest: usize = db.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(newest, TAKE_BACK[0].0, "the newest migration has its row above");
+    for (_, sql) in TAKE_BACK.iter().take_while(|(migration, _)| *migration > version) {
+        db.execute_batch(sql).unwrap();
+    }
+    db.pragma_update(None, "user_version", version).unwrap();
+}
 
 /// Why a directory cannot be opened.
 pub(crate) fn refused(dir: &Path) -> OpenError {

@@ -8,7 +8,7 @@ use chat_server::features::programs::{Ask, Kind};
 use chat_server::model::event::What;
 use rusqlite::Connection;
 
-use crate::kit::{BACK_TO_17, Talk, changed, name, room_name, said, state};
+use crate::kit::{Talk, back_to, changed, name, room_name, said, state};
 
 fn member(account: &str, room: &str, read: u64) -> Membership {
     let mark = Mark { read, notify: Notify::Mentions, muted: true };
@@ -116,8 +116,7 @@ fn an_invitation_is_kept_until_it_is_used_or_over() {
     assert_eq!(talk.contents.memberships, [member("budi", "#a", 3), invited("budi", "#c", "guest")]);
     talk.stop();
     let db = Connection::open(dir.path().join("chat.db")).unwrap();
-    db.execute_batch(BACK_TO_17).unwrap();
-    db.execute_batch("DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; ALTER TABLE membership DROP COLUMN invited_by; PRAGMA user_version = 14;").unwrap();
+    back_to(&db, 14);
     drop(db);
     assert_eq!(Talk::open(dir.path()).contents.memberships.len(), 2);
 }

@@ -8,7 +8,7 @@ use chat_server::model::secrets::Secret;
 use chat_store::{Durability, FILE, OpenError, Sqlite, backup, check};
 use rusqlite::Connection;
 
-use crate::kit::{BACK_TO_17, Talk, changed, options, refused, said, said_with, text, words};
+use crate::kit::{Talk, back_to, changed, options, refused, said, said_with, text, words};
 
 /// A file as version 1 made it, by hand, so that no change of today's code changes it.
 const VERSION_1: &str = include_str!("version1.sql");
@@ -70,10 +70,6 @@ fn the_database_of_another_program_is_refused() {
 /// What makes a file of today one of version 10, before an invitation was for several people: one that is good, and one that was used,
 /// by the codes k7qf-9d2m-x4tr and abcd-efgh-ijkm.
 const BACK_TO_10: &str = "
-    DROP TABLE resets;
-    DROP TABLE membership;
-    DROP TABLE mentions;
-    DROP TABLE letters; DROP TABLE webhooks; DROP TABLE programs;
     DROP TABLE invited;
     DROP TABLE invitations;
     CREATE TABLE invitations (
@@ -85,7 +81,6 @@ const BACK_TO_10: &str = "
     INSERT INTO invitations VALUES
         (x'c458c6d77ad04150779ef5116b96bd82024221bb7655f26d0b9ec4fc838d7ee1', 'root', 9000000000000, NULL),
         (x'09a08069fd8765a1f148349995fdf192d2d845fc0436288dae1ff3d6cec81fb3', 'root', 8000000000000, 'budi');
-    ALTER TABLE rooms DROP COLUMN waiting;
     PRAGMA user_version = 10;";
 
 #[test]
@@ -93,7 +88,7 @@ fn an_invitation_of_before_is_good_and_the_one_that_was_used_is_not() {
     let dir = tempfile::tempdir().unwrap();
     Talk::open(dir.path()).stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    db.execute_batch(BACK_TO_17).unwrap();
+    back_to(&db, 11);
     db.execute_batch(BACK_TO_10).unwrap();
     drop(db);
     let mut talk = Talk::open(dir.path());
@@ -140,7 +135,7 @@ fn the_index_is_made_anew_for_beginnings_and_no_line_is_taken_for_a_double_by_th
     assert_eq!(talk.search("word12"), [12]);
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    db.execute_batch(BACK_TO_17).unwrap();
+    back_to(&db, 11);
     db.execute_batch(BACK_TO_10).unwrap();
     db.execute_batch(BACK_TO_7).unwrap();
     drop(db);
@@ -179,11 +174,7 @@ fn a_file_from_before_there_were_programs_gets_their_table() {
     talk.say([said("#a", 1, "ani", "a line")]);
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    db.execute_batch(BACK_TO_17).unwrap();
-    db.execute_batch(
-        "DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE membership; DROP TABLE mentions; DROP TABLE programs; PRAGMA user_version = 12;",
-    )
-    .unwrap();
+    back_to(&db, 12);
     drop(db);
     let talk = Talk::open(dir.path());
     assert_eq!(talk.contents.rooms[0].last_id, 1);
@@ -200,7 +191,7 @@ fn of_version_8(dir: &std::path::Path, lines: u64) {
     talk.say([changed("#a", lines + 1, 7, What::Deleted)]);
     talk.stop();
     let db = Connection::open(dir.join(FILE)).unwrap();
-    db.execute_batch(BACK_TO_17).unwrap();
+    back_to(&db, 11);
     db.execute_batch(BACK_TO_10).unwrap();
     db.execute_batch(BACK_TO_8).unwrap();
 }
@@ -262,9 +253,7 @@ fn a_file_from_before_there_were_members_gets_their_tables() {
     talk.say([said("#a", 1, "ani", "a line")]);
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    db.execute_batch(BACK_TO_17).unwrap();
-    db.execute_batch("DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE membership; DROP TABLE mentions; PRAGMA user_version = 13;")
-        .unwrap();
+    back_to(&db, 13);
     drop(db);
     let talk = Talk::open(dir.path());
     assert_eq!((talk.contents.rooms[0].last_id, talk.contents.memberships.len()), (1, 0));

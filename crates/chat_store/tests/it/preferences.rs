@@ -8,7 +8,7 @@ use chat_server::model::secrets::Secret;
 use chat_store::{FILE, check};
 use rusqlite::Connection;
 
-use crate::kit::{Talk, name, said};
+use crate::kit::{Talk, back_to, name, said};
 
 fn preference(account: &str, key: &str, value: Option<&str>) -> Preference {
     let value = value.map(|value| Body::new(value).unwrap());
@@ -55,7 +55,7 @@ fn a_file_from_before_there_were_preferences_gets_their_table() {
     talk.say([said("#a", 1, "ani", "a line")]);
     talk.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    db.execute_batch("DROP TABLE preferences; PRAGMA user_version = 18;").unwrap();
+    back_to(&db, 18);
     drop(db);
     let talk = Talk::open(dir.path());
     assert_eq!((talk.contents.rooms[0].last_id, talk.contents.preferences.len()), (1, 0));

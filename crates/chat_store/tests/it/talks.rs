@@ -6,7 +6,7 @@ use chat_server::model::secrets::Secret;
 use chat_store::{FILE, Offline, Strength, export};
 use rusqlite::Connection;
 
-use crate::kit::{BACK_TO_17, Talk, name, room_name, said, said_with, search, state, words};
+use crate::kit::{Talk, back_to, name, room_name, said, said_with, search, state, words};
 
 #[test]
 fn a_talk_is_found_by_its_name_alone_and_goes_with_an_account_of_it() {
@@ -66,12 +66,7 @@ fn a_store_of_version_11_opens_and_who_waits_is_kept() {
     });
     store.stop();
     let db = Connection::open(dir.path().join(FILE)).unwrap();
-    db.execute_batch(BACK_TO_17).unwrap();
-    db.execute_batch(
-        "ALTER TABLE rooms DROP COLUMN waiting; DROP TABLE letters; DROP TABLE webhooks; DROP TABLE resets; DROP TABLE programs; DROP TABLE membership; DROP TABLE mentions;
-         PRAGMA user_version = 11;",
-    )
-    .unwrap();
+    back_to(&db, 11);
     drop(db);
     let mut store = Talk::open(dir.path());
     assert_eq!(words(&store.page("#lobby")), ["x"]);

@@ -254,6 +254,18 @@ fn elsewhere(blocked: &Stage) -> BTreeSet<String> {
     had
 }
 
+/// The pace counts messages: many lines in one are one.
+#[test]
+fn a_message_of_many_lines_is_one_to_the_pace() {
+    let mut config = quick();
+    (config.burst, config.per_second) = (2, 0.01);
+    let stage = Stage::with(config, WebConfig::default());
+    let ana = stage.guest("ana");
+    let many = vec!["a line"; 150].join("\n");
+    let say = |text: &str| stage.call(post("/api/messages", &json!({ "text": text })).bearer(&ana.token)).status;
+    assert_eq!([say(&many), say(&many), say("one too many")], [201, 201, 429]);
+}
+
 /// A place is taken before anything is waited for, so however many come at once, and one count holds for all doors.
 #[test]
 fn of_many_at_once_no_more_get_in_than_an_address_may_have() {

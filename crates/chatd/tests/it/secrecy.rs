@@ -1,15 +1,15 @@
 //! No reading path of the product shows a direct talk to others than its members: each `GET` of the OpenAPI document, each call about
 //! a room, streams, the line door, the figures, what webhooks send, `chatd export` and the log. `SECRECY_SEED` says what happens.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 
 use serde_json::{Value, json};
 
 use crate::kit::{Chatd, DEADLINE, command, connect, hears, says};
+use crate::webhooks::receiver;
 
 const KEY: &str = "a-key-that-is-long-enough";
 /// In each word of the talk, and nowhere else.
@@ -136,33 +136,6 @@ impl House {
         let start = id.trim().trim_start_matches("id: ").split(';').next().expect("the start of the server");
         format!("{start};lobby=0;{TALK}=0;@2020-01-01T00:00:00.000Z=0")
     }
-}
-
-/// Takes the calls of webhooks, and hands over what they bring.
-fn receiver() -> (u16, Receiver<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = listener.local_addr().expect("an address").port();
-    let (sender, calls) = mpsc::channel();
-    // It ends with the process of the test.
-    thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
-            let (mut head, mut length) = (String::new(), 0);
-            while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).is_ok_and(|count| count > 0) {}
-            for line in head.lines() {
-                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
-                    length = value.parse().expect("a length");
-                }
-            }
-            let mut body = vec![0; length];
-            if reader.read_exact(&mut body).is_err() || sender.send(String::from_utf8_lossy(&body).into()).is_err() {
-                return;
-            }
-            let _gone = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-            let _gone = stream.shutdown(Shutdown::Both);
-        }
-    });
-    (port, calls)
 }
 
 /// What stands for each parameter of a call, by its name. A parameter that is new has to be put here.
@@ -300,7 +273,7 @@ fn sends_a_file(house: &House, line: &mut BufReader<TcpStream>) -> String {
     let token = granted.split(' ').find_map(|word| word.strip_prefix("token=")).expect("a token").to_string();
     let mut socket = connect(&house.files);
     write!(socket, "PUT {token}\nhalo\n").expect("written");
-    socket.shutdown(Shutdown::Write).expect("it is open");
+    socket.shutdown(std::net::Shutdown::Write).expect("it is open");
     let mut put = String::new();
     socket.read_to_string(&mut put).expect("an answer");
     assert!(put.starts_with("OK PUT "), "{put}");

@@ -1,16 +1,19 @@
 //! Webhooks of the product: what leaves it, what does not, and what a restart leaves of them.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Instant;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use serde_json::Value;
 
-use crate::kit::{Chatd, DEADLINE, command, hears, says};
+use crate::kit::{Chatd, DEADLINE, command, connect, hears, says};
 
 const KEY: &str = "a-key-that-is-long-enough";
 
@@ -126,6 +129,96 @@ fn a_receiver_is_called_by_https_if_the_machine_trusts_its_certificate() {
     let answer = reader.get_mut().write_all(b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     answer.and_then(|()| reader.get_mut().flush()).expect("written");
     hears(&mut person, "webhook-bot: What is said here is not sent to https://localhost:");
+}
+
+/// A receiver gets the frames that a client of the page gets (docs/protocol.md, 2.1), without what only such a client could use.
+#[test]
+fn what_a_receiver_gets_are_the_frames_of_the_page() {
+    let data = tempfile::tempdir().expect("a folder");
+    let (port, calls) = receiver();
+    let chatd = chatd(data.path(), "yes");
+    let mut person = ani(&chatd, "REGISTER:rarest horse");
+    says(&mut person, &format!("WEBHOOK:#rust http://127.0.0.1:{port}/chat\n"));
+    hears(&mut person, " OK WEBHOOK ");
+    let reply = chatd.call("POST", "/api/users", "Content-Type: application/json\r\n", r#"{"name":"citra"}"#);
+    let cookie = reply.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a session");
+    let cookie = format!("Cookie: {}\r\n", cookie.split(';').next().expect("a cookie"));
+    assert!(chatd.call("PUT", "/api/me/rooms/rust", &cookie, "").contains(" 204 "));
+    let mut stream = BufReader::new(connect(&chatd.page));
+    says(&mut stream, &format!("GET /api/events HTTP/1.1\r\nHost: {}\r\n{cookie}\r\n", chatd.page));
+    hears(&mut stream, "\"type\":\"People\"");
+    for line in [
+        "MSG:first",
+        "ANSWER:last second",
+        "ACT:waves",
+        "EDIT:last waves again",
+        "PASTE:\ntwo\nlines\n.",
+        "DELETE:last",
+    ] {
+        says(&mut person, &format!("{line}\n"));
+    }
+    let (mut bodies, mut frames) = (Vec::<Value>::new(), Vec::<Value>::new());
+    while !bodies.iter().any(|body| body["type"] == "MessageDeleted") {
+        let body = calls.recv_timeout(DEADLINE).expect("a call");
+        bodies.push(serde_json::from_str(&body).expect("JSON"));
+    }
+    while !frames.iter().any(|frame| frame["type"] == "MessageDeleted") {
+        let line = hears(&mut stream, "data: ");
+        let frame: Value = serde_json::from_str(line.trim().trim_start_matches("data: ")).expect("JSON");
+        if frame["room"] == "rust" && frame["type"].as_str().is_some_and(|name| name.starts_with("Message")) {
+            frames.push(frame);
+        }
+    }
+    assert_eq!(bodies.len(), 6, "{bodies:?}");
+    // Where a session is, and what only who has sent it knows.
+    const OF_THE_PAGE: [&str; 3] = ["from.id", "id", "cid"];
+    for (body, frame) in bodies.iter().zip(&frames) {
+        let (body, mut frame) = (fields(body), fields(frame));
+        frame.retain(|(name, value)| !OF_THE_PAGE.contains(&name.as_str()) && *value != Value::Null && *value != false);
+        assert_eq!(body, frame);
+    }
+}
+
+/// The fields of a frame by name, those of an object in it with its name in front.
+fn fields(frame: &Value) -> Vec<(String, Value)> {
+    let object = |value: &Value| value.as_object().cloned().unwrap_or_default();
+    let mut all = Vec::new();
+    for (name, value) in object(frame) {
+        if value.is_object() {
+            all.extend(object(&value).into_iter().map(|(inner, value)| (format!("{name}.{inner}"), value)));
+        } else {
+            all.push((name, value));
+        }
+    }
+    all.sort_by(|one, other| one.0.cmp(&other.0));
+    all
+}
+
+/// Takes the calls of webhooks, and hands over what they bring.
+pub(crate) fn receiver() -> (u16, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let (sender, calls) = mpsc::channel();
+    // It ends with the process of the test.
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut reader = BufReader::new(stream.try_clone().expect("a second handle"));
+            let (mut head, mut length) = (String::new(), 0);
+            while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).is_ok_and(|count| count > 0) {}
+            for line in head.lines() {
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
+                    length = value.parse().expect("a length");
+                }
+            }
+            let mut body = vec![0; length];
+            if reader.read_exact(&mut body).is_err() || sender.send(String::from_utf8_lossy(&body).into()).is_err() {
+                return;
+            }
+            let _gone = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _gone = stream.shutdown(Shutdown::Both);
+        }
+    });
+    (port, calls)
 }
 
 /// The next call, by TLS.
