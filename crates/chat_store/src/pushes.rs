@@ -98,8 +98,12 @@ fn keep(db: &Connection, wanted: &Subscription, now: i64) -> rusqlite::Result<An
         ],
         |row| row.get(0),
     )?;
-    let over = format!("WHERE account = ?1 ORDER BY since DESC, push DESC LIMIT -1 OFFSET {MOST_OF_ACCOUNT}");
-    for old in subscriptions(db, &over, [account])? {
+    // Never the one that is kept now, also where the clock was ahead for a while.
+    let over = format!(
+        "WHERE account = ?1 AND push != ?2 ORDER BY since DESC, push DESC LIMIT -1 OFFSET {}",
+        MOST_OF_ACCOUNT - 1
+    );
+    for old in subscriptions(db, &over, params![account, number])? {
         db.execute("DELETE FROM pushes WHERE push = ?1", [old.number])?;
         ended.push(old);
     }

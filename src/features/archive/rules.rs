@@ -18,7 +18,7 @@ use crate::features::membership::state::Members;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::audit::Act;
 use crate::features::preferences::state::Preferences;
-use crate::features::rooms::told::{Modes, Topic};
+use crate::features::rooms::told::{Modes, Purged, Topic};
 use crate::features::state::{Features, Room, RoomState};
 use crate::features::talk::limits::TALK_LINES;
 use crate::model::event::{Envelope, Event, Greeting};
@@ -278,6 +278,11 @@ impl Turn<'_, Features> {
             room.history.forget_before(first_id);
             if let Some(files) = &self.router.features.files {
                 files.forget(&name, Some(first_id));
+            }
+            // Taps know no talk. The others let go of what they remember of it.
+            if !name.is_talk() {
+                let told = Event::feature(Purged { room: name.clone(), first_id });
+                self.router.publish(&Envelope::new(self.now.wall, told));
             }
             self.after_leaving(&name);
         }

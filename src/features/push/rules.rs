@@ -23,11 +23,15 @@ impl Turn<'_, Features> {
         if pushes.is_idle() || speech.version != Version::First {
             return;
         }
-        let mentions: BTreeSet<Name> =
+        let mut mentions: BTreeSet<Name> =
             mentioned(speech.text.as_str()).into_iter().filter_map(|name| Name::parse(name).ok()).collect();
+        mentions.extend(self.wanted_bare(room, speech));
         let mut accounts: BTreeSet<Name> =
             if room.is_talk() { room.members().collect() } else { pushes.of_rooms().cloned().collect() };
-        accounts.extend(mentions.iter().cloned());
+        // What is said in a talk is told to its members alone, whomever it mentions.
+        if !room.is_talk() {
+            accounts.extend(mentions.iter().cloned());
+        }
         for account in accounts {
             if account != speech.from
                 && self.router.features.pushes.is_subscribed(&account)

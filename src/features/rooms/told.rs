@@ -52,6 +52,15 @@ pub struct Retained {
     pub keep: KeepFor,
 }
 
+/// The event, for taps, that what was said in a room before a number is deleted: it was too old, or too much.
+#[derive(Debug)]
+pub struct Purged {
+    /// The room.
+    pub room: RoomName,
+    /// The smallest number that is left.
+    pub first_id: u64,
+}
+
 impl Modes {
     /// What was done, and the modes as they are now.
     pub fn words(&self) -> String {
@@ -133,6 +142,20 @@ impl Told for Retained {
 
     fn place(&self) -> String {
         format!("{}: ", self.room)
+    }
+}
+
+impl Told for Purged {
+    fn room(&self) -> Option<&RoomName> {
+        None
+    }
+
+    fn line(&self) -> Parts {
+        Parts::new("NOTE").text(self.sentence())
+    }
+
+    fn sentence(&self) -> String {
+        format!("What was said in {} before line {} is deleted.", self.room, self.first_id)
     }
 }
 

@@ -177,6 +177,17 @@ impl Rooms {
         }
     }
 
+    /// What was said in a room before a number is deleted.
+    pub fn forget_before(&self, room: &RoomName, first: u64) {
+        let Some(mut log) = self.logs.get_mut(&room_key(room)) else { return };
+        let left = log.messages.split_off(&first);
+        let gone = std::mem::replace(&mut log.messages, left);
+        drop(log);
+        for id in gone.values() {
+            self.messages.remove(id);
+        }
+    }
+
     /// Changes what is known of a room, which may be new.
     pub fn change(&self, room: &RoomName, change: impl FnOnce(&mut RoomLog)) {
         let mut log = self.logs.entry(room_key(room)).or_default();

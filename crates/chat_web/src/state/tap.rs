@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use chat_server::features::accounts::{Disowned, Wiped};
-use chat_server::features::rooms::told::{Modes, Topic};
+use chat_server::features::rooms::told::{Modes, Purged, Topic};
 use chat_server::model::event::{Envelope, Event, FeatureEvent};
 use chat_server::model::names::RoomName;
 
@@ -63,6 +63,8 @@ impl AppState {
         } else if let Some(Disowned { name, room }) = event.open() {
             self.rooms.disown(name, room.as_ref());
             self.receipts.forget(name);
+        } else if let Some(Purged { room, first_id }) = event.open() {
+            self.rooms.forget_before(room, *first_id);
         }
     }
 

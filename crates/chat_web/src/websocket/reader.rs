@@ -73,7 +73,7 @@ pub(super) async fn read(
             bucket.set(settings.config().burst, settings.config().per_second);
         }
         // Like the line door: a client that is too fast is read more slowly, and told once. Nothing is lost.
-        if !matches!(frame, Ok(ClientFrame::Ping { .. } | ClientFrame::Read { .. } | ClientFrame::Sight { .. })) {
+        if !matches!(frame, Ok(ClientFrame::Ping { .. } | ClientFrame::Read { .. })) {
             let wait = bucket.take(Moment::now());
             warned &= wait > Duration::ZERO || !bucket.is_full();
             if wait > Duration::ZERO {

@@ -1,7 +1,8 @@
 // Accounts: one's name with its password, and the ways out.
 import * as api from './api.js';
+import { $ } from './dom.js';
 import { t } from './i18n.js';
-import { prefs, setPref } from './prefs.js';
+import { setPref, storage } from './prefs.js';
 import { turnOff } from './view/push.js';
 import { toast } from './view/toast.js';
 
@@ -25,7 +26,17 @@ export function accounts(app) {
     app.redrawSettings();
   }
 
+  /**
+   * An account has its drafts where it signs in. Left here, the next user of this browser would read them, and they
+   * would become drafts of that user's account.
+   */
+  function forgetDrafts() {
+    $('#text').value = '';
+    for (const key of Object.keys(storage ?? {})) if (/^chat\.(draft\.|synced$)/.test(key)) storage.removeItem(key);
+  }
+
   function gone() {
+    if (state.signedIn) forgetDrafts();
     setPref('account', false);
     setPref('push', null);
     location.reload();
@@ -34,7 +45,8 @@ export function accounts(app) {
   return {
     async signOut() {
       if (stays()) return;
-      if (prefs.push) await turnOff().catch(() => {});
+      // Also where another page has switched it on: this one does not know of it.
+      await turnOff().catch(() => {});
       app.stop();
       // It ends by itself when the socket has been gone for a while.
       await (state.signedIn ? api.signOutMember() : api.signOut()).catch(() => {});

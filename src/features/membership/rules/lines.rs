@@ -66,7 +66,7 @@ impl Turn<'_, Features> {
     }
 
     /// The members of a room who want to be mentioned by their bare name, and are by this line.
-    fn wanted_bare(&self, room: &RoomName, speech: &Speech) -> Vec<Name> {
+    pub(crate) fn wanted_bare(&self, room: &RoomName, speech: &Speech) -> Vec<Name> {
         let wanted = self.router.features.preferences.mentioned_by_bare_names();
         let members = &self.router.features.members;
         let mut wanted = wanted.filter(|account| members.get(account, room).is_some()).peekable();

@@ -52,6 +52,9 @@ export async function turnOff() {
   setPref('push', null);
   if (number) await api.endPush(number).catch(() => {});
   const worker = await navigator.serviceWorker.getRegistration();
+  // What stands there already is not for whoever uses the browser next.
+  for (const note of (await worker?.getNotifications()) ?? []) note.close();
+  navigator.clearAppBadge?.().catch(() => {});
   await (await worker?.pushManager.getSubscription())?.unsubscribe();
 }
 
