@@ -31,7 +31,7 @@ struct Stage {
 impl Stage {
     fn new(test: &str) -> Stage {
         let memory = MemoryStore::default();
-        for name in ["ani", "budi"] {
+        for name in ["ani", "budi", "citra"] {
             memory.add(&Name::parse(name).expect("a name"), "correct horse", Role::Member);
         }
         let folder = std::env::temp_dir().join(format!("chat_push_{test}_{}", std::process::id()));
@@ -145,6 +145,26 @@ fn who_is_away_is_told_of_mentions_and_talks_and_the_browser_can_read_it() {
     stage.figure("chat_push_calls_total{outcome=\"delivered\"} 2\n");
     stage.end();
     assert!(service.is_quiet(), "what speaks to no one was sent");
+}
+
+#[test]
+fn what_is_said_in_a_talk_is_not_told_to_another_user_whom_it_mentions() {
+    let stage = Stage::new("aside");
+    let (service, address) = service(&[&ok()]);
+    let browser = Browser::new("phone");
+    let mut budi = stage.signed_in("budi");
+    stage.subscribe(&browser, &address, WORDS).expect("it is kept");
+    budi.send("QUIT");
+    budi.rest();
+    let _here = stage.signed_in("citra");
+    let mut ani = stage.signed_in("ani");
+    ani.send("/w citra @budi is not to know");
+    ani.settle();
+    ani.send("MSG:@budi lunch?");
+    ani.settle();
+    assert_eq!(browser.open(&service.next().bytes)["text"], json!("@budi lunch?"));
+    stage.end();
+    assert!(service.is_quiet());
 }
 
 #[test]

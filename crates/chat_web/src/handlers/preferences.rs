@@ -41,8 +41,8 @@ impl From<Preferred> for Preference {
 /// Another value.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(crate) struct PreferenceValue {
-    /// The value from now on. An empty one takes the preference back.
-    #[schema(example = "bare", max_length = 16384)]
+    /// The value from now on, of at most 16 KiB. An empty one takes the preference back.
+    #[schema(example = "bare")]
     value: String,
 }
 

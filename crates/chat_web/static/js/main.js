@@ -485,12 +485,15 @@ function markRead(room, seq) {
 }
 
 /** What the server remembers of one's rooms and talks. A talk that was closed comes back with the next word in it. */
-async function lookAtMine() {
+async function lookAtMine(tries = 2) {
+  await session.kept();
   try {
     const all = await api.own(state.signedIn && state.offer?.accounts);
     const closed = ({ id, last_seq }) => id.startsWith('@') && prefs.closed[store.talkOf(state, id)] >= last_seq;
     take({ type: 'Mine', rooms: all.filter((own) => !closed(own)) });
   } catch (error) {
+    // The session had another cookie by the time that the call came.
+    if (error.status === 401 && tries > 1) return lookAtMine(tries - 1);
     console.warn(error);
   }
 }

@@ -94,7 +94,7 @@ test('a restart with the page open: one is in again by the cookie, and what was 
   let server = await serve(dir);
   const through = await proxy(server);
   ends.push(through.close);
-  const ana = await visitor(['WebSocket', 'ERR_', '401', '502']);
+  const ana = await visitor(['WebSocket', 'ERR_', '401', '502', '503']);
   await register(ana, through.url, 'ana');
   await isLive(ana);
   await say(ana, 'before');

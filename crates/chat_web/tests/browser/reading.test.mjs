@@ -176,8 +176,9 @@ test('a browser that shows no notifications of a page loses nothing by it', asyn
   const budi = await terminal('budi');
   const page = await newPage(browser, { permissions: ['notifications'] }, ['401']);
   ends.push(() => page.context().close());
-  // As Chrome on Android does.
+  // As a view of Chrome's within an app on Android, which has no workers.
   await page.addInitScript(() => {
+    delete Navigator.prototype.serviceWorker;
     globalThis.Notification = class { constructor() { throw new TypeError('Illegal constructor'); } static permission = 'granted'; static requestPermission = async () => 'granted'; };
     localStorage.setItem('chat.prefs', JSON.stringify({ name: 'ana', notify: true }));
   });

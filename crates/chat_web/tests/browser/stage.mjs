@@ -123,13 +123,17 @@ export async function proxy(server, every = 0) {
 export const launch = (more = []) => chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: [...more, '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
 
-/** A page of its own. Errors in it are kept in `errors`; `forgive` is what a test provokes itself. */
+/**
+ * A page of its own. Errors in it are kept in `errors`; `forgive` is what a test provokes itself. That the worker's script could not be
+ * looked at again, as the line is cut, is the browser's own remark.
+ */
 export async function newPage(browser, options = {}, forgive = []) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(WAIT);
   page.errors = [];
-  const note = (words) => forgive.some((one) => words.includes(one)) || page.errors.push(words);
+  const forgiven = [...forgive, 'error occurred when fetching the script'];
+  const note = (words) => forgiven.some((one) => words.includes(one)) || page.errors.push(words);
   page.on('pageerror', (error) => note(`page error: ${error.message}`));
   page.on('console', (message) => message.type() === 'error' && note(`console: ${message.text()} ${message.location().url}`));
   page.on('dialog', (dialog) => {

@@ -1,7 +1,7 @@
 //! No reading path of the product shows a direct talk to others than its members: each `GET` of the OpenAPI document, each call about
 //! a room, streams, the line door, the figures, what webhooks send, `chatd export` and the log. `SECRECY_SEED` says what happens.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::thread::{self, JoinHandle};

@@ -43,6 +43,30 @@ impl Turn<'_, Features> {
         }
     }
 
+    /// Takes back the invitation of an account, or of a guest who is here. `None`: there is none.
+    pub(crate) fn take_back_invitation(&mut self, name: &Name, room: &RoomName) -> Option<Answer> {
+        let account = self.account_name(name);
+        let was_invited = match &account {
+            Some(account) => self.router.features.members.uninvite(account, room),
+            None => {
+                let guest = self.clients.named(name)?;
+                let invited = &mut self.router.rooms.get_mut(room)?.features.rooms.invited;
+                let before = invited.len();
+                invited.retain(|other| *other != guest);
+                invited.len() < before
+            }
+        };
+        if !was_invited {
+            return None;
+        }
+        let name = account.as_ref().unwrap_or(name).clone();
+        if account.is_some() {
+            self.record_membership(name.clone(), room.clone());
+        }
+        let words = Words::new(format!("{name} is not invited to {room} any more."));
+        Some(Answer::Done(words.with("to", name.as_str()).with("room", room.as_str()).into()))
+    }
+
     /// Tells a user who has signed in where the account was invited to, and has not come in yet.
     pub(super) fn tell_of_invitations(&mut self, id: ClientId, account: &Name) {
         let invitations = self.router.features.members.invitations(account).to_vec();

@@ -41,7 +41,7 @@ impl Turn<'_, Features> {
         self.member_away(name, room).ok_or_else(|| not_there(name, room))
     }
 
-    /// Ends the membership of an account whose user is not in the room.
+    /// Ends the membership of an account whose user is not in the room, or takes back its invitation.
     pub(super) fn kick_away(
         &mut self,
         id: ClientId,
@@ -51,6 +51,11 @@ impl Turn<'_, Features> {
     ) -> Result<Answer, Refusal> {
         let is_known = self.clients.named(name).is_some() || self.is_registered(name);
         let name = if is_known { self.may_target(id, name)? } else { return Err(Refusal::no_such_user(name)) };
+        if self.member_away(&name, room).is_none()
+            && let Some(answer) = self.take_back_invitation(&name, room)
+        {
+            return Ok(answer);
+        }
         let account = self.account_away(&name, room)?;
         self.end_membership(account.clone(), room.clone());
         let mut action = Moderated::new(Effect::Kicked, Some(room.clone()), Some(account.clone()));

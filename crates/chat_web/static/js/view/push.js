@@ -51,8 +51,8 @@ export async function turnOff() {
   const { number } = prefs.push ?? {};
   setPref('push', null);
   if (number) await api.endPush(number).catch(() => {});
-  const worker = await navigator.serviceWorker.getRegistration();
-  // What stands there already is not for whoever uses the browser next.
+  const worker = await navigator.serviceWorker?.getRegistration();
+  // What stands there already is not for the next user of the browser.
   for (const note of (await worker?.getNotifications()) ?? []) note.close();
   navigator.clearAppBadge?.().catch(() => {});
   await (await worker?.pushManager.getSubscription())?.unsubscribe();
