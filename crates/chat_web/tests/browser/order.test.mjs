@@ -165,7 +165,7 @@ test('order is kept in Indonesian: every word of it', async () => {
   await noted(wulan, 'wulan bukan operator lagi oleh ani');
   await menu(ani, 'wulan', 'Bisukan wulan…');
   assert.deepEqual(await ani.locator('#sentence h2, #sentence label, #sentence option, #sentence .primary').allTextContents(),
-    ['Bisukan wulan', 'Berapa lama', '10 menit', '1 jam', '1 hari', '1 minggu', 'sampai dicabut', 'Alasan (terbaca oleh semua orang di ruang ini)', 'Bisukan wulan']);
+    ['Bisukan wulan', 'Berapa lama', '10 menit', '1 jam', '1 hari', '1 minggu', 'sampai dicabut', 'Alasan (dibaca semua orang di ruang ini)', 'Bisukan wulan']);
   await sentence(ani, '10m', 'terlalu ribut');
   await noted(wulan, 'wulan dibisukan selama 10 menit oleh ani: terlalu ribut');
   await menu(ani, 'wulan', 'Izinkan wulan berbicara lagi');
