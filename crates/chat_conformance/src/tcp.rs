@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use chat_server::testing::{Engine, Setup, Stage, TestClient, TestServer};
 
+use crate::transcripts::at_once;
+
 /// A real server and real sockets.
 pub struct Tcp {
     engine: Engine,
@@ -36,7 +38,7 @@ impl Stage for Tcp {
 
     fn next(&mut self, who: &str) -> Option<String> {
         let engine = self.engine;
-        self.client(who).line().map(|line| engine.heard(line))
+        self.client(who).line().map(|line| engine.heard(at_once(line)))
     }
 
     fn hang_up(&mut self, who: &str) {

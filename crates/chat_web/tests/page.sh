@@ -35,4 +35,4 @@ if [ -z "${CHATD_BIN:-}" ]; then
     CHATD_BIN="${CARGO_TARGET_DIR:-target}/debug/chatd"
 fi
 export CHATD_BIN="$(realpath "$CHATD_BIN")"
-node --experimental-websocket --test --test-concurrency=3 crates/chat_web/tests/browser/
+node --experimental-websocket --test --test-concurrency=2 crates/chat_web/tests/browser/

@@ -177,7 +177,7 @@ fn a_bot_signs_on_by_its_token_and_is_ended_with_it() {
 fn the_next_session_of_a_bot_is_in_its_rooms_and_that_of_another_bot_is_not() {
     let memory = MemoryStore::from_iter([("root", "correct-horse", Role::Admin)]);
     let web = WebConfig {
-        times: Times { unattended: Duration::from_millis(50), ..Times::default() },
+        times: Times { unattended: Duration::from_millis(500), ..Times::default() },
         ..WebConfig::default()
     };
     let stage = Stage::with(Setup { kept: Some((memory, Policy::default())), ..quick().into() }, web);

@@ -162,7 +162,7 @@ impl<D: Dial> Stage for Program<D> {
     }
 
     fn next(&mut self, who: &str) -> Option<String> {
-        self.client(who).line().map(D::heard)
+        self.client(who).line().map(|line| D::heard(transcripts::at_once(line)))
     }
 
     fn hang_up(&mut self, who: &str) {
