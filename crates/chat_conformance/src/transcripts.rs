@@ -45,18 +45,6 @@ pub fn real_files() -> Vec<(String, String)> {
     files
 }
 
-/// A line in which a user is idle for less than a minute as one in which the user has just spoken: on a machine that others share, a
-/// moment between two lines of a transcript can be seconds.
-pub fn at_once(mut line: String) -> String {
-    if line.contains("idle") {
-        for seconds in 1..60 {
-            line = line.replace(&format!(" idle={seconds} door="), " idle=0 door=");
-            line = line.replace(&format!(", idle {seconds} s, by "), ", idle 0 s, by ");
-        }
-    }
-    line
-}
-
 /// The conversations in the manual: its blocks that begin with ```chat.
 ///
 /// # Panics

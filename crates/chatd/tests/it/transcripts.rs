@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use chat_conformance::play::play;
 use chat_conformance::program::tied;
+use chat_conformance::tcp::at_once;
 use chat_conformance::transcripts;
 use chat_server::config::SETTINGS;
 use chat_server::net::transport::Link;
@@ -162,7 +163,7 @@ impl<D: Dial> Stage for Program<D> {
     }
 
     fn next(&mut self, who: &str) -> Option<String> {
-        self.client(who).line().map(|line| D::heard(transcripts::at_once(line)))
+        self.client(who).line().map(|line| D::heard(at_once(line)))
     }
 
     fn hang_up(&mut self, who: &str) {
