@@ -7,7 +7,6 @@ use crate::features::archive::state::{Asker, Then};
 use crate::features::archive::store::{Answer as StoreAnswer, Question};
 use crate::features::calls::{PushCall, Reply};
 use crate::features::membership::OwnRoom;
-use crate::features::membership::mention::mentioned;
 use crate::features::membership::state::{Mark, Notify};
 use crate::features::push::{Ask, EXCERPT, OFF, Push, PushPurpose, Subscription, Why};
 use crate::features::state::Features;
@@ -23,9 +22,7 @@ impl Turn<'_, Features> {
         if pushes.is_idle() || speech.version != Version::First {
             return;
         }
-        let mut mentions: BTreeSet<Name> =
-            mentioned(speech.text.as_str()).into_iter().filter_map(|name| Name::parse(name).ok()).collect();
-        mentions.extend(self.wanted_bare(room, speech));
+        let mentions: BTreeSet<Name> = self.names_called(room, speech).into_iter().collect();
         let mut accounts: BTreeSet<Name> =
             if room.is_talk() { room.members().collect() } else { pushes.of_rooms().cloned().collect() };
         // What is said in a talk is told to its members alone, whomever it mentions.

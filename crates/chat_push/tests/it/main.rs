@@ -326,15 +326,19 @@ fn a_member_says_of_which_lines_it_is_told_and_who_signs_out_of_all_devices_of_n
         said.iter().for_each(|line| ani.send(&format!("MSG:{line}")));
         ani.settle();
     };
-    chosen(&["NOTIFY:#rust mentions"], &["not this", "@budi this"]);
-    chosen(&["NOTIFY:#rust none"], &["not this", "@budi nor this"]);
-    chosen(&["NOTIFY:#rust all", "NOTIFY:#rust mute"], &["not this", "@budi this too"]);
-    chosen(&["NOTIFY:#rust unmute", "IGNORE:ani"], &["not this", "@budi nor this"]);
-    chosen(&["UNIGNORE:ani"], &["and this"]);
-    for (why, text) in [("mention", "@budi this"), ("mention", "@budi this too"), ("room", "and this")] {
+    // Each is read before the next is said: what comes while one waits goes with it.
+    let is_told = |why: &str, text: &str| {
         let told = browser.open(&service.next().bytes);
         assert_eq!((&told["why"], &told["text"]), (&json!(why), &json!(text)));
-    }
+    };
+    chosen(&["NOTIFY:#rust mentions"], &["not this", "@budi this"]);
+    is_told("mention", "@budi this");
+    chosen(&["NOTIFY:#rust none"], &["not this", "@budi nor this"]);
+    chosen(&["NOTIFY:#rust all", "NOTIFY:#rust mute"], &["not this", "@budi this too"]);
+    is_told("mention", "@budi this too");
+    chosen(&["NOTIFY:#rust unmute", "IGNORE:ani"], &["not this", "@budi nor this"]);
+    chosen(&["UNIGNORE:ani"], &["and this"]);
+    is_told("room", "and this");
     budi.send("LOGOUT:all");
     stage.figure("chat_push_subscriptions 0\n");
     stage.end();

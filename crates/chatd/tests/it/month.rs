@@ -12,29 +12,12 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::kit::{Chatd, DEADLINE, connect, says};
+use crate::kit::{Chatd, DEADLINE, Dice, connect, says};
 
 const DAYS: u64 = 3;
 const PEOPLE: usize = 20;
 const PASSWORD: &str = "correct-horse";
 const ROOMS: [&str; 3] = ["#lobby", "#team", "#plan"];
-
-/// Numbers that look random and are the same each time (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % limit as u64) as usize
-    }
-
-    fn percent(&mut self, chance: usize) -> bool {
-        self.below(100) < chance
-    }
-}
 
 /// A line as a reader knows it: its number in the room, and its words.
 type Line = (u64, String);

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use serde_json::{Value, json};
 
-use crate::kit::{Chatd, DEADLINE, command, connect, hears, says};
+use crate::kit::{Chatd, DEADLINE, Dice, command, connect, hears, says};
 use crate::webhooks::receiver;
 
 const KEY: &str = "a-key-that-is-long-enough";
@@ -21,19 +21,6 @@ const NO_TALK: &str = "@ani+bido";
 const END: &str = "the round is over";
 /// A message that there is not.
 const NO_MESSAGE: &str = "01890a5d-0000-7000-8000-00000000000a";
-
-/// Numbers that look random and are the same each time (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % limit as u64) as usize
-    }
-}
 
 /// An answer to a call: its status and its body, without the number of the request.
 fn answer(raw: &str) -> (u16, String) {

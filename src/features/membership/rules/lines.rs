@@ -65,8 +65,15 @@ impl Turn<'_, Features> {
         }
     }
 
+    /// The names that a line mentions, a name more than once where it stands so: by `@`, and bare ones of members who want that.
+    pub(crate) fn names_called(&self, room: &RoomName, speech: &Speech) -> Vec<Name> {
+        let mut names = self.wanted_bare(room, speech);
+        names.extend(mentioned(speech.text.as_str()).into_iter().filter_map(|name| Name::parse(name).ok()));
+        names
+    }
+
     /// The members of a room who want to be mentioned by their bare name, and are by this line.
-    pub(crate) fn wanted_bare(&self, room: &RoomName, speech: &Speech) -> Vec<Name> {
+    fn wanted_bare(&self, room: &RoomName, speech: &Speech) -> Vec<Name> {
         let wanted = self.router.features.preferences.mentioned_by_bare_names();
         let members = &self.router.features.members;
         let mut wanted = wanted.filter(|account| members.get(account, room).is_some()).peekable();
@@ -79,8 +86,7 @@ impl Turn<'_, Features> {
     }
 
     fn note_mentions(&mut self, room: &RoomName, speech: &Speech) {
-        let mut names = self.wanted_bare(room, speech);
-        names.extend(mentioned(speech.text.as_str()).into_iter().filter_map(|name| Name::parse(name).ok()));
+        let mut names = self.names_called(room, speech);
         names.retain(|name| *name != speech.from);
         names.sort();
         names.dedup();
