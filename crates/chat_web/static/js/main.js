@@ -269,6 +269,7 @@ const app = /** @type {any} */ ({
     }
   },
   loadOlder: (room, limit) => past.older(room, limit),
+  fill: (room, seq) => past.fill(room.id, seq),
   set(key, value) {
     setPref(key, value);
     dress();
@@ -366,7 +367,11 @@ const isLookedAt = () => !document.hidden && document.hasFocus() && !$('#app').h
 const watching = () => isLookedAt() && timeline.atEnd();
 
 function take(event) {
-  const changes = store.reduce(state, event, { now: performance.now(), watching: watching() });
+  const changes = store.reduce(state, event, {
+    now: performance.now(),
+    watching: watching(),
+    above: timeline.isAbove(),
+  });
   for (const change of changes) safely(() => applyChange(change));
 }
 

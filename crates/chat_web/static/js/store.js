@@ -4,7 +4,7 @@ import * as merge from './merge.js';
 import { mentions, sameName } from './names.js';
 
 export const TYPING_MS = 6000;
-/** A wider gap is not fetched: the user pages the past in again by scrolling. */
+/** A wider gap is not fetched at once: the user pages what is missing in by scrolling. */
 export const WIDE = 200;
 const MOST_NOTES = 200;
 
@@ -87,10 +87,10 @@ export function totals(state) {
 
 /**
  * Changes are `{what, room?, …}`: 'timeline', 'rooms', 'people', 'typing', 'me', 'holes', 'reload', 'read', 'say' (a
- * live message, for the announcer and notifications). `ctx`: {now, watching}: now is performance.now(), watching says
- * that the room is on the screen and at its end.
+ * live message, for the announcer and notifications). `ctx`: {now, watching, above}: now is performance.now(), watching
+ * says that the room is on the screen and at its end, above that its user reads further up.
  */
-export function reduce(state, event, ctx = { now: 0, watching: false }) {
+export function reduce(state, event, ctx = { now: 0, watching: false, above: false }) {
   const handler = HANDLERS[event.type];
   const isTalk = typeof event.room === 'string' && event.room.startsWith('@');
   const about = isTalk ? { ...event, room: talkOf(state, event.room) } : event;
@@ -154,7 +154,9 @@ function reset(room, info = {}) {
   });
 }
 
-function narrow(room) {
+/** What is before a wide gap is forgotten, but for a user who reads there. */
+function narrow(state, room, ctx) {
+  if (ctx.above && state.current === room.id) return;
   for (const [from, to] of merge.holes(room.tl)) if (to - from + 1 > WIDE) merge.forgetBefore(room.tl, to + 1);
 }
 
@@ -196,8 +198,7 @@ function arrived(state, room, event, ctx) {
   const pings = !mine && room.notify !== 'none' && (room.dm || mentions(event.text, state.me?.name));
   const changes = [{ what: 'say', room: room.id, message: event, mine, pings }, { what: 'rooms' }];
   if (mine) return changes;
-  if (ctx.watching && state.current === room.id)
-    return changes.concat(reduce(state, { type: 'seen', room: room.id }, ctx));
+  if (isWatched(state, room, ctx)) return changes.concat(reduce(state, { type: 'seen', room: room.id }, ctx));
   if (room.line === null) {
     room.line = event.seq - 1;
     room.lineAt = event.at;
@@ -205,6 +206,18 @@ function arrived(state, room, event, ctx) {
   room.unread++;
   if (pings) room.pinged++;
   return changes;
+}
+
+const isWatched = (state, room, ctx) => ctx.watching && state.current === room.id;
+
+/**
+ * Messages that a page brings after the live ones are unread as well, be it that a gap took them or that they came out
+ * of turn. Where all of them are known they are counted anew; until then their numbers are the best that is known.
+ */
+function recount(state, room) {
+  const start = room.held ? room.line : Math.max(room.readSeq, room.line ?? 0);
+  const end = room.tl.have.at(-1);
+  if (room.unread && end && end[0] <= start + 1) Object.assign(room, unreadAfter(state, room, start));
 }
 
 /** How much is unread, and calls one, behind a message: as far as messages are known, and they are to the end. */
@@ -286,7 +299,7 @@ const HANDLERS = {
   Reaction: logged,
 
   /** A REST page: {room, messages, last_seq, before?, after?, prev, next}. */
-  page(state, event) {
+  page(state, event, ctx) {
     const room = state.rooms.get(event.room);
     if (!room) return [];
     const { messages } = event;
@@ -313,7 +326,8 @@ const HANDLERS = {
     }
     if (event.before == null && event.after == null) room.loaded = true;
     room.lastSeq = Math.max(room.lastSeq, to);
-    narrow(room);
+    narrow(state, room, ctx);
+    recount(state, room);
     const changes = [{ what: 'timeline', room: room.id }, { what: 'rooms' }];
     if (merge.holes(room.tl).length) changes.push({ what: 'holes', room: room.id });
     return changes;
@@ -328,17 +342,23 @@ const HANDLERS = {
     return [{ what: 'timeline', room: room.id }];
   },
 
-  Gap(state, event) {
+  Gap(state, event, ctx) {
     const room = state.rooms.get(event.room);
-    if (!room || !room.loaded) return [];
+    if (!room) return [];
+    const from = Math.max(event.missing_from, room.lastSeq + 1);
     room.lastSeq = Math.max(room.lastSeq, event.to);
+    /** @type {Change[]} */
+    const changes = [{ what: 'rooms' }];
+    if (isWatched(state, room, ctx)) changes.push(...reduce(state, { type: 'seen', room: room.id }, ctx));
+    else if (from <= event.to) {
+      room.line ??= from - 1;
+      room.unread += event.to - from + 1;
+    }
+    if (!room.loaded) return changes;
     // Perhaps the history still has it: it is a hole like any other, and asked for by number.
     merge.cover(room.tl, event.to + 1, event.to + 1);
-    narrow(room);
-    return [
-      { what: 'holes', room: room.id },
-      { what: 'timeline', room: room.id },
-    ];
+    narrow(state, room, ctx);
+    return changes.concat({ what: 'holes', room: room.id }, { what: 'timeline', room: room.id });
   },
 
   /** The ack of an item of the outbox: the message stands in its place before its event comes. */
@@ -604,7 +624,7 @@ const HANDLERS = {
    * user
    * has marked as unread stays so until the room is opened again.
    */
-  seen(state, event) {
+  seen(state, event, ctx) {
     const room = state.rooms.get(event.room);
     if (!room || room.held) return [];
     const toEnd = event.seq === undefined || event.seq >= merge.last(room.tl);
@@ -613,6 +633,7 @@ const HANDLERS = {
     const changes = seq > room.readSeq ? [{ what: 'read', room: room.id, seq }] : [];
     if (changes.length && !toEnd) Object.assign(room, { readSeq: seq, ...unreadAfter(state, room, seq) });
     if (!toEnd) return changes.concat(changes.length ? [{ what: 'rooms' }] : []);
+    narrow(state, room, ctx);
     if (room.unread || room.pinged) changes.push({ what: 'rooms' });
     Object.assign(room, { readSeq: seq, unread: 0, pinged: 0 });
     return changes;

@@ -73,6 +73,36 @@ test('a hole asks to be mended; a gap too wide forgets what is before it', () =>
   assert.ok(!merge.atStart(room.tl) && merge.holes(room.tl).length === 0);
 });
 
+test('what a gap took is unread, by its numbers until the page brings it, and read where one watches', () => {
+  const page = (messages, last, more) => ({ type: 'page', room: 'lobby', messages, last_seq: last, prev: null, next: null, ...more });
+  const { room, take } = begun();
+  take(page([say(1)], 1));
+  take({ type: 'seen', room: 'lobby' });
+  assert.ok(take({ type: 'Gap', room: 'lobby', missing_from: 2, to: 5 }).includes('rooms'));
+  assert.deepEqual([room.unread, room.pinged, room.line], [4, 0, 1]);
+  take(say(6));
+  assert.equal(room.unread, 5);
+  take(page([say(2), say(3, ME), say(5, BUDI, 'hi @ana')], 6, { after: 1 }));
+  assert.deepEqual([room.unread, room.pinged, room.line], [3, 1, 1], 'one was an edit, and one is one’s own');
+  take({ type: 'seen', room: 'lobby' }, here);
+  take({ type: 'Gap', room: 'lobby', missing_from: 7, to: 9 }, here);
+  assert.deepEqual([room.unread, room.readSeq], [0, 9]);
+
+  const other = begun();
+  other.take(page([say(1)], 1));
+  other.take(say(4));
+  assert.equal(other.room.unread, 1);
+  other.take(page([say(2), say(3)], 4, { after: 1 }));
+  assert.equal(other.room.unread, 1, 'what came before the line of one who never read here is not counted');
+  other.take({ type: 'Gap', room: 'lobby', missing_from: 5, to: 5 + store.WIDE });
+  other.take(say(6 + store.WIDE));
+  assert.equal(other.room.unread, store.WIDE + 3, 'and what is too much to fetch is counted by its numbers');
+
+  const unseen = begun();
+  unseen.take({ type: 'Gap', room: 'lobby', missing_from: 1, to: 3 });
+  assert.deepEqual([unseen.room.unread, unseen.room.tl.have], [3, []], 'a room that was not looked at yet counts too');
+});
+
 test('what is not kept any more is said, and not asked for again', () => {
   const { room, take } = begun();
   take({ type: 'page', room: 'lobby', messages: [say(1)], last_seq: 1, prev: null, next: null });

@@ -193,6 +193,7 @@ interface App {
   order(text: string): Promise<any>;
   lookAround(): Promise<void>;
   loadOlder(room: Room, limit?: number): Promise<boolean>;
+  fill(room: Room, seq: number): Promise<void>;
   set(key: string, value: any): void;
   /** Shows the page by its settings. */
   dress(): void;
@@ -236,6 +237,6 @@ declare namespace Needs {
   type Settings = Pick<App, 'state' | 'set' | 'give' | 'sorry' | 'sheet' | 'focusComposer'>;
   type Shortcuts = Pick<App, 'nextMention' | 'state' | 'switch' | 'step' | 'escape' | 'sheet' | 'focusComposer'>;
   type Switcher = Pick<App, 'state' | 'directory' | 'everyone' | 'open' | 'join' | 'openDm' | 'lookAround' | 'focusComposer'>;
-  type Timeline = Message & Pick<App, 'box' | 'dropNote' | 'watched' | 'loadOlder' | 'sorry' | 'lately' | 'focusComposer' | 'reply' | 'visit' | 'card'>;
+  type Timeline = Message & Pick<App, 'box' | 'dropNote' | 'watched' | 'loadOlder' | 'fill' | 'sorry' | 'lately' | 'focusComposer' | 'reply' | 'visit' | 'card'>;
   type Uploads = Pick<App, 'state' | 'sorry' | 'focusComposer'>;
 }

@@ -238,6 +238,7 @@ export function timelineView(root, roomOf, app) {
 
   function furniture() {
     const room = roomOf();
+    fillHoles();
     const away = !view.stick;
     jump.hidden = !away;
     $('.count', jump).textContent = room?.unread ? String(room.unread) : '';
@@ -259,6 +260,15 @@ export function timelineView(root, roomOf, app) {
         n: (room.tl.order[0] > room.line + 1 && room.unreadWas) || newCount(room),
         time: clock(room.lineAt ?? now(), lang, prefs.hours),
       });
+  }
+
+  /** What is missing is fetched where the reader comes to it. */
+  function fillHoles() {
+    const { top, bottom } = log.getBoundingClientRect();
+    for (const hole of list.querySelectorAll('.hole:not(.lost)')) {
+      const box = hole.getBoundingClientRect();
+      if (box.bottom > top && box.top < bottom) app.fill(roomOf(), Number(hole.dataset.key.slice(1)));
+    }
   }
 
   const newCount = (room) => room.tl.order.length - merge.place(room.tl, room.line + 1);
@@ -350,6 +360,7 @@ export function timelineView(root, roomOf, app) {
     view.toLine = false;
     for (let i = 0; i < 50 && !(room.tl.order[0] <= seq) && !merge.atStart(room.tl); i++)
       if (!(await app.loadOlder(room, 200))) break;
+    await app.fill(room, seq);
     if (roomOf() !== room || !room.tl.msgs.has(seq)) return app.sorry(t('notFound'));
     const at = merge.place(room.tl, seq);
     if (at < view.start || (view.end !== null && at >= view.end)) {
@@ -442,6 +453,7 @@ export function timelineView(root, roomOf, app) {
     latest,
     goTo,
     atEnd: () => view.stick && view.end === null && !view.toLine && !inHand(),
+    isAbove: () => !view.stick,
     isPlaced: () => !view.toLine,
     seenTo,
     fresh: (key) => view.fresh.add(key),
