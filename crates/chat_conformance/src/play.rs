@@ -32,6 +32,7 @@
 //! | `restart` | the server stops and starts again: no client is connected, and what is kept is there |
 
 use std::collections::{HashMap, VecDeque};
+use std::{fmt, thread};
 
 use chat_server::config::SETTINGS;
 use chat_server::model::names::Name;
@@ -77,6 +78,23 @@ pub fn play<S: Stage>(title: &str, transcript: &str, stage: impl FnOnce(Setup) -
         }
     }
     player.leftovers();
+}
+
+/// Where a transcript is. A stage that panics, as where nothing comes in time, does not know, so this says it.
+struct Place(String);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("the transcript was at {self}");
+        }
+    }
 }
 
 fn is_comment(line: &str) -> bool {
@@ -131,7 +149,7 @@ fn prompts(line: &str) -> usize {
 impl<S: Stage> Player<'_, S> {
     #[track_caller]
     fn line(&mut self, number: usize, line: &str) {
-        let place = format!("{}, line {number}: {line}", self.title);
+        let place = Place(format!("{}, line {number}: {line}", self.title));
         let (who, rest) = line.split_at(line.find([' ', '<', '>']).unwrap_or(line.len()));
         match rest {
             _ if line.trim() == "restart" => {
@@ -196,7 +214,7 @@ impl<S: Stage> Player<'_, S> {
     }
 
     #[track_caller]
-    fn reads(&mut self, who: &str, on: bool, place: &str) {
+    fn reads(&mut self, who: &str, on: bool, place: &Place) {
         if let Some(speaker) = self.speaker.take() {
             self.sync(&speaker);
         }
@@ -312,6 +330,7 @@ impl<S: Stage> Player<'_, S> {
 
     #[track_caller]
     fn leftovers(&mut self) {
+        let _place = Place(format!("{}, its end", self.title));
         if let Some(speaker) = self.speaker.take() {
             self.sync(&speaker);
         }

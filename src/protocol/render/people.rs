@@ -76,6 +76,9 @@ impl Lines {
         }
     }
 
+    // A function of its own also in the program: a writer whose clients are all programs needs no stack for it, and that is a page of
+    // memory for each client.
+    #[inline(never)]
     pub(super) fn for_people(&mut self, event: &Event) {
         match event {
             Event::Said(speech) => self.speech(speech),
