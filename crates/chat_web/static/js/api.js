@@ -1,4 +1,6 @@
-// Api: the REST calls of the page, each with a deadline. An error carries the server's own words.
+// Api: the REST calls of the page, each with a deadline. An error carries the server's own words, in the language of the
+// page.
+import { lang } from './i18n.js';
 
 /**
  * One call. `body` goes as JSON; `ms`: how long the answer may take.
@@ -10,7 +12,7 @@ export async function call(path, { method = 'GET', body, headers, ms = 10000 } =
   try {
     response = await fetch(path, {
       method,
-      headers: { ...(body ? { 'content-type': 'application/json' } : {}), ...headers },
+      headers: { 'accept-language': lang, ...(body ? { 'content-type': 'application/json' } : {}), ...headers },
       body: body && JSON.stringify(body),
       credentials: 'same-origin',
       cache: 'no-store',

@@ -45,6 +45,10 @@ const box = outbox.outbox(storage);
 let wanted = null;
 /** When the line was lost (performance.now()), or 0. */
 let downSince = 0;
+/** Who waits for the next change of the outbox. */
+const waiting = [];
+/** By whom one was sent out of the server, and why. */
+let ousted = '';
 
 const connection = connectionOf({
   safely,
@@ -84,6 +88,7 @@ const out = sending({
     timeline.plan();
     draw('rooms');
     banner();
+    for (const go of waiting.splice(0)) go();
   },
 });
 const past = pastOf(state, take, connection.isLive, (words) => toast(words ?? t('noHistory'), { kind: 'warn' }));
@@ -284,6 +289,11 @@ const app = /** @type {any} */ ({
     const to = state.rooms.get(room);
     lately((parts) => parts.uploads.add(list, files, to));
   },
+  sendTray(list, room) {
+    const to = state.rooms.get(room);
+    lately((parts) => parts.uploads.send(list, to));
+  },
+  said: () => new Promise((done) => waiting.push(done)),
   heavy: (...asked) => lately((parts) => parts.heavy(...asked)),
   pickEmoji: (...asked) => lately((parts) => parts.emojiPicker(...asked)),
   personMenu: (...asked) => lately((parts) => parts.personMenu(...asked)),
@@ -426,9 +436,14 @@ const CHANGES = {
   holes: ({ room }) => connection.isLive() && past.mend(room),
   read: ({ room, seq }) => readSoon(room, seq),
   invited: ({ room, text }) => toast(text, { ms: 10000, action: { label: t('enterRoom'), run: () => app.join(room) } }),
-  notice({ text, order }) {
-    const where = order?.room ? `#${order.room}: ` : '';
-    toast(order ? `${where}${moderated(order)}` : text, { ms: 10000 });
+  notice({ text, order, seen }) {
+    if (!order) return void toast(text, { ms: 10000 });
+    const words = moderated(order);
+    if (app.room()) composer.label(app.room());
+    // It is told in one place: in the banner, between the messages, or beside them.
+    if (order.isOut && !order.room) ousted = words;
+    else if (seen) announce(words);
+    else toast(`${order.room ? `#${order.room}: ` : ''}${words}`, { ms: 10000 });
   },
   say(heard) {
     const { message: m, mine } = heard;
@@ -534,6 +549,7 @@ function hello(frame) {
 
 function up() {
   state.live = true;
+  ousted = '';
   if (downSince) announce(t('backOnline'));
   downSince = 0;
   out.flush();
@@ -593,7 +609,7 @@ async function begin() {
 /* ---- the frame of the page ---- */
 
 function banner() {
-  const look = () => ({ line: connection.line(), unsent: box.items.length, since: downSince });
+  const look = () => ({ line: connection.line(), unsent: box.items.length, since: downSince, why: ousted });
   showBanner(look, (type) => connection.feed({ type }));
 }
 
@@ -645,7 +661,7 @@ click('.skip', (e) => {
 });
 click('#attach', () => $('#file').click());
 $('#file').addEventListener('change', (e) => {
-  composer.sendFiles(e.target.files);
+  composer.addFiles(e.target.files);
   e.target.value = '';
 });
 drops(

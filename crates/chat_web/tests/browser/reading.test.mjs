@@ -324,6 +324,8 @@ test('a file that a proxy finds too big is said to be that', async () => {
   for (const [status, words] of [[413, 'foto.png (5 byte) was not sent: it is too big for the way to the server'], [502, 'answered with 502']]) {
     await page.route('**/api/files*', (route) => route.fulfill({ status, contentType: 'text/html', body: '<h1>no</h1>' }));
     await page.setInputFiles('#file', [{ name: 'foto.png', mimeType: 'image/png', buffer: Buffer.from('12345') }]);
+    await page.waitForSelector('#uploads .staged');
+    await page.press('#text', 'Enter');
     await page.waitForSelector(`.toast:has-text("${words}")`);
     await page.unroute('**/api/files*');
   }

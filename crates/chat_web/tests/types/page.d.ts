@@ -37,7 +37,11 @@ interface Timeline {
   begun: boolean; cids: Map<string, number>;
 }
 /** A moderation action. */
-interface Sentence { what?: string; who?: string; by?: string; seconds?: number; reason?: string }
+interface Sentence {
+  what?: string; who?: string; by?: string; seconds?: number; reason?: string;
+  /** It is done to the reader, or by the reader. */
+  mine?: boolean; own?: boolean;
+}
 /** A line between messages; `after`: the seq of the message above it. */
 interface Note extends Sentence { key: string; kind: string; after: number; at?: string; text?: string; items?: any[]; verb?: string }
 
@@ -50,11 +54,14 @@ interface Room {
   notify: 'all' | 'mentions' | 'none'; muted: boolean;
   /** Marked as unread by the user: what is on the screen is no sign of having read it. */
   held: boolean;
+  /** Until when the user is muted (ms), 0: not. */
+  silent: number;
 }
 interface State {
   me: Person | null; role: string; rooms: Map<string, Room>; current: string | null; commands: Command[];
   limits: { text_bytes: number; message_bytes?: number }; server: { name?: string; instance?: string }; epoch: string | null;
   live: boolean; seen: boolean; note: number; names: Set<string>; whispered: string | null; invitations: Map<string, string>;
+  silent: number;
   signedIn?: boolean; offer?: { accounts: boolean; private: boolean; files?: number | null; line?: number };
 }
 
@@ -200,7 +207,11 @@ interface App {
   cookieKept(): Promise<any>;
   stop(): void;
   upload(list: HTMLElement, files: File[], room: string): void;
-  heavy(strip: HTMLElement, text: string, send: (files: File[]) => void): void;
+  /** Sends the files that wait in the tray of a room. */
+  sendTray(list: HTMLElement, room: string): void;
+  /** Comes about with the next change of the outbox. */
+  said(): Promise<void>;
+  heavy(strip: HTMLElement, text: string, beside: string, send: (files: File[]) => void, put: () => void): void;
   pickEmoji(anchor: HTMLElement, back: HTMLElement, pick: (emoji: string) => void): void;
   personMenu(anchor: HTMLElement, name: string): void;
   roomMenu(anchor: HTMLElement, room: Room): void;
@@ -218,7 +229,7 @@ interface App {
 declare namespace Needs {
   type Accounts = Pick<App, 'state' | 'box' | 'order' | 'stop' | 'cookieKept' | 'redrawSettings'>;
   type Actions = Pick<App, 'copyLink' | 'markUnread' | 'state' | 'room' | 'reply' | 'edit' | 'copy' | 'openDm' | 'remove' | 'react' | 'pickEmoji'>;
-  type Composer = Popup & Pick<App, 'state' | 'typing' | 'keepDraft' | 'editLast' | 'pickEmoji' | 'heavy' | 'upload' | 'scroll' | 'holdsSecret' | 'sorry' | 'saveEdit' | 'command' | 'say'>;
+  type Composer = Popup & Pick<App, 'state' | 'typing' | 'keepDraft' | 'editLast' | 'pickEmoji' | 'heavy' | 'upload' | 'sendTray' | 'scroll' | 'holdsSecret' | 'sorry' | 'saveEdit' | 'command' | 'say'>;
   type Hearing = Pick<App, 'state' | 'open'>;
   type Heavy = Pick<App, 'state' | 'focusComposer'>;
   type Mentions = Pick<App, 'state' | 'sorry' | 'showFound'>;
@@ -238,5 +249,5 @@ declare namespace Needs {
   type Shortcuts = Pick<App, 'nextMention' | 'state' | 'switch' | 'step' | 'escape' | 'sheet' | 'focusComposer'>;
   type Switcher = Pick<App, 'state' | 'directory' | 'everyone' | 'open' | 'join' | 'openDm' | 'lookAround' | 'focusComposer'>;
   type Timeline = Message & Pick<App, 'box' | 'dropNote' | 'watched' | 'loadOlder' | 'fill' | 'sorry' | 'lately' | 'focusComposer' | 'reply' | 'visit' | 'card'>;
-  type Uploads = Pick<App, 'state' | 'sorry' | 'focusComposer'>;
+  type Uploads = Pick<App, 'state' | 'box' | 'said' | 'sorry' | 'focusComposer'>;
 }

@@ -190,6 +190,16 @@ function anchor({ href, s: words }) {
   return h('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow' }, words);
 }
 
+/** A block of code, with its language, and a button that copies it: the timeline listens for `data-copy`. */
+const block = ({ s: code, lang: language = '' }) =>
+  h(
+    'div.code',
+    {},
+    h('span', {}, language),
+    h('button.icon', { 'aria-label': t('copyCode'), 'data-copy': true }, icon('copy')),
+    h('pre', {}, h('code', {}, code)),
+  );
+
 /** The tree of format.js as nodes: text nodes, and elements that are named here and nowhere else. */
 export function nodes(tree) {
   return tree.map((node) => {
@@ -205,7 +215,7 @@ export function nodes(tree) {
       case 'code':
         return h('code', {}, node.s);
       case 'pre':
-        return h('pre', {}, h('code', {}, node.s));
+        return block(node);
       case 'link':
         return anchor(node);
       case 'mention':

@@ -102,7 +102,7 @@ export function order(app, deed) {
   /** `budi is banned by ani, for 9 min more: spam`, as far as one may see it. */
   function held({ whom, what, by, seconds, reason }) {
     const words = [
-      t(`did_${what}`, { who: whom ?? t('anAddress') }),
+      t(`did_${what}`, { who: whom ?? t('anAddress'), n: 1 }),
       seconds ? t('forTime', { time: span(Math.ceil(seconds / 60) * 60, lang) }) : t('untilLifted'),
       t('byWhom', { by }),
     ].join(' ');

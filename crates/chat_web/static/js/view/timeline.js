@@ -422,6 +422,8 @@ export function timelineView(root, roomOf, app) {
   });
 
   list.addEventListener('click', (e) => {
+    const code = e.target.closest('[data-copy]')?.parentElement;
+    if (code) return app.copy($('code', code).textContent);
     const to = e.target.closest('[data-place]')?.dataset.place;
     if (!to || e.ctrlKey || e.metaKey || e.shiftKey) return;
     e.preventDefault();
