@@ -361,3 +361,53 @@ test('compact: a message is a line, more of them are on the screen, at every wid
   }
   assert.deepEqual(ana.errors, []);
 });
+
+/** A picture of one colour as a PNG, of whatever size. */
+const picture = (page, width, height, colour) => page.evaluate(async ({ width, height, colour }) => {
+  const canvas = Object.assign(document.createElement('canvas'), { width, height });
+  const brush = canvas.getContext('2d');
+  brush.fillStyle = colour;
+  brush.fillRect(0, 0, width, height);
+  const blob = await new Promise((done) => canvas.toBlob(done, 'image/png'));
+  return [...new Uint8Array(await blob.arrayBuffer())];
+}, { width, height, colour }).then((bytes) => Buffer.from(bytes));
+
+/** Sends pictures by the tray. */
+const show = async (page, files) => {
+  await page.waitForSelector('#attach:not([hidden])');
+  await page.setInputFiles('#file', files.map(([name, buffer]) => ({ name, mimeType: 'image/png', buffer })));
+  await page.waitForFunction((n) => document.querySelectorAll('#uploads .staged').length === n, files.length);
+  await page.press('#text', 'Enter');
+};
+
+test('a picture opens over the page: the next by a key, out by Escape, by Back and by a click beside it', async () => {
+  await serve();
+  const page = await person('ana');
+  await show(page, [['red.png', await picture(page, 300, 200, 'red')], ['blue.png', await picture(page, 200, 600, 'blue')]]);
+  await page.waitForFunction(() => document.querySelectorAll('.thumb img').length === 2);
+  // No bubble stands around it.
+  assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('.msg:has(.thumb) .bubble')).backgroundImage), 'none');
+  await page.evaluate(AXE);
+  for (const out of ['Escape', 'Back', 'beside']) {
+    const address = page.url();
+    await page.focus('.thumb >> nth=0');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('#lightbox[open]');
+    assert.equal(await page.getAttribute('#lightbox img', 'alt'), 'Picture: red.png');
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await page.getAttribute('#lightbox img', 'alt'), 'Picture: blue.png');
+    assert.equal(await page.textContent('#lightbox [role=status]'), '2 of 2');
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await page.getAttribute('#lightbox img', 'alt'), 'Picture: blue.png');
+    await axeFindsNothing(page, 'the picture');
+    if (out === 'Escape') await page.keyboard.press('Escape');
+    else if (out === 'Back') await page.goBack();
+    else await page.mouse.click(640, 790);
+    await page.waitForSelector('#lightbox', { state: 'hidden' });
+    assert.equal(page.url(), address);
+    await page.waitForFunction(() => !history.state?.lightbox);
+    assert.equal(await page.evaluate(() => document.activeElement.querySelector('img')?.alt), 'Picture: blue.png');
+  }
+  assert.equal(await page.textContent('#title'), '#lobby');
+  assert.deepEqual(page.errors, []);
+});

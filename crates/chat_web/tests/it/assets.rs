@@ -156,6 +156,7 @@ fn the_page_stays_small() {
         "js/view/dialog.js",
         "js/view/dot.js",
         "js/view/heavy.js",
+        "js/view/lightbox.js",
         "js/view/menu.js",
         "js/view/menus.js",
         "js/view/mentions.js",

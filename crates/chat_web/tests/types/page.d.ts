@@ -29,7 +29,7 @@ interface Outbox { items: Item[]; storage: Storage | null; last: number; wait: n
 interface Message {
   seq?: number; id?: string; cid?: string; v: number; asOf?: number; base?: any; shown?: string;
   from: Person; at: string | number; account?: boolean; act?: boolean; reply_to?: number | null;
-  text: string; file?: { token: string; bytes: number } | null; edited?: boolean; deleted?: boolean;
+  text: string; file?: { token: string; bytes: number; width?: number; height?: number } | null; edited?: boolean; deleted?: boolean;
   reactions: [emoji: string, names: string[]][]; item?: Item;
 }
 interface Timeline {

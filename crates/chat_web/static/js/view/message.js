@@ -9,6 +9,10 @@ import { clock, dayLabel, fullTime, now } from '../time.js';
 import { placeAt } from '../addresses.js';
 import { hue, sameName } from '../names.js';
 
+/** The most that a picture takes among messages, in pixels. */
+const MOST_WIDE = 360,
+  MOST_HIGH = 360;
+
 /** One that the server has, and that was not deleted. */
 export const usable = (message) => message?.seq && !message.deleted;
 
@@ -93,7 +97,7 @@ export function messageView(app, goTo) {
   }
 
   /** A picture has its size before it is loaded; everything else, and what turns out to be no picture, is a card. */
-  function shared({ token, bytes }, name) {
+  function shared(/** @type {Message['file']} */ { token, bytes, width, height }, name) {
     const href = `/files/${token}`;
     const card = () =>
       h(
@@ -105,14 +109,16 @@ export function messageView(app, goTo) {
         h('span.fsize', {}, bytesOf(bytes, lang)),
       );
     if (!/\.(png|jpe?g|gif|webp)$/i.test(name)) return card();
+    // One of an unknown size gets a box.
+    const scale = Math.min(1, MOST_WIDE / width, MOST_HIGH / height);
     const thumb = h(
-      'a.thumb',
+      `a.thumb${width ? '' : '.boxed'}`,
       { href, target: '_blank', rel: 'noopener noreferrer' },
       h('img', {
         onerror: () => thumb.replaceWith(card()),
         loading: 'lazy',
-        width: 320,
-        height: 200,
+        width: width ? Math.ceil(width * scale) : 320,
+        height: width ? Math.ceil(height * scale) : 200,
         alt: t('picture', { name }),
         src: href,
       }),

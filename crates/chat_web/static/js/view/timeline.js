@@ -424,9 +424,11 @@ export function timelineView(root, roomOf, app) {
   list.addEventListener('click', (e) => {
     const code = e.target.closest('[data-copy]')?.parentElement;
     if (code) return app.copy($('code', code).textContent);
-    const to = e.target.closest('[data-place]')?.dataset.place;
-    if (!to || e.ctrlKey || e.metaKey || e.shiftKey) return;
+    const to = e.target.closest('[data-place]')?.dataset.place,
+      thumb = e.target.closest('.thumb');
+    if ((!to && !thumb) || e.ctrlKey || e.metaKey || e.shiftKey) return;
     e.preventDefault();
+    if (thumb) return app.lately((parts) => parts.lightbox(thumb));
     app.visit(placeOf(to));
   });
   jump.addEventListener('click', () => {
