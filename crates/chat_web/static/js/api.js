@@ -1,5 +1,5 @@
-// Api: the REST calls of the page, each with a deadline. An error carries the server's own words, in the language of the
-// page.
+// Api: the REST calls of the page, each with a deadline. An error carries the server's own words, in the language of
+// the page.
 import { lang } from './i18n.js';
 
 /**

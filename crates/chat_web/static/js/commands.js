@@ -69,15 +69,18 @@ export function usageHere(usage, words) {
 }
 
 /**
- * The commands that begin with a word, for the list above the field.
+ * The commands that begin with a word, for the list above the field; `words` as usageHere takes them.
  * @param {string} word
  * @param {Command[]} commands
+ * @param {string} words
  */
-export function suggestions(word, commands) {
+export function suggestions(word, commands, words = '') {
   const shown = commands.filter(({ name }) => !BY_BUTTON.has(name));
   const all = [...shown, LEAVE].flatMap((one) => {
     const names = one.slashes ?? [one.name.toLowerCase()];
-    return names.slice(0, 1).map((slash) => ({ ...one, slash, all: one.slashes ?? [] }));
+    return names
+      .slice(0, 1)
+      .map((slash) => ({ ...one, usage: usageHere(one.usage, words), slash, all: one.slashes ?? [] }));
   });
   return all.filter((one) => one.slash.startsWith(word) || one.all.includes(word)).slice(0, 7);
 }

@@ -11,11 +11,14 @@ const MARKS = [
   ['_', 'i'],
 ];
 const WORD = /[\p{L}\p{N}_]/u;
+/** Three backticks; written so that no reader of this file takes them for a text of several lines. */
+const FENCE = '\x60\x60\x60',
+  CLOSES = /\x60{3}[ \t]*$/;
 
 /** `about` says who `me` is and which names are known: only those become mentions. */
 export function format(text, about = {}) {
   if (text.startsWith('> ') && text.length > 2) return [{ t: 'quote', c: inline(text.slice(2), about, 0) }];
-  if (text.includes('```')) return fenced(text, about);
+  if (text.includes(FENCE)) return fenced(text, about);
   if (isJumbo(text)) return [{ t: 'jumbo', s: text }];
   return inline(text, about, 0);
 }
@@ -31,7 +34,7 @@ function fenced(text, about) {
   };
   let open = true;
   for (let i = 0; i < lines.length; i++) {
-    const found = open && lines[i].startsWith('```') && block(lines, i);
+    const found = open && lines[i].startsWith(FENCE) && block(lines, i);
     // Where no fence follows, there is none for the next either.
     if (found === null) open = false;
     if (!found) words.push(lines[i]);
@@ -48,13 +51,13 @@ function fenced(text, about) {
 /** The block that begins with line `at`; null: no fence closes it. In one line all behind the fence is code. */
 function block(lines, at) {
   const first = lines[at].slice(3);
-  const line = /^(.+?)```[ \t]*$/.exec(first);
+  const line = /^(.+?)\x60{3}[ \t]*$/.exec(first);
   if (line) return { node: { t: 'pre', s: line[1].trim() }, end: at };
   let end = at + 1;
-  while (end < lines.length && !/```[ \t]*$/.test(lines[end])) end++;
+  while (end < lines.length && !CLOSES.test(lines[end])) end++;
   if (end === lines.length) return null;
   const lang = /^[\w+#.-]*$/.test(first.trim()) ? first.trim() : '';
-  const code = [...(lang ? [] : [first]), ...lines.slice(at + 1, end), lines[end].replace(/```[ \t]*$/, '')];
+  const code = [...(lang ? [] : [first]), ...lines.slice(at + 1, end), lines[end].replace(CLOSES, '')];
   const s = code.join('\n').replace(/^\n+/, '').trimEnd();
   return s ? { node: { t: 'pre', s, ...(lang ? { lang } : {}) }, end } : undefined;
 }

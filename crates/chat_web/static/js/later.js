@@ -10,8 +10,13 @@ const style = (href) =>
 const load = () =>
   Promise.all([
     import('./accounts.js'),
+    import('./cards.js'),
+    import('./commands.js'),
     import('./moderation.js'),
     import('./own.js'),
+    import('./hearing.js'),
+    import('./threads.js'),
+    import('./view/drop.js'),
     import('./view/actions.js'),
     import('./view/confirm.js'),
     import('./view/heavy.js'),
@@ -26,6 +31,7 @@ const load = () =>
     import('./view/settings.js'),
     import('./view/sheet.js'),
     import('./view/switcher.js'),
+    import('./view/thread.js'),
     import('./view/uploads.js'),
     import('./i18n/en_later.js'),
     style(new URL('../later.css', import.meta.url).href),
@@ -40,8 +46,13 @@ async function partsOf(app) {
   // The order of load().
   const [
     a,
+    cards,
+    commands,
     m,
     o,
+    hearing,
+    threads,
+    drop,
     actions,
     confirm,
     heavy,
@@ -56,6 +67,7 @@ async function partsOf(app) {
     settings,
     sheet,
     go,
+    thread,
     uploads,
   ] = await load();
   const accounts = a.accounts(app);
@@ -64,6 +76,11 @@ async function partsOf(app) {
   return {
     accounts,
     ...actions,
+    ...cards,
+    ...commands,
+    ...hearing,
+    ...threads,
+    ...drop,
     ...confirm,
     ...light,
     ...mentions,
@@ -76,6 +93,7 @@ async function partsOf(app) {
     settings: settings.settings(app, accounts),
     sheet: sheet.sheet(),
     switcher: go.switcher(app),
+    thread: thread.thread(app),
     own: o.own(app),
     uploads: uploads.uploads(app),
   };

@@ -4,11 +4,8 @@ import * as merge from './merge.js';
 import * as outbox from './outbox.js';
 import * as store from './store.js';
 import { placeOf } from './addresses.js';
-import { cards } from './cards.js';
-import { meaning, suggestions } from './commands.js';
 import { connection as connectionOf } from './connection.js';
 import { $, copyText } from './dom.js';
-import { hear } from './hearing.js';
 import { t, useLang } from './i18n.js';
 import { later, whenIdle } from './later.js';
 import { sameName } from './names.js';
@@ -24,7 +21,6 @@ import { badges } from './view/badges.js';
 import { banner as showBanner } from './view/banner.js';
 import { composerView } from './view/composer.js';
 import { closeDrawers, drawers } from './view/drawers.js';
-import { drops } from './view/drop.js';
 import { dress as dressPage, header } from './view/frame.js';
 import { moderated } from './view/notes.js';
 import { peopleView } from './view/people.js';
@@ -49,6 +45,11 @@ let downSince = 0;
 const waiting = [];
 /** By whom one was sent out of the server, and why. */
 let ousted = '';
+/** The pane of a thread, once one was opened. */
+let pane = null;
+/** What later.js has brought, once it has, and of it what finds the message of a link. */
+let brought = null,
+  card = null;
 
 const connection = connectionOf({
   safely,
@@ -85,7 +86,7 @@ const out = sending({
   take,
   announce,
   told() {
-    timeline.plan();
+    plan();
     draw('rooms');
     banner();
     for (const go of waiting.splice(0)) go();
@@ -117,7 +118,7 @@ const app = /** @type {any} */ ({
     const own = [...state.rooms.values()].filter((room) => !room.dm).map((room) => room.id);
     return [...new Set([...own, ...app.directory.keys()])];
   },
-  commands: (word) => suggestions(word, state.commands),
+  commands: (word) => brought?.suggestions(word, state.commands, t('args')) ?? [],
 
   say(text, reply_to = null, act = false) {
     const room = app.room();
@@ -133,8 +134,11 @@ const app = /** @type {any} */ ({
   command(text) {
     const room = app.room();
     const { commands, signedIn, offer } = state;
-    const what = meaning(text, { talk: room.dm, commands, signedIn, keeps: !!offer?.accounts });
-    MEANS[what.do](what, text);
+    const act = ({ meaning }) => {
+      const what = meaning(text, { talk: room.dm, commands, signedIn, keeps: !!offer?.accounts });
+      MEANS[what.do](what, text);
+    };
+    lately(act, () => composer.put(text));
   },
   give(text, quiet = false, then = undefined) {
     const room = app.room();
@@ -252,11 +256,7 @@ const app = /** @type {any} */ ({
     timeline.latest();
     composer.focus();
   },
-  card: cards(
-    state,
-    (room) => app.directory.has(room),
-    () => timeline.plan(),
-  ),
+  card: (place) => card?.(place) ?? null,
   order: (text) =>
     new Promise((done, fail) => {
       const bad = (error) => fail(new Error(error.title));
@@ -268,7 +268,7 @@ const app = /** @type {any} */ ({
       app.directory.clear();
       for (const room of all) app.directory.set(room.id, room);
       draw('rooms');
-      timeline.plan();
+      plan();
     } catch {
       /* the rooms we know will do */
     }
@@ -298,6 +298,11 @@ const app = /** @type {any} */ ({
   pickEmoji: (...asked) => lately((parts) => parts.emojiPicker(...asked)),
   personMenu: (...asked) => lately((parts) => parts.personMenu(...asked)),
   roomMenu: (...asked) => lately((parts) => parts.roomMenu(...asked)),
+  thread: (seq) =>
+    lately((parts) => {
+      pane = parts.thread;
+      pane.open(seq);
+    }),
   switch: (text) => lately((parts) => parts.switcher.open(text)),
   sheet: () => lately((parts) => parts.sheet.open()),
   search: (text = '') => lately((parts) => parts.search.open(text)),
@@ -350,12 +355,25 @@ const rooms = roomsView(app);
 const who = peopleView(app);
 shortcuts(app);
 
+/** The parts of later.js that wait for nothing. */
+function bring(parts) {
+  brought = parts;
+  const mayRead = (room) => app.directory.has(room);
+  card ??= parts.cards(state, mayRead, plan);
+  timeline.actions(parts);
+  parts.drops(
+    (data) => composer.takes(data),
+    () => state.offer?.files != null,
+  );
+}
+
 /** Calls a part of later.js, which may not be loaded yet. */
-async function lately(act) {
+async function lately(act, failed = () => {}) {
   try {
     act(await later(app));
   } catch (error) {
     console.warn(error);
+    failed();
     toast(t('needsLine'));
   }
 }
@@ -385,6 +403,12 @@ function take(event) {
   for (const change of changes) safely(() => applyChange(change));
 }
 
+/** What shows messages is drawn with the next frame: the room, and a thread of it. */
+function plan() {
+  timeline.plan();
+  pane?.plan();
+}
+
 const due = new Set();
 let planned = 0;
 /** Lists are drawn once a frame, however many events came. */
@@ -408,7 +432,7 @@ function applyChange(change) {
 
 /** @type {Record<string, (change: any, here: boolean) => void>} */
 const CHANGES = {
-  timeline: (_, here) => here && timeline.plan(),
+  timeline: (_, here) => here && plan(),
   people(_, here) {
     if (here || app.room()?.dm) draw('people');
     if (state.rooms.size > 1) draw('rooms');
@@ -422,7 +446,7 @@ const CHANGES = {
   me() {
     setPref('name', state.me.name);
     for (const list of ['rooms', 'people']) draw(list);
-    timeline.plan();
+    plan();
     app.redrawSettings();
   },
   opened,
@@ -451,7 +475,7 @@ const CHANGES = {
     // Whether a word was one's own is known by now; the outbox lets go of it.
     if (m.cid && outbox.done(box, m.cid)) out.flush();
     if (prefs.closed[heard.room]) setPref('closed', { ...prefs.closed, [heard.room]: undefined });
-    if (!mine && connection.isLive()) hear(app, heard);
+    if (!mine && connection.isLive()) lately((parts) => parts.hear(app, heard));
   },
 };
 
@@ -461,7 +485,7 @@ function opened() {
   if (!wanted) showAddress(room);
   header(room);
   composer.open(room);
-  timeline.plan();
+  plan();
   for (const list of ['rooms', 'people', 'typing']) draw(list);
   if (!room.loaded) past.load(room.id);
   requestAnimationFrame(() => requestAnimationFrame(app.watched));
@@ -567,7 +591,7 @@ function up() {
   app.lookAround();
   lookAtOffer();
   if (state.signedIn) lately((parts) => parts.own.meet());
-  whenIdle(app, timeline.actions);
+  whenIdle(app, bring);
 }
 
 /** Who sees the page is not told by push. */
@@ -624,7 +648,7 @@ async function dress() {
   if (app.room()) {
     header(app.room());
     composer.label(app.room());
-    timeline.plan();
+    plan();
     rooms.render();
     who.render();
     who.typing();
@@ -664,10 +688,6 @@ $('#file').addEventListener('change', (e) => {
   composer.addFiles(e.target.files);
   e.target.value = '';
 });
-drops(
-  (data) => composer.takes(data),
-  () => state.offer?.files != null,
-);
 
 addEventListener('popstate', () => {
   // A link with a code was followed from here.
@@ -701,7 +721,7 @@ document.addEventListener('visibilitychange', () => {
 setInterval(() => {
   if (!document.hidden) look(false);
   take({ type: 'tick' });
-  if (box.items.some((item) => outbox.isLate(item, performance.now()))) timeline.plan();
+  if (box.items.some((item) => outbox.isLate(item, performance.now()))) plan();
 }, 1000);
 setInterval(() => {
   if (!document.hidden && connection.isLive()) app.lookAround();
@@ -709,7 +729,7 @@ setInterval(() => {
 /** The clock may be set, and a timer sleeps when the machine does: looked at each hour. */
 function midnight() {
   const again = () => {
-    timeline.plan();
+    plan();
     midnight();
   };
   setTimeout(again, Math.min(untilMidnight(now()) + 500, 3600000));

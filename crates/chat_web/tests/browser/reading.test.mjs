@@ -411,3 +411,70 @@ test('a picture opens over the page: the next by a key, out by Escape, by Back a
   assert.equal(await page.textContent('#title'), '#lobby');
   assert.deepEqual(page.errors, []);
 });
+
+test('a thread opens beside the room: what answers a message, and a field whose words answer it', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const page = await person('ana');
+  budi.say('lunch at twelve?');
+  budi.say('something else');
+  budi.say('/answer 1 or at one');
+  budi.say('/answer 3 one is late');
+  await sees(page, 'one is late');
+  await page.click('.msg .answers:has-text("2 answers")');
+  const inPane = (n) => page.waitForFunction((count) => document.querySelectorAll('#thread .msg:not(.pending)').length === count, n);
+  const words = () => page.locator('#thread .msg .text').allTextContents();
+  await inPane(3);
+  assert.deepEqual(await words(), ['lunch at twelve?', 'or at one', 'one is late']);
+  assert.equal(await page.locator('#thread .quoted').count(), 1, 'only what answers another than the first says whom');
+  assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), 'Reply in this thread');
+  await page.keyboard.type('one it is');
+  await page.keyboard.press('Enter');
+  await budi.hears(/ana re=1: one it is/);
+  await inPane(4);
+  budi.say('beside it all');
+  budi.say('/answer 5 good');
+  await inPane(5);
+  await sees(page, 'beside it all');
+  assert.deepEqual((await words()).slice(3), ['one it is', 'good']);
+  // A draft of its own waits there, and the pane goes with the room.
+  await page.keyboard.type('half a thou');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('#thread', { state: 'hidden' });
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'text');
+  assert.equal(await page.inputValue('#text'), '');
+  await page.hover(message('good'));
+  await page.click('#messages .tools button >> nth=2');
+  await page.click('.menu .item:has-text("Reply in a thread")');
+  await inPane(5);
+  assert.equal(await page.inputValue('#thread .input'), 'half a thou');
+  // The same component stands twice: what is done in one does not scroll or close the other.
+  await page.hover('#thread .msg >> nth=0');
+  await page.click('#thread .tools button >> nth=0');
+  await page.click('.picker button[aria-label=tada]');
+  await budi.hears('🎉');
+  await page.waitForFunction(() => document.querySelectorAll('#log .reactions').length === 1 && document.querySelectorAll('#thread .reactions').length === 1);
+  await page.evaluate(AXE);
+  await axeFindsNothing(page, 'a thread');
+  await say(page, '/join #dapur');
+  await page.waitForFunction(() => document.querySelector('#title').textContent === '#dapur');
+  await page.waitForSelector('#thread', { state: 'hidden' });
+  assert.deepEqual(page.errors, []);
+});
+
+test('a thread on a phone lies over the room, in the dark as well', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const page = await person('ana', { viewport: { width: 320, height: 640 }, colorScheme: 'dark', locale: 'id-ID', hasTouch: true, isMobile: true });
+  budi.say('makan siang?');
+  budi.say('/answer 1 jam satu');
+  await page.click('.msg .answers:has-text("1 balasan")');
+  await page.waitForFunction(() => document.querySelectorAll('#thread .msg').length === 2);
+  const box = await page.locator('#thread').boundingBox();
+  assert.deepEqual([box.x, box.width, box.height], [0, 320, 640]);
+  await page.evaluate(AXE);
+  await axeFindsNothing(page, 'a thread on a phone');
+  await page.tap('#thread [aria-label=Tutup]');
+  await page.waitForSelector('#thread', { state: 'hidden' });
+  assert.deepEqual(page.errors, []);
+});

@@ -56,7 +56,10 @@ interface Room {
   held: boolean;
   /** Until when the user is muted (ms), 0: not. */
   silent: number;
+  /** The first message of a thread, where it is one that is shown. */
+  thread?: number;
 }
+interface Threads { roots: Map<number, number>; threads: Map<number, number[]> }
 interface State {
   me: Person | null; role: string; rooms: Map<string, Room>; current: string | null; commands: Command[];
   limits: { text_bytes: number; message_bytes?: number }; server: { name?: string; instance?: string }; epoch: string | null;
@@ -72,7 +75,7 @@ interface Place { room: string; seq: number | null }
 
 interface MessageRow {
   kind: 'message'; key: string; message: Message; v: number; text: string; account: boolean; name: string; me: string;
-  head: boolean; mine: boolean; ping: boolean; quoted: Message | null; quotedV: number; known: string;
+  head: boolean; mine: boolean; ping: boolean; quotes: boolean; answers: number; quoted: Message | null; quotedV: number; known: string;
   failed: boolean; late: boolean; why: string;
   /** The message that a link in it leads to, and where that is. */
   card: Message | null; cardV: number; cardAt: string;
@@ -91,6 +94,8 @@ type Row = { at?: string; lang?: string; hours?: string } & (
 interface RowContext {
   me: Person | null; items: Item[]; lang: string; hours: string; now: number;
   here: string; card(place: Place): Message | null;
+  /** How many messages the thread of a message has beside it. */
+  answers(tl: Timeline, seq: number): number;
   isKnown(name: string): boolean; isRoom(id: string): boolean; isLate(item: Item): boolean;
 }
 
@@ -215,6 +220,8 @@ interface App {
   pickEmoji(anchor: HTMLElement, back: HTMLElement, pick: (emoji: string) => void): void;
   personMenu(anchor: HTMLElement, name: string): void;
   roomMenu(anchor: HTMLElement, room: Room): void;
+  /** Opens the thread of a message beside the room. */
+  thread(seq: number): void;
   switch(text?: string): void;
   sheet(): void;
   search(text?: string): void;
@@ -228,13 +235,13 @@ interface App {
 /** Which of them each view uses, and no other. */
 declare namespace Needs {
   type Accounts = Pick<App, 'state' | 'box' | 'order' | 'stop' | 'cookieKept' | 'redrawSettings'>;
-  type Actions = Pick<App, 'copyLink' | 'markUnread' | 'state' | 'room' | 'reply' | 'edit' | 'copy' | 'openDm' | 'remove' | 'react' | 'pickEmoji'>;
+  type Actions = Pick<App, 'thread' | 'copyLink' | 'markUnread' | 'state' | 'room' | 'reply' | 'edit' | 'copy' | 'openDm' | 'remove' | 'react' | 'pickEmoji'>;
   type Composer = Popup & Pick<App, 'state' | 'typing' | 'keepDraft' | 'editLast' | 'pickEmoji' | 'heavy' | 'upload' | 'sendTray' | 'scroll' | 'holdsSecret' | 'sorry' | 'saveEdit' | 'command' | 'say'>;
   type Hearing = Pick<App, 'state' | 'open'>;
   type Heavy = Pick<App, 'state' | 'focusComposer'>;
   type Mentions = Pick<App, 'state' | 'sorry' | 'showFound'>;
   type Menus = Pick<App, 'tell' | 'state' | 'settings' | 'openDm' | 'mention' | 'ignored' | 'command' | 'orderFor' | 'sorry' | 'markRead' | 'roomOrder' | 'leave'>;
-  type Message = Pick<App, 'state' | 'directory' | 'knows' | 'personMenu' | 'react' | 'retry' | 'copy' | 'discard'>;
+  type Message = Pick<App, 'thread' | 'state' | 'directory' | 'knows' | 'personMenu' | 'react' | 'retry' | 'copy' | 'discard'>;
   type Moderation = Pick<App, 'state' | 'take' | 'order'>;
   type Navigation = Pick<App, 'state' | 'take' | 'give' | 'sorry' | 'copy'>;
   type Order = Pick<App, 'state' | 'order' | 'focusComposer'>;
@@ -249,5 +256,6 @@ declare namespace Needs {
   type Shortcuts = Pick<App, 'nextMention' | 'state' | 'switch' | 'step' | 'escape' | 'sheet' | 'focusComposer'>;
   type Switcher = Pick<App, 'state' | 'directory' | 'everyone' | 'open' | 'join' | 'openDm' | 'lookAround' | 'focusComposer'>;
   type Timeline = Message & Pick<App, 'box' | 'dropNote' | 'watched' | 'loadOlder' | 'fill' | 'sorry' | 'lately' | 'focusComposer' | 'reply' | 'visit' | 'card'>;
+  type Thread = App;
   type Uploads = Pick<App, 'state' | 'box' | 'said' | 'sorry' | 'focusComposer'>;
 }

@@ -8,6 +8,8 @@ export default {
   send: 'Send',
   react: 'React',
   reply: 'Reply',
+  thread: 'Thread',
+  answers: 'One answer|{n} answers',
   more: 'More actions',
   edit: 'Edit',
   delete: 'Delete',

@@ -24,6 +24,8 @@ Object.assign(en, {
   cosy: 'Roomy',
   compact: 'Compact',
   copyLink: 'Copy link',
+  inThread: 'Reply in a thread',
+  answerHere: 'Reply in this thread',
   markUnread: 'Mark as unread from here',
   noMoreMentions: 'No unread message mentions you.',
   tell_all: 'Tell me of all messages',

@@ -8,6 +8,10 @@ export default {
   send: 'Kirim',
   react: 'Beri reaksi',
   reply: 'Balas',
+  thread: 'Utas',
+  answers: 'Satu balasan|{n} balasan',
+  inThread: 'Balas di utas',
+  answerHere: 'Balas di utas ini',
   more: 'Tindakan lain',
   edit: 'Sunting',
   delete: 'Hapus',
@@ -127,9 +131,9 @@ export default {
   replyTo: 'Kepada {name}:',
   suggestions: 'Saran',
   args:
-    'new password=kata sandi baru,password=kata sandi,old=lama,new=baru,name=nama,user=pengguna,room=ruang,why=alasan,' +
-    'text=teks,words=kata,message=pesan,key=kunci,code=kode,value=nilai,uses=kali,number=nomor,address=alamat,bits=bit,' +
-    'subject=topik,command=perintah',
+    'new password=kata sandi baru,password=kata sandi,old=lama,new=baru,name=nama,user=pengguna,room=ruang,' +
+    'why=alasan,text=teks,words=kata,message=pesan,key=kunci,code=kode,value=nilai,uses=kali,number=nomor,' +
+    'address=alamat,bits=bit,subject=topik,command=perintah',
   tooLong: 'Kelebihan {n} byte.|Kelebihan {n} byte.',
   log: 'Pesan di #{room}',
   logDm: 'Bisikan dengan {name}',

@@ -226,9 +226,7 @@ export function composerView(form, app) {
       const text =
         until > now()
           ? t(time ? 'silentUntil' : 'silent', { time })
-          : of.dm
-            ? t('whisperTo', { name: title(of) })
-            : t('messageTo', { room: of.id });
+          : (of.words ?? (of.dm ? t('whisperTo', { name: title(of) }) : t('messageTo', { room: of.id })));
       input.setAttribute('aria-label', text);
       input.placeholder = text;
       pop.label();

@@ -31,7 +31,7 @@ export function messageView(app, goTo) {
    * @param {Room} room
    * @param {MessageRow} row
    */
-  function draw(room, { message, mine, head, ping, quoted, late, card, cardAt }, live) {
+  function draw(room, { message, mine, head, ping, quotes, answers, quoted, late, card, cardAt }, live) {
     const { item } = message;
     const about = { me: app.state.me?.name, name: app.knows, room: isRoom };
     const tree = message.deleted ? [] : format(message.text, about);
@@ -81,8 +81,10 @@ export function messageView(app, goTo) {
             message.account && !mine && owned(message.from.name),
             when,
           ),
-        h('div.bubble', {}, message.reply_to && quote(room, message.reply_to, quoted), text, linked),
+        h('div.bubble', {}, quotes && quote(room, message.reply_to, quoted), text, linked),
         message.reactions.length > 0 && reactions(room, message),
+        answers > 0 &&
+          h('button.answers', { onclick: () => app.thread(message.seq) }, icon('reply'), t('answers', { n: answers })),
       ),
       !head && !message.act && when,
       item &&

@@ -1,7 +1,6 @@
 // Popup: what may follow `/`, `@`, `#` and `:` in the composer, as an ARIA combobox; and names by Tab.
 import { h, $, avatar, typeInto } from '../dom.js';
 import { t } from '../i18n.js';
-import { usageHere } from '../commands.js';
 import { EMOJI, loadEmoji, search } from '../emoji.js';
 
 /** How many there are: the ids of options are one's own. */
@@ -27,10 +26,7 @@ export function popup(app, input, list) {
       from = 0;
       return app
         .commands(slash[1].toLowerCase())
-        .map((c) => ({
-          text: `/${c.slash} `,
-          show: [h('b', {}, usageHere(c.usage, t('args'))), h('span', {}, c.help ?? t(c.words))],
-        }));
+        .map((c) => ({ text: `/${c.slash} `, show: [h('b', {}, c.usage), h('span', {}, c.help ?? t(c.words))] }));
     }
     const word = /(^|[\s(])([@#:])([A-Za-z0-9_+-]*)$/.exec(before);
     if (!word) return [];

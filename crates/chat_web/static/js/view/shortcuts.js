@@ -29,7 +29,7 @@ export function shortcuts(app) {
       app.escape();
     } else if (e.key === 'F6') {
       e.preventDefault();
-      const areas = ['#rooms .here .room', '#log', '#text', '#who button']
+      const areas = ['#rooms .here .room', '#log', '#text', '#thread .input', '#who button']
         .map((s) => $(s))
         .filter((el) => el?.offsetParent);
       const at = areas.findIndex(

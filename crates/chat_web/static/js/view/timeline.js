@@ -44,8 +44,16 @@ export function timelineView(root, roomOf, app) {
   };
   const messages = messageView(app, goTo);
   // What can be done with a message comes later than the page.
-  let acts = null;
-  const actions = (parts) => (acts ??= parts.actionsOn(app, log, list, messages.isMine));
+  let acts = null,
+    answersTo = null;
+  function actions(parts) {
+    if (!acts) {
+      acts = parts.actionsOn(app, log, list, messages.isMine);
+      answersTo = parts.answersTo;
+      plan();
+    }
+    return acts;
+  }
 
   /* ---- what is shown ---- */
 
@@ -59,6 +67,7 @@ export function timelineView(root, roomOf, app) {
     isKnown: app.knows,
     here: `${location.origin}${location.pathname}`,
     card: app.card,
+    answers: (tl, seq) => (answersTo?.(tl).threads.get(seq)?.length ?? 1) - 1,
     isRoom: messages.isRoom,
     isLate: (item) => outbox.isLate(item, performance.now()),
   });
@@ -137,14 +146,15 @@ export function timelineView(root, roomOf, app) {
       if (!matchMedia('(prefers-reduced-motion: reduce)').matches)
         list.animate({ opacity: [0, 1], translate: ['0 .35rem', '0 0'] }, { duration: 160, easing: 'ease-out' });
     }
-    log.setAttribute('aria-label', room.dm ? t('logDm', { name: title(room) }) : t('log', { room: room.id }));
+    const label = () => (room.dm ? t('logDm', { name: title(room) }) : t('log', { room: room.id }));
+    log.setAttribute('aria-label', room.thread ? t('thread') : label());
     if (view.stick && view.end === null && inHand()) Object.assign(view, { stick: false, held: true });
     const anchor = view.stick && view.end === null ? null : anchored();
     // While one reads further up the window does not grow: what comes is behind "Later messages".
     if (!view.stick && view.end === null && room.tl.order.length - view.start > MOST) view.end = view.start + MOST;
     if (view.stick && view.end === null) {
       // The far side is dropped while it is out of view.
-      if (room.tl.order.length > KEEP * 2) merge.forgetBefore(room.tl, room.tl.order.at(-KEEP));
+      if (room.tl.order.length > KEEP * 2 && !room.thread) merge.forgetBefore(room.tl, room.tl.order.at(-KEEP));
       if (room.tl.order.length - view.start > MOST || view.start > room.tl.order.length)
         view.start = Math.max(0, room.tl.order.length - TAIL);
     }
