@@ -455,6 +455,7 @@ test('a thread opens beside the room: what answers a message, and a field whose 
   await budi.hears('🎉');
   await page.waitForFunction(() => document.querySelectorAll('#log .reactions').length === 1 && document.querySelectorAll('#thread .reactions').length === 1);
   await page.evaluate(AXE);
+  await still(page);
   await axeFindsNothing(page, 'a thread');
   await say(page, '/join #dapur');
   await page.waitForFunction(() => document.querySelector('#title').textContent === '#dapur');
@@ -473,8 +474,97 @@ test('a thread on a phone lies over the room, in the dark as well', async () => 
   const box = await page.locator('#thread').boundingBox();
   assert.deepEqual([box.x, box.width, box.height], [0, 320, 640]);
   await page.evaluate(AXE);
+  await still(page);
   await axeFindsNothing(page, 'a thread on a phone');
   await page.tap('#thread [aria-label=Tutup]');
   await page.waitForSelector('#thread', { state: 'hidden' });
   assert.deepEqual(page.errors, []);
 });
+
+test('under a finger every button has 44 pixels', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const page = await person('ana', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  const small = async (where) => {
+    const found = await page.evaluate(() => [...document.querySelectorAll('button, a[href], [role=option], [role=menuitem], .switch, .choice label')]
+      .filter((one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: true }) && !one.closest('[inert], .vh, .skip, .text') && !one.matches('.vh, .skip'))
+      .map((one) => ({ one, box: one.getBoundingClientRect() }))
+      .filter(({ box }) => box.width > 0 && (Math.round(box.width) < 44 || Math.round(box.height) < 44))
+      .map(({ one, box }) => `${one.tagName} ${one.id || one.className} ${one.textContent.slice(0, 20)} ${Math.round(box.width)}x${Math.round(box.height)}`));
+    assert.deepEqual(found, [], where);
+  };
+  budi.say('hello @ana');
+  budi.say('/answer 1 and hello again');
+  budi.say('/react 1 👍');
+  budi.say('/join #dapur');
+  await page.waitForSelector('.msg .answers');
+  await page.waitForSelector('.reactions button');
+  await page.waitForSelector('#attach:not([hidden])');
+  await small('the room');
+  await page.setInputFiles('#file', [{ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('x') }, { name: 'b.txt', mimeType: 'text/plain', buffer: Buffer.from('y') }]);
+  await page.waitForFunction(() => document.querySelectorAll('#uploads .staged').length === 2);
+  await small('the tray');
+  for (let i = 0; i < 2; i += 1) await page.tap('#uploads .staged >> nth=0 >> button >> nth=1');
+  await page.tap('.msg .answers');
+  await page.waitForSelector('#thread:not([hidden])');
+  await small('a thread');
+  await page.tap('#thread [aria-label=Close]');
+  await page.tap('.msg .bubble >> nth=0');
+  await page.waitForSelector('.menu');
+  await page.waitForFunction(() => document.querySelector('.menu').getAnimations().length === 0);
+  await small('the menu of a message');
+  await page.keyboard.press('Escape');
+  await page.tap('#menubtn');
+  await page.waitForFunction(() => document.body.classList.contains('nav') && document.querySelector('#nav').getAnimations().length === 0);
+  await small('the rooms');
+  await page.tap('#me');
+  await page.waitForSelector('#settings[open]');
+  await page.waitForFunction(() => document.querySelector('#settings').getAnimations().length === 0);
+  await small('the settings');
+  assert.deepEqual(page.errors, []);
+});
+
+/** Nothing moves any more but what moves for ever: colours that come in are paler than they will be. */
+const still = (page) => page.waitForFunction(() => document.getAnimations().every((one) => one.playState !== 'running' || one.effect.getTiming().iterations === Infinity));
+
+for (const colorScheme of ['light', 'dark'])
+  test(`axe finds nothing with other rooms, mentions, code, pictures and a thread on the stage (${colorScheme})`, async () => {
+    await serve();
+    const budi = await terminal('budi');
+    const citra = await terminal('citra');
+    citra.say('/join #dapur');
+    await citra.hears('OK JOIN room=#dapur');
+    for (const density of ['cosy', 'compact']) {
+      const page = await person(`ana${density}`, { colorScheme });
+      const me = `ana${density}`;
+      budi.say(`hello @${me} and @citra, see #dapur and https://example.org`);
+      budi.say('/me looks around');
+      await sees(page, `hello @${me}`);
+      await say(page, 'mine, with `code`, @budi and #dapur:\n```js\nlet a = 1;\n```');
+      await say(page, '/me nods');
+      const last = await page.waitForFunction(() => [...document.querySelectorAll('.msg')].at(-1)?.message.seq).then((one) => one.jsonValue());
+      budi.say(`/answer ${last} an answer to @citra`);
+      budi.say(`/react ${last} 👍`);
+      await page.waitForSelector('#others .room, #rooms .room >> nth=1');
+      if (density === 'compact') {
+        await page.click('#me');
+        await page.click('#settings .choice label:has-text("Compact")');
+        await page.keyboard.press('Escape');
+      }
+      await show(page, [['blue.png', await picture(page, 200, 100, 'blue')]]);
+      await page.waitForSelector('.thumb img');
+      await page.waitForSelector('.msg .answers');
+      await page.evaluate(AXE);
+      await still(page);
+      await axeFindsNothing(page, `${colorScheme} ${density}`);
+      await page.click('.msg .answers');
+      await page.waitForSelector('#thread:not([hidden])');
+      await still(page);
+      await axeFindsNothing(page, `a thread, ${colorScheme} ${density}`);
+      await page.keyboard.press('Escape');
+      await page.hover('.msg >> nth=0');
+      await page.waitForSelector('.tools');
+      await axeFindsNothing(page, `tools, ${colorScheme} ${density}`);
+      assert.deepEqual(page.errors, []);
+    }
+  });
