@@ -56,8 +56,7 @@ impl Task {
         let items =
             all(rows, user).or_else(|| all(rows, room)).or_else(|| all(rows, figure)).or_else(|| all(rows, ban));
         let items = items.or_else(|| all(rows, unread));
-        let language = self.session.is_indonesian();
-        let items = items.or_else(|| all(rows, |verb: &&'static Verb| json(&CommandInfo::of(verb, language))));
+        let items = items.or_else(|| all(rows, |verb: &&'static Verb| json(&CommandInfo::of(verb))));
         items.or_else(|| all(rows, |act: &Entry| json(&AuditEntry::of(act)))).unwrap_or_default()
     }
 

@@ -1,9 +1,8 @@
 // Composer: where one types. It is never disabled: what cannot go now is kept and goes later.
 import { h, $, isComposing, typeInto } from '../dom.js';
 import { icon } from './icons.js';
-import { t, lang } from '../i18n.js';
-import { draft, prefs } from '../prefs.js';
-import { clock, now } from '../time.js';
+import { t } from '../i18n.js';
+import { draft } from '../prefs.js';
 import { submission } from '../composing.js';
 import { expand } from '../emoji.js';
 import { format, plainText } from '../format.js';
@@ -23,8 +22,7 @@ export function composerView(form, app) {
   const input = $('.input', form),
     strip = $('.context', form),
     heavy = $('.heavy', form),
-    left = $('.left', form),
-    tray = $('.uploads', form);
+    left = $('.left', form);
   const pop = popup(app, input, $('.popup', form));
   /** @type {string | null} */
   let room = null;
@@ -114,27 +112,20 @@ export function composerView(form, app) {
     if (takes(e.clipboardData)) e.preventDefault();
   });
 
-  /** Takes files into the tray; asks about a text of many lines. False: the browser inserts it. */
+  /** Sends files; offers a text that is too long for the field as a file. False: the browser inserts it. */
   function takes(data) {
-    if (addFiles(filesIn(data))) return true;
+    if (sendFiles(filesIn(data))) return true;
     const text = data?.getData('text/plain') ?? '';
-    const beside = input.value.slice(0, input.selectionStart) + input.value.slice(input.selectionEnd);
-    if (!isHeavy(text, beside.length)) return false;
-    app.heavy(heavy, text, beside, addFiles, () => typeInto(input, text));
+    if (!isHeavy(text, input.value.length - (input.selectionEnd - input.selectionStart))) return false;
+    app.heavy(heavy, text, sendFiles);
     return true;
   }
 
   /** Files are read off their event at once: later it has none. */
-  function addFiles(files) {
+  function sendFiles(files) {
     const all = [...(files ?? [])];
-    if (all.length && room) app.upload(tray, all, room);
+    if (all.length && room) app.upload($('.uploads', form), all, room);
     return all.length > 0;
-  }
-
-  /** Each room has files of its own in the tray. */
-  function showTray() {
-    for (const row of tray.children) row.hidden = row.dataset.room !== room;
-    tray.hidden = !$(':scope > :not([hidden])', tray);
   }
 
   function submit() {
@@ -142,8 +133,7 @@ export function composerView(form, app) {
     const answered = mode?.message.seq ?? null;
     const what = submission(input.value, { over: over(), editing, answered, holdsSecret: app.holdsSecret });
     pop.close();
-    const files = !editing && what.do !== 'command' && what.do !== 'refuse' && $('.staged:not([hidden])', tray);
-    if (what.do === 'nothing' && !files) return;
+    if (what.do === 'nothing') return;
     if (what.do === 'refuse') return app.sorry(t(what.why, { n: what.n }));
     stopTyping();
     if (editing) {
@@ -155,8 +145,6 @@ export function composerView(form, app) {
     empty();
     if (what.do === 'command') app.command(what.text);
     else if (what.do === 'say') app.say(what.text, what.answered);
-    // What is written beside them goes first.
-    if (files) app.sendTray(tray, room);
   }
 
   function empty() {
@@ -217,16 +205,10 @@ export function composerView(form, app) {
       input.value = draft(room);
       context();
       grow();
-      showTray();
       this.label(next);
     },
     label(of) {
-      const until = Math.max(of.dm ? 0 : of.silent, app.state.silent);
-      const time = until < Infinity ? clock(until, lang, prefs.hours) : '';
-      const text =
-        until > now()
-          ? t(time ? 'silentUntil' : 'silent', { time })
-          : (of.words ?? (of.dm ? t('whisperTo', { name: title(of) }) : t('messageTo', { room: of.id })));
+      const text = of.dm ? t('whisperTo', { name: title(of) }) : t('messageTo', { room: of.id });
       input.setAttribute('aria-label', text);
       input.placeholder = text;
       pop.label();
@@ -251,7 +233,7 @@ export function composerView(form, app) {
       return true;
     },
     takes,
-    addFiles,
+    sendFiles,
     /** Keeps what is typed, before the page goes. */
     keep() {
       if (room && mode?.kind !== 'edit') app.keepDraft(room, input.value);
