@@ -1,5 +1,6 @@
 //! The frames that the server sends (docs/protocol.md, section 2.1).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use axum::extract::ws::Utf8Bytes;
@@ -315,8 +316,8 @@ pub struct CommandInfo {
     pub slashes: &'static [&'static str],
     /// How it is written.
     pub usage: &'static str,
-    /// What it does.
-    pub help: &'static str,
+    /// What it does, in the user's language.
+    pub help: Cow<'static, str>,
     /// Whether a password or a key stands behind it: what is typed is to be kept nowhere.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
@@ -324,8 +325,10 @@ pub struct CommandInfo {
 
 impl CommandInfo {
     /// A row as frames show it.
-    pub fn of(verb: &'static Verb) -> CommandInfo {
+    pub fn of(verb: &'static Verb, is_indonesian: bool) -> CommandInfo {
         let Verb { name, slashes, usage, help, secret, .. } = *verb;
+        let translated = if is_indonesian { indonesian(help) } else { None };
+        let help = translated.map_or(Cow::Borrowed(help), Cow::Owned);
         CommandInfo { name, slashes, usage, help, secret }
     }
 }

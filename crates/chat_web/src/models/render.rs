@@ -196,13 +196,14 @@ pub(crate) fn plain_indonesian(envelope: &Envelope) -> String {
     String::from_utf8_lossy(&lines).replace("\r\n", "\n").trim_end().to_string()
 }
 
-/// The command table, for the page's completion.
-pub(crate) fn commands() -> &'static [CommandInfo] {
-    static COMMANDS: LazyLock<Vec<CommandInfo>> = LazyLock::new(|| {
-        let shown = VERBS.iter().filter(|verb| !verb.slashes.is_empty() && !verb.lines);
-        shown.map(CommandInfo::of).collect()
+/// The command table, for the page's completion, in the user's language.
+pub(crate) fn commands(is_indonesian: bool) -> &'static [CommandInfo] {
+    static COMMANDS: LazyLock<[Vec<CommandInfo>; 2]> = LazyLock::new(|| {
+        let shown = || VERBS.iter().filter(|verb| !verb.slashes.is_empty() && !verb.lines);
+        [false, true].map(|language| shown().map(|verb| CommandInfo::of(verb, language)).collect())
     });
-    &COMMANDS
+    let [english, indonesian] = &*COMMANDS;
+    if is_indonesian { indonesian } else { english }
 }
 
 #[cfg(test)]

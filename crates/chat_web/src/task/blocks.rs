@@ -56,7 +56,8 @@ impl Task {
         let items =
             all(rows, user).or_else(|| all(rows, room)).or_else(|| all(rows, figure)).or_else(|| all(rows, ban));
         let items = items.or_else(|| all(rows, unread));
-        let items = items.or_else(|| all(rows, |verb: &&'static Verb| json(&CommandInfo::of(verb))));
+        let language = self.session.is_indonesian();
+        let items = items.or_else(|| all(rows, |verb: &&'static Verb| json(&CommandInfo::of(verb, language))));
         items.or_else(|| all(rows, |act: &Entry| json(&AuditEntry::of(act)))).unwrap_or_default()
     }
 

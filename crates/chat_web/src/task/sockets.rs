@@ -33,7 +33,7 @@ impl Task {
                 minute: Minute { lines: config.spam_lines, same: config.spam_repeats },
             },
             rooms: self.session.rooms().iter().map(|room| self.own_room(room)).collect(),
-            commands: commands(),
+            commands: commands(self.session.is_indonesian()),
             server: ServerInfo {
                 name: config.name.to_string(),
                 version: env!("CARGO_PKG_VERSION"),

@@ -51,15 +51,36 @@ export function meaning(text, where) {
   return command?.secret && lacksSecret(command) ? { do: 'ask', command } : { do: 'give' };
 }
 
+/** What a message, a file or a panel has a button for, and what is for programs: typed out, they work all the same. */
+const BY_BUTTON = new Set(['ANSWER', 'EDIT', 'DELETE', 'REACT', 'UNREACT', 'SEND', 'EXPORT', 'READ', 'PREF']);
+
 /**
- * The commands that begin with a word, for the list above the field.
+ * How a command is written on the page, which knows no lines of programs. `words`: what stands for what is to be filled
+ * in, in the reader's language, as `name=nama,why=alasan`.
+ * @param {string} usage
+ * @param {string} words
+ */
+export function usageHere(usage, words) {
+  const ways = usage.split(/,? or (?=\/|[A-Z]{2,}:)/);
+  const [, verb, rest] = /^(\S+)(.*)$/s.exec(ways.find((way) => way.startsWith('/')) ?? usage);
+  const table = new Map(words.split(',').map((pair) => /** @type {[string, string]} */ (pair.split('='))));
+  const put = (word) => table.get(word) ?? word;
+  return verb + rest.replace(/new password|[a-z]+/g, put);
+}
+
+/**
+ * The commands that begin with a word, for the list above the field; `words` as usageHere takes them.
  * @param {string} word
  * @param {Command[]} commands
+ * @param {string} words
  */
-export function suggestions(word, commands) {
-  const all = [...commands, LEAVE].flatMap((one) => {
+export function suggestions(word, commands, words = '') {
+  const shown = commands.filter(({ name }) => !BY_BUTTON.has(name));
+  const all = [...shown, LEAVE].flatMap((one) => {
     const names = one.slashes ?? [one.name.toLowerCase()];
-    return names.slice(0, 1).map((slash) => ({ ...one, slash, all: one.slashes ?? [] }));
+    return names
+      .slice(0, 1)
+      .map((slash) => ({ ...one, usage: usageHere(one.usage, words), slash, all: one.slashes ?? [] }));
   });
   return all.filter((one) => one.slash.startsWith(word) || one.all.includes(word)).slice(0, 7);
 }

@@ -1,6 +1,6 @@
 // Connection: the socket under link.js. Carries out its effects, and brings each answer to who asked.
 import * as link from './link.js';
-import { t } from './i18n.js';
+import { refusal, t } from './i18n.js';
 import { prefs } from './prefs.js';
 import { decode, encode } from './wire.js';
 
@@ -75,6 +75,7 @@ export function connection(on) {
   }
 
   function answered(frame) {
+    if (frame.title) frame.title = refusal(frame);
     const pending = asked.get(frame.ref);
     if (!pending) return on.unasked(frame);
     asked.delete(frame.ref);

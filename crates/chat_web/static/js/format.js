@@ -11,15 +11,55 @@ const MARKS = [
   ['_', 'i'],
 ];
 const WORD = /[\p{L}\p{N}_]/u;
+/** Three backticks; written so that no reader of this file takes them for a text of several lines. */
+const FENCE = '\x60\x60\x60',
+  CLOSES = /\x60{3}[ \t]*$/;
 
 /** `about` says who `me` is and which names are known: only those become mentions. */
 export function format(text, about = {}) {
   if (text.startsWith('> ') && text.length > 2) return [{ t: 'quote', c: inline(text.slice(2), about, 0) }];
-  // In one line all behind the fence is code; of several the first may name a language.
-  const block = /^```(?:[\w+#.-]*\n)?(.+?)```$/s.exec(text);
-  if (block) return [{ t: 'pre', s: block[1].includes('\n') ? block[1].trimEnd() : block[1].trim() }];
+  if (text.includes(FENCE)) return fenced(text, about);
   if (isJumbo(text)) return [{ t: 'jumbo', s: text }];
   return inline(text, about, 0);
+}
+
+/** Words and blocks of code in turn, line by line. A fence that nothing closes is words. */
+function fenced(text, about) {
+  const lines = text.split('\n');
+  const out = [];
+  let words = [];
+  const flush = () => {
+    if (words.length) out.push(...inline(words.join('\n'), about, 0));
+    words = [];
+  };
+  let open = true;
+  for (let i = 0; i < lines.length; i++) {
+    const found = open && lines[i].startsWith(FENCE) && block(lines, i);
+    // Where no fence follows, there is none for the next either.
+    if (found === null) open = false;
+    if (!found) words.push(lines[i]);
+    else {
+      flush();
+      out.push(found.node);
+      i = found.end;
+    }
+  }
+  flush();
+  return out;
+}
+
+/** The block that begins with line `at`; null: no fence closes it. In one line all behind the fence is code. */
+function block(lines, at) {
+  const first = lines[at].slice(3);
+  const line = /^(.+?)\x60{3}[ \t]*$/.exec(first);
+  if (line) return { node: { t: 'pre', s: line[1].trim() }, end: at };
+  let end = at + 1;
+  while (end < lines.length && !CLOSES.test(lines[end])) end++;
+  if (end === lines.length) return null;
+  const lang = /^[\w+#.-]*$/.test(first.trim()) ? first.trim() : '';
+  const code = [...(lang ? [] : [first]), ...lines.slice(at + 1, end), lines[end].replace(CLOSES, '')];
+  const s = code.join('\n').replace(/^\n+/, '').trimEnd();
+  return s ? { node: { t: 'pre', s, ...(lang ? { lang } : {}) }, end } : undefined;
 }
 
 function inline(text, about, depth) {
@@ -89,7 +129,15 @@ function marked(text, at, before, about, depth) {
 export function plainText(tree) {
   return tree
     .map((node) =>
-      node.c ? plainText(node.c) : node.t === 'mention' ? `@${node.name}` : node.t === 'room' ? `#${node.id}` : node.s,
+      node.c
+        ? plainText(node.c)
+        : node.t === 'mention'
+          ? `@${node.name}`
+          : node.t === 'room'
+            ? `#${node.id}`
+            : node.t === 'pre'
+              ? `\n${node.s}\n`
+              : node.s,
     )
     .join('');
 }

@@ -4,9 +4,7 @@ import en from './i18n/en.js';
 
 export const LANGS = { en: 'English', id: 'Bahasa Indonesia' };
 let strings = en;
-let lang = 'en';
-/** The language that is read now. */
-export const language = () => lang;
+export let lang = 'en';
 
 export const choose = (pref, offered = globalThis.navigator?.languages ?? []) =>
   pref in LANGS ? pref : (offered.map((one) => one.slice(0, 2)).find((one) => one in LANGS) ?? 'en');
@@ -32,4 +30,17 @@ export function t(key, vars = {}) {
 export function people(names, most = 2) {
   const list = names.length > most + 1 ? [...names.slice(0, most), t('others', { n: names.length - most })] : names;
   return new Intl.ListFormat(lang).format(list);
+}
+
+/**
+ * What the server refuses, in the page's words: those of the server may speak of lines that one types in a terminal. In
+ * quotes they name what is meant.
+ * @param {{ code?: string, title: string }} error
+ */
+export function refusal({ code, title }) {
+  const key = `no_${code}`;
+  const what = /"([^"]+)"/.exec(title)?.[1];
+  const words = strings[key] ?? en[key];
+  const speaksOfLines = /\b[A-Z]{3,}\b/.test(title);
+  return words && speaksOfLines && (what || !words.includes('{')) ? t(key, { what }) : title;
 }

@@ -4,11 +4,8 @@ import * as merge from './merge.js';
 import * as outbox from './outbox.js';
 import * as store from './store.js';
 import { placeOf } from './addresses.js';
-import { cards } from './cards.js';
-import { meaning, suggestions } from './commands.js';
 import { connection as connectionOf } from './connection.js';
 import { $, copyText } from './dom.js';
-import { hear } from './hearing.js';
 import { t, useLang } from './i18n.js';
 import { later, whenIdle } from './later.js';
 import { sameName } from './names.js';
@@ -24,9 +21,7 @@ import { badges } from './view/badges.js';
 import { banner as showBanner } from './view/banner.js';
 import { composerView } from './view/composer.js';
 import { closeDrawers, drawers } from './view/drawers.js';
-import { drops } from './view/drop.js';
-import { dress as dressPage } from './view/dress.js';
-import { header } from './view/frame.js';
+import { dress as dressPage, header } from './view/frame.js';
 import { moderated } from './view/notes.js';
 import { peopleView } from './view/people.js';
 import { roomsView } from './view/rooms.js';
@@ -46,6 +41,15 @@ const box = outbox.outbox(storage);
 let wanted = null;
 /** When the line was lost (performance.now()), or 0. */
 let downSince = 0;
+/** Who waits for the next change of the outbox. */
+const waiting = [];
+/** By whom one was sent out of the server, and why. */
+let ousted = '';
+/** The pane of a thread, once one was opened. */
+let pane = null;
+/** What later.js has brought, once it has, and of it what finds the message of a link. */
+let brought = null,
+  card = null;
 
 const connection = connectionOf({
   safely,
@@ -82,9 +86,10 @@ const out = sending({
   take,
   announce,
   told() {
-    timeline.plan();
+    plan();
     draw('rooms');
     banner();
+    for (const go of waiting.splice(0)) go();
   },
 });
 const past = pastOf(state, take, connection.isLive, (words) => toast(words ?? t('noHistory'), { kind: 'warn' }));
@@ -113,7 +118,7 @@ const app = /** @type {any} */ ({
     const own = [...state.rooms.values()].filter((room) => !room.dm).map((room) => room.id);
     return [...new Set([...own, ...app.directory.keys()])];
   },
-  commands: (word) => suggestions(word, state.commands),
+  commands: (word) => brought?.suggestions(word, state.commands, t('args')) ?? [],
 
   say(text, reply_to = null, act = false) {
     const room = app.room();
@@ -129,8 +134,11 @@ const app = /** @type {any} */ ({
   command(text) {
     const room = app.room();
     const { commands, signedIn, offer } = state;
-    const what = meaning(text, { talk: room.dm, commands, signedIn, keeps: !!offer?.accounts });
-    MEANS[what.do](what, text);
+    const act = ({ meaning }) => {
+      const what = meaning(text, { talk: room.dm, commands, signedIn, keeps: !!offer?.accounts });
+      MEANS[what.do](what, text);
+    };
+    lately(act, () => composer.put(text));
   },
   give(text, quiet = false, then = undefined) {
     const room = app.room();
@@ -248,11 +256,7 @@ const app = /** @type {any} */ ({
     timeline.latest();
     composer.focus();
   },
-  card: cards(
-    state,
-    (room) => app.directory.has(room),
-    () => timeline.plan(),
-  ),
+  card: (place) => card?.(place) ?? null,
   order: (text) =>
     new Promise((done, fail) => {
       const bad = (error) => fail(new Error(error.title));
@@ -264,7 +268,7 @@ const app = /** @type {any} */ ({
       app.directory.clear();
       for (const room of all) app.directory.set(room.id, room);
       draw('rooms');
-      timeline.plan();
+      plan();
     } catch {
       /* the rooms we know will do */
     }
@@ -285,10 +289,20 @@ const app = /** @type {any} */ ({
     const to = state.rooms.get(room);
     lately((parts) => parts.uploads.add(list, files, to));
   },
+  sendTray(list, room) {
+    const to = state.rooms.get(room);
+    lately((parts) => parts.uploads.send(list, to));
+  },
+  said: () => new Promise((done) => waiting.push(done)),
   heavy: (...asked) => lately((parts) => parts.heavy(...asked)),
   pickEmoji: (...asked) => lately((parts) => parts.emojiPicker(...asked)),
   personMenu: (...asked) => lately((parts) => parts.personMenu(...asked)),
   roomMenu: (...asked) => lately((parts) => parts.roomMenu(...asked)),
+  thread: (seq) =>
+    lately((parts) => {
+      pane = parts.thread;
+      pane.open(seq);
+    }),
   switch: (text) => lately((parts) => parts.switcher.open(text)),
   sheet: () => lately((parts) => parts.sheet.open()),
   search: (text = '') => lately((parts) => parts.search.open(text)),
@@ -341,12 +355,25 @@ const rooms = roomsView(app);
 const who = peopleView(app);
 shortcuts(app);
 
+/** The parts of later.js that wait for nothing. */
+function bring(parts) {
+  brought = parts;
+  const mayRead = (room) => app.directory.has(room);
+  card ??= parts.cards(state, mayRead, plan);
+  timeline.actions(parts);
+  parts.drops(
+    (data) => composer.takes(data),
+    () => state.offer?.files != null,
+  );
+}
+
 /** Calls a part of later.js, which may not be loaded yet. */
-async function lately(act) {
+async function lately(act, failed = () => {}) {
   try {
     act(await later(app));
   } catch (error) {
     console.warn(error);
+    failed();
     toast(t('needsLine'));
   }
 }
@@ -376,6 +403,12 @@ function take(event) {
   for (const change of changes) safely(() => applyChange(change));
 }
 
+/** What shows messages is drawn with the next frame: the room, and a thread of it. */
+function plan() {
+  timeline.plan();
+  pane?.plan();
+}
+
 const due = new Set();
 let planned = 0;
 /** Lists are drawn once a frame, however many events came. */
@@ -399,7 +432,7 @@ function applyChange(change) {
 
 /** @type {Record<string, (change: any, here: boolean) => void>} */
 const CHANGES = {
-  timeline: (_, here) => here && timeline.plan(),
+  timeline: (_, here) => here && plan(),
   people(_, here) {
     if (here || app.room()?.dm) draw('people');
     if (state.rooms.size > 1) draw('rooms');
@@ -413,7 +446,7 @@ const CHANGES = {
   me() {
     setPref('name', state.me.name);
     for (const list of ['rooms', 'people']) draw(list);
-    timeline.plan();
+    plan();
     app.redrawSettings();
   },
   opened,
@@ -427,9 +460,14 @@ const CHANGES = {
   holes: ({ room }) => connection.isLive() && past.mend(room),
   read: ({ room, seq }) => readSoon(room, seq),
   invited: ({ room, text }) => toast(text, { ms: 10000, action: { label: t('enterRoom'), run: () => app.join(room) } }),
-  notice({ text, order }) {
-    const where = order?.room ? `#${order.room}: ` : '';
-    toast(order ? `${where}${moderated(order)}` : text, { ms: 10000 });
+  notice({ text, order, seen }) {
+    if (!order) return void toast(text, { ms: 10000 });
+    const words = moderated(order);
+    if (app.room()) composer.label(app.room());
+    // It is told in one place: in the banner, between the messages, or beside them.
+    if (order.isOut && !order.room) ousted = words;
+    else if (seen) announce(words);
+    else toast(`${order.room ? `#${order.room}: ` : ''}${words}`, { ms: 10000 });
   },
   say(heard) {
     const { message: m, mine } = heard;
@@ -437,7 +475,7 @@ const CHANGES = {
     // Whether a word was one's own is known by now; the outbox lets go of it.
     if (m.cid && outbox.done(box, m.cid)) out.flush();
     if (prefs.closed[heard.room]) setPref('closed', { ...prefs.closed, [heard.room]: undefined });
-    if (!mine && connection.isLive()) hear(app, heard);
+    if (!mine && connection.isLive()) lately((parts) => parts.hear(app, heard));
   },
 };
 
@@ -447,7 +485,7 @@ function opened() {
   if (!wanted) showAddress(room);
   header(room);
   composer.open(room);
-  timeline.plan();
+  plan();
   for (const list of ['rooms', 'people', 'typing']) draw(list);
   if (!room.loaded) past.load(room.id);
   requestAnimationFrame(() => requestAnimationFrame(app.watched));
@@ -535,6 +573,7 @@ function hello(frame) {
 
 function up() {
   state.live = true;
+  ousted = '';
   if (downSince) announce(t('backOnline'));
   downSince = 0;
   out.flush();
@@ -552,7 +591,7 @@ function up() {
   app.lookAround();
   lookAtOffer();
   if (state.signedIn) lately((parts) => parts.own.meet());
-  whenIdle(app, timeline.actions);
+  whenIdle(app, bring);
 }
 
 /** Who sees the page is not told by push. */
@@ -573,10 +612,13 @@ async function lookAtOffer() {
   lookAtMine();
 }
 
-/** `user` has come in, at an address with this `hash`. */
-export async function begin(user, hash) {
-  wanted = hash ? placeOf(hash) : null;
-  session.iAm(user);
+async function begin() {
+  // An invitation, or a reset link: its code leaves the address.
+  const [, what, code] = /^#(join|reset)=(.+)/.exec(location.hash) ?? [];
+  wanted = location.hash ? placeOf(location.hash) : null;
+  if (code) history.replaceState(null, '', '/');
+  if (what === 'reset') return (await import('./view/reset.js')).reset(code);
+  session.iAm(await session.comeIn(code ? { way: 'register', code } : undefined));
   $('#signin').hidden = true;
   $('#app').hidden = false;
   document.body.classList.remove('splash');
@@ -591,7 +633,7 @@ export async function begin(user, hash) {
 /* ---- the frame of the page ---- */
 
 function banner() {
-  const look = () => ({ line: connection.line(), unsent: box.items.length, since: downSince });
+  const look = () => ({ line: connection.line(), unsent: box.items.length, since: downSince, why: ousted });
   showBanner(look, (type) => connection.feed({ type }));
 }
 
@@ -606,7 +648,7 @@ async function dress() {
   if (app.room()) {
     header(app.room());
     composer.label(app.room());
-    timeline.plan();
+    plan();
     rooms.render();
     who.render();
     who.typing();
@@ -643,13 +685,9 @@ click('.skip', (e) => {
 });
 click('#attach', () => $('#file').click());
 $('#file').addEventListener('change', (e) => {
-  composer.sendFiles(e.target.files);
+  composer.addFiles(e.target.files);
   e.target.value = '';
 });
-drops(
-  (data) => composer.takes(data),
-  () => state.offer?.files != null,
-);
 
 addEventListener('popstate', () => {
   // A link with a code was followed from here.
@@ -683,7 +721,7 @@ document.addEventListener('visibilitychange', () => {
 setInterval(() => {
   if (!document.hidden) look(false);
   take({ type: 'tick' });
-  if (box.items.some((item) => outbox.isLate(item, performance.now()))) timeline.plan();
+  if (box.items.some((item) => outbox.isLate(item, performance.now()))) plan();
 }, 1000);
 setInterval(() => {
   if (!document.hidden && connection.isLive()) app.lookAround();
@@ -691,9 +729,12 @@ setInterval(() => {
 /** The clock may be set, and a timer sleeps when the machine does: looked at each hour. */
 function midnight() {
   const again = () => {
-    timeline.plan();
+    plan();
     midnight();
   };
   setTimeout(again, Math.min(untilMidnight(now()) + 500, 3600000));
 }
 midnight();
+
+await dress();
+await begin();

@@ -42,6 +42,15 @@ export function own(app) {
     app.ask({ type: 'SetPreference', key, value }, done, () => {});
   }
 
+  /** What the commands do, in the language of now. */
+  function helps() {
+    const good = (/** @type {Frame} */ { items = [] }) => {
+      const help = new Map(items.map((one) => [one.name, one.help]));
+      state.commands = state.commands.map((one) => ({ ...one, help: help.get(one.name) ?? one.help }));
+    };
+    app.ask({ type: 'Command', line: '/help all', room: 'lobby' }, good, () => {});
+  }
+
   function tellDraft(room) {
     timers.delete(room);
     const text = draft(room);
@@ -94,11 +103,7 @@ export function own(app) {
     /** The user has chosen it on this page. */
     set(name, value) {
       if (name === 'lang') {
-        app.ask(
-          { type: 'SetLanguage', lang: choose(value) },
-          () => {},
-          () => {},
-        );
+        app.ask({ type: 'SetLanguage', lang: choose(value) }, helps, () => {});
         // Each browser goes by its own again.
         if (value === 'auto' && state.signedIn) tell('lang', '');
       } else if (name in KEYS && state.signedIn) tell(KEYS[name], value);

@@ -1,8 +1,8 @@
 // Paste: what a clipboard or a drag brings: words for the field, files to send, or more words than a message is for.
 
-/** The most characters and lines of the field; beyond, a paste is offered as a file. */
+/** The most characters of the field, and the most lines that are put into it unasked. */
 export const MOST_CHARS = 20000,
-  MOST_LINES = 200;
+  MOST_LINES = 20;
 
 /**
  * The files that are meant. An office program puts a picture of copied cells beside their text: the text is meant.
@@ -20,8 +20,10 @@ export const lineCount = (text) => {
   return n;
 };
 
-/** Whether a text, beside `chars` characters that are there, is too much for the field. */
-export const isHeavy = (text, chars = 0) => text.length + chars > MOST_CHARS || lineCount(text) > MOST_LINES;
+/** Whether the user is asked what becomes of a text that is pasted beside `chars` characters. */
+export const isHeavy = (text, chars = 0) => isTooLong(text, chars) || lineCount(text) > MOST_LINES;
+/** Whether it is too much for the field: each key would have to wait. */
+export const isTooLong = (text, chars = 0) => text.length + chars > MOST_CHARS;
 
 const utf8 = new TextEncoder(),
   bytes = (text) => utf8.encode(text).length;

@@ -24,7 +24,7 @@ export function rows(room, view, ctx) {
   const notes = room.notes.filter((note) => note.after >= low && note.after < high);
   const gaps = gapsOf(room, low, high);
   /** @type {Row[]} */
-  const out = [first(room, from, view.busy)];
+  const out = room.thread ? [] : [first(room, from, view.busy)];
   /** @type {{ name: string, at: string | number } | null} */
   let last = null;
   let day = '';
@@ -136,7 +136,9 @@ function waiting(item, me) {
 function messageRow(room, message, last, ctx) {
   const { item, from, text } = message;
   const mine = !!item || (!!ctx.me && sameName(from.name, ctx.me.name));
-  const head = !last || !sameName(last.name, from.name) || !sameRun(last.at, message.at) || !!message.reply_to;
+  // All of a thread answers its first message.
+  const quotes = !!message.reply_to && message.reply_to !== room.thread;
+  const head = !last || !sameName(last.name, from.name) || !sameRun(last.at, message.at) || quotes;
   const quoted = message.reply_to ? (room.tl.msgs.get(message.reply_to) ?? null) : null;
   return {
     kind: 'message',
@@ -150,6 +152,8 @@ function messageRow(room, message, last, ctx) {
     head,
     mine,
     ping: !mine && !room.dm && mentions(text, ctx.me?.name),
+    quotes,
+    answers: room.thread ? 0 : ctx.answers(room.tl, message.seq),
     quoted,
     quotedV: quoted?.v ?? 0,
     known: known(text, ctx),

@@ -26,6 +26,7 @@ export const initial = () => ({
   names: new Set(),
   whispered: null,
   invitations: new Map(),
+  silent: 0,
 });
 
 /** A talk begins empty, until its numbers say that there was something before. */
@@ -52,6 +53,7 @@ export function newRoom(id, info = {}) {
     ...untold(id),
     notify: 'all',
     muted: false,
+    silent: 0,
     held: false,
     notes: [],
     people: new Map(),
@@ -416,7 +418,12 @@ const HANDLERS = {
       if (!known) continue;
       room.people.delete(key);
       room.people.set(event.user.id ?? event.user.name, { ...known, ...event.user });
-      note(state, room, 'renamed', { who: event.old, text: event.user.name, at: event.at });
+      note(state, room, 'renamed', {
+        who: event.old,
+        text: event.user.name,
+        at: event.at,
+        mine: isMe(state, event.user),
+      });
       changes.push({ what: 'people', room: room.id }, { what: 'timeline', room: room.id });
     }
     // A talk follows the new name of its member.
@@ -490,7 +497,8 @@ const HANDLERS = {
     const room = state.rooms.get(event.room);
     if (!room) return [];
     room.topic = event.text;
-    note(state, room, 'topic', { who: event.from?.name ?? '', text: event.text, at: event.at });
+    const mine = isMe(state, event.from);
+    note(state, room, 'topic', { who: event.from?.name ?? '', text: event.text, at: event.at, mine });
     return [{ what: 'rooms' }, { what: 'timeline', room: room.id }];
   },
 
@@ -498,7 +506,7 @@ const HANDLERS = {
   Operator(state, event) {
     const room = state.rooms.get(event.room);
     if (!room) return [];
-    note(state, room, 'operator', { who: event.user.name, at: event.at });
+    note(state, room, 'operator', { who: event.user.name, at: event.at, mine: isMe(state, event.user) });
     return [{ what: 'rooms' }, { what: 'timeline', room: room.id }];
   },
 
@@ -506,10 +514,20 @@ const HANDLERS = {
   Moderated(state, event) {
     const room = event.room ? state.rooms.get(event.room) : currentRoom(state);
     const mine = !!event.user && isMe(state, event.user);
-    const changes = mine ? [{ what: 'notice', text: event.text, order: { ...event, who: event.user.name } }] : [];
-    if (!room) return changes;
     const { what, by, seconds, reason, at, text } = event;
-    note(state, room, 'moderated', { who: event.user?.name ?? '', what, by, seconds, reason, text, at });
+    const own = !!by && isMe(state, { name: by });
+    const order = { who: event.user?.name ?? '', what, by, seconds, reason, mine, own };
+    // Who is sent out does not see the room any more.
+    const isOut = mine && (what === 'kicked' || what === 'banned');
+    const seen = !isOut && room?.id === state.current;
+    const changes = mine ? [{ what: 'notice', text, order: { ...order, room: event.room, isOut }, seen }] : [];
+    if (mine && (what === 'muted' || what === 'unmuted')) {
+      const until = what === 'unmuted' ? 0 : seconds ? Date.parse(at) + seconds * 1000 : Infinity;
+      if (event.room) Object.assign(room ?? {}, { silent: until });
+      else state.silent = until;
+    }
+    if (!room || isOut) return changes;
+    note(state, room, 'moderated', { ...order, text, at });
     return [...changes, { what: 'rooms' }, { what: 'timeline', room: room.id }];
   },
 

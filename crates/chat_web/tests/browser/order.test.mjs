@@ -159,22 +159,25 @@ test('order is kept in Indonesian: every word of it', async () => {
   await ani.waitForSelector('#who button.person:has-text("wulan")');
   assert.deepEqual(await offers(ani, 'wulan'), ['Berbisik kepada wulan', 'Sebut wulan', 'Jadikan wulan operator', 'Berhentikan wulan sebagai operator', 'Bisukan wulan…', 'Izinkan wulan berbicara lagi', 'Keluarkan wulan…', 'Larang wulan masuk…', 'Sembunyikan pesan wulan']);
   await menu(ani, 'wulan', 'Jadikan wulan operator');
-  await noted(wulan, 'wulan dijadikan operator oleh ani');
-  await wulan.waitForSelector('.toast:has-text("#dapur: wulan dijadikan operator oleh ani")');
+  await noted(wulan, 'Anda dijadikan operator oleh ani');
+  await noted(ani, 'wulan dijadikan operator oleh Anda');
+  assert.equal(await wulan.locator('.toast').count(), 0, 'it is told once');
   await menu(ani, 'wulan', 'Berhentikan wulan sebagai operator');
-  await noted(wulan, 'wulan bukan operator lagi oleh ani');
+  await noted(wulan, 'Anda bukan operator lagi oleh ani');
   await menu(ani, 'wulan', 'Bisukan wulan…');
   assert.deepEqual(await ani.locator('#sentence h2, #sentence label, #sentence option, #sentence .primary').allTextContents(),
     ['Bisukan wulan', 'Berapa lama', '10 menit', '1 jam', '1 hari', '1 minggu', 'sampai dicabut', 'Alasan (dibaca semua orang di ruang ini)', 'Bisukan wulan']);
   await sentence(ani, '10m', 'terlalu ribut');
-  await noted(wulan, 'wulan dibisukan selama 10 menit oleh ani: terlalu ribut');
+  await noted(wulan, 'Anda dibisukan selama 10 menit oleh ani: terlalu ribut');
+  await wulan.waitForFunction(() => document.querySelector('#text').placeholder.startsWith('Anda boleh berbicara lagi di sini pukul '));
   await menu(ani, 'wulan', 'Izinkan wulan berbicara lagi');
-  await noted(wulan, 'wulan boleh berbicara lagi');
+  await noted(wulan, 'Anda boleh berbicara lagi');
+  await wulan.waitForFunction(() => document.querySelector('#text').placeholder === 'Pesan untuk #dapur');
   await menu(ani, 'wulan', 'Larang wulan masuk…');
   await sentence(ani, '', '');
-  await noted(ani, 'wulan dilarang masuk oleh ani');
+  await noted(ani, 'wulan dilarang masuk oleh Anda');
   await wulan.waitForFunction(() => document.querySelector('#title').textContent === '#lobby');
-  await wulan.waitForSelector('.toast:has-text("#dapur: wulan dilarang masuk oleh ani")');
+  await wulan.waitForSelector('.toast:has-text("#dapur: Anda dilarang masuk oleh ani")');
   await ani.click('#orderbtn');
   await ani.waitForSelector('#order .held li:has-text("wulan dilarang masuk sampai dicabut oleh ani")');
   assert.deepEqual(await ani.locator('#order legend, #order .switch').allTextContents(),
@@ -186,7 +189,7 @@ test('order is kept in Indonesian: every word of it', async () => {
   await inRoom(wulan, 'dapur');
   await menu(ani, 'wulan', 'Keluarkan wulan…');
   await sentence(ani, null, 'sampai besok');
-  await noted(ani, 'wulan dikeluarkan oleh ani: sampai besok');
+  await noted(ani, 'wulan dikeluarkan oleh Anda: sampai besok');
   assert.deepEqual([...ani.errors, ...wulan.errors], []);
 }, { timeout: 6 * WAIT });
 

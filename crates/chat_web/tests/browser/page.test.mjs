@@ -857,6 +857,13 @@ const hand = (page, kind, files) => page.evaluate(({ kind, files }) => {
   document.querySelector('#text').dispatchEvent(event);
 }, { kind, files });
 
+/** Sends what waits in the tray, once so many files do. */
+const send = async (page, count) => {
+  await page.waitForFunction((n) => document.querySelectorAll('#uploads .staged').length === n, count);
+  await page.focus('#text');
+  await page.keyboard.press('Enter');
+};
+
 test('a file is chosen, dropped or pasted: a picture is shown, anything else is a card, and telnet hears of it', async () => {
   await serve();
   const budi = await terminal('budi');
@@ -867,6 +874,7 @@ test('a file is chosen, dropped or pasted: a picture is shown, anything else is 
   await ana.focus('#attach');
   await ana.keyboard.press('Enter');
   await (await chosen).setFiles([{ name: 'laporan akhir.txt', mimeType: 'text/plain', buffer: Buffer.from('halo\n') }]);
+  await send(ana, 1);
   await budi.hears('ana 5 ');
   await citra.waitForSelector('.file .fname');
   assert.equal(await citra.textContent('.file .fname'), 'laporan akhir.txt');
@@ -875,16 +883,19 @@ test('a file is chosen, dropped or pasted: a picture is shown, anything else is 
   assert.equal((await loaded).suggestedFilename(), 'laporan akhir.txt');
   // A picture has its place before it is there, and words for those who do not see it.
   await hand(ana, 'drop', [{ name: 'foto.png', type: 'image/png', bytes: PNG.toString('base64') }]);
+  await send(ana, 1);
   const seen = await citra.waitForSelector('.thumb img');
   assert.equal(await seen.getAttribute('alt'), 'Picture: foto.png');
   await citra.waitForFunction(() => { const img = document.querySelector('.thumb img'); return img.complete && img.naturalWidth === 2; });
   const box = await seen.boundingBox();
   assert.ok(Math.round(box.height) === 200 && box.width <= 320, JSON.stringify(box));
   await hand(ana, 'paste', [{ name: 'tempel.png', type: 'image/png', bytes: Buffer.from('no picture at all').toString('base64') }]);
+  await send(ana, 1);
   // What is no picture after all is a card.
   await citra.waitForFunction(() => [...document.querySelectorAll('.file .fname')].some((one) => one.textContent === 'tempel.png'));
   // What could run does not: it is kept, and not shown.
   await hand(ana, 'drop', [{ name: 'jahat.svg', type: 'image/svg+xml', bytes: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" onload="window.bad=1"/>').toString('base64') }]);
+  await send(ana, 1);
   await citra.waitForFunction(() => document.querySelectorAll('.file').length === 3);
   await citra.evaluate(AXE);
   await axeFindsNothing(citra);
@@ -902,6 +913,7 @@ test('a file that is under way has a bar and can be stopped; one that is too big
   const ana = await person('ana', {}, ['ERR_ABORTED'], wire.url);
   await ana.waitForSelector('#attach:not([hidden])');
   await ana.setInputFiles('#file', [{ name: 'besar.bin', mimeType: '', buffer: Buffer.alloc(2_900_000, 7) }]);
+  await send(ana, 1);
   const bar = await ana.waitForSelector('#uploads progress');
   assert.equal(await bar.getAttribute('aria-label'), 'Sending besar.bin');
   await ana.waitForFunction(() => document.querySelector('#uploads progress').value > 0);

@@ -324,6 +324,8 @@ test('a file that a proxy finds too big is said to be that', async () => {
   for (const [status, words] of [[413, 'foto.png (5 byte) was not sent: it is too big for the way to the server'], [502, 'answered with 502']]) {
     await page.route('**/api/files*', (route) => route.fulfill({ status, contentType: 'text/html', body: '<h1>no</h1>' }));
     await page.setInputFiles('#file', [{ name: 'foto.png', mimeType: 'image/png', buffer: Buffer.from('12345') }]);
+    await page.waitForSelector('#uploads .staged');
+    await page.press('#text', 'Enter');
     await page.waitForSelector(`.toast:has-text("${words}")`);
     await page.unroute('**/api/files*');
   }
@@ -359,3 +361,210 @@ test('compact: a message is a line, more of them are on the screen, at every wid
   }
   assert.deepEqual(ana.errors, []);
 });
+
+/** A picture of one colour as a PNG, of whatever size. */
+const picture = (page, width, height, colour) => page.evaluate(async ({ width, height, colour }) => {
+  const canvas = Object.assign(document.createElement('canvas'), { width, height });
+  const brush = canvas.getContext('2d');
+  brush.fillStyle = colour;
+  brush.fillRect(0, 0, width, height);
+  const blob = await new Promise((done) => canvas.toBlob(done, 'image/png'));
+  return [...new Uint8Array(await blob.arrayBuffer())];
+}, { width, height, colour }).then((bytes) => Buffer.from(bytes));
+
+/** Sends pictures by the tray. */
+const show = async (page, files) => {
+  await page.waitForSelector('#attach:not([hidden])');
+  await page.setInputFiles('#file', files.map(([name, buffer]) => ({ name, mimeType: 'image/png', buffer })));
+  await page.waitForFunction((n) => document.querySelectorAll('#uploads .staged').length === n, files.length);
+  await page.press('#text', 'Enter');
+};
+
+test('a picture opens over the page: the next by a key, out by Escape, by Back and by a click beside it', async () => {
+  await serve();
+  const page = await person('ana');
+  await show(page, [['red.png', await picture(page, 300, 200, 'red')], ['blue.png', await picture(page, 200, 600, 'blue')]]);
+  await page.waitForFunction(() => document.querySelectorAll('.thumb img').length === 2);
+  // No bubble stands around it.
+  assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('.msg:has(.thumb) .bubble')).backgroundImage), 'none');
+  await page.evaluate(AXE);
+  for (const out of ['Escape', 'Back', 'beside']) {
+    const address = page.url();
+    await page.focus('.thumb >> nth=0');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('#lightbox[open]');
+    assert.equal(await page.getAttribute('#lightbox img', 'alt'), 'Picture: red.png');
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await page.getAttribute('#lightbox img', 'alt'), 'Picture: blue.png');
+    assert.equal(await page.textContent('#lightbox [role=status]'), '2 of 2');
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await page.getAttribute('#lightbox img', 'alt'), 'Picture: blue.png');
+    await axeFindsNothing(page, 'the picture');
+    if (out === 'Escape') await page.keyboard.press('Escape');
+    else if (out === 'Back') await page.goBack();
+    else await page.mouse.click(640, 790);
+    await page.waitForSelector('#lightbox', { state: 'hidden' });
+    assert.equal(page.url(), address);
+    await page.waitForFunction(() => !history.state?.lightbox);
+    assert.equal(await page.evaluate(() => document.activeElement.querySelector('img')?.alt), 'Picture: blue.png');
+  }
+  assert.equal(await page.textContent('#title'), '#lobby');
+  assert.deepEqual(page.errors, []);
+});
+
+test('a thread opens beside the room: what answers a message, and a field whose words answer it', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const page = await person('ana');
+  budi.say('lunch at twelve?');
+  budi.say('something else');
+  budi.say('/answer 1 or at one');
+  budi.say('/answer 3 one is late');
+  await sees(page, 'one is late');
+  await page.click('.msg .answers:has-text("2 answers")');
+  const inPane = (n) => page.waitForFunction((count) => document.querySelectorAll('#thread .msg:not(.pending)').length === count, n);
+  const words = () => page.locator('#thread .msg .text').allTextContents();
+  await inPane(3);
+  assert.deepEqual(await words(), ['lunch at twelve?', 'or at one', 'one is late']);
+  assert.equal(await page.locator('#thread .quoted').count(), 1, 'only what answers another than the first says whom');
+  assert.equal(await page.evaluate(() => document.activeElement.getAttribute('aria-label')), 'Reply in this thread');
+  await page.keyboard.type('one it is');
+  await page.keyboard.press('Enter');
+  await budi.hears(/ana re=1: one it is/);
+  await inPane(4);
+  budi.say('beside it all');
+  budi.say('/answer 5 good');
+  await inPane(5);
+  await sees(page, 'beside it all');
+  assert.deepEqual((await words()).slice(3), ['one it is', 'good']);
+  // A draft of its own waits there, and the pane goes with the room.
+  await page.keyboard.type('half a thou');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('#thread', { state: 'hidden' });
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'text');
+  assert.equal(await page.inputValue('#text'), '');
+  await page.hover(message('good'));
+  await page.click('#messages .tools button >> nth=2');
+  await page.click('.menu .item:has-text("Reply in a thread")');
+  await inPane(5);
+  assert.equal(await page.inputValue('#thread .input'), 'half a thou');
+  // The same component stands twice: what is done in one does not scroll or close the other.
+  await page.hover('#thread .msg >> nth=0');
+  await page.click('#thread .tools button >> nth=0');
+  await page.click('.picker button[aria-label=tada]');
+  await budi.hears('🎉');
+  await page.waitForFunction(() => document.querySelectorAll('#log .reactions').length === 1 && document.querySelectorAll('#thread .reactions').length === 1);
+  await page.evaluate(AXE);
+  await still(page);
+  await axeFindsNothing(page, 'a thread');
+  await say(page, '/join #dapur');
+  await page.waitForFunction(() => document.querySelector('#title').textContent === '#dapur');
+  await page.waitForSelector('#thread', { state: 'hidden' });
+  assert.deepEqual(page.errors, []);
+});
+
+test('a thread on a phone lies over the room, in the dark as well', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const page = await person('ana', { viewport: { width: 320, height: 640 }, colorScheme: 'dark', locale: 'id-ID', hasTouch: true, isMobile: true });
+  budi.say('makan siang?');
+  budi.say('/answer 1 jam satu');
+  await page.click('.msg .answers:has-text("1 balasan")');
+  await page.waitForFunction(() => document.querySelectorAll('#thread .msg').length === 2);
+  const box = await page.locator('#thread').boundingBox();
+  assert.deepEqual([box.x, box.width, box.height], [0, 320, 640]);
+  await page.evaluate(AXE);
+  await still(page);
+  await axeFindsNothing(page, 'a thread on a phone');
+  await page.tap('#thread [aria-label=Tutup]');
+  await page.waitForSelector('#thread', { state: 'hidden' });
+  assert.deepEqual(page.errors, []);
+});
+
+test('under a finger every button has 44 pixels', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const page = await person('ana', { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
+  const small = async (where) => {
+    const found = await page.evaluate(() => [...document.querySelectorAll('button, a[href], [role=option], [role=menuitem], .switch, .choice label')]
+      .filter((one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: true }) && !one.closest('[inert], .vh, .skip, .text') && !one.matches('.vh, .skip'))
+      .map((one) => ({ one, box: one.getBoundingClientRect() }))
+      .filter(({ box }) => box.width > 0 && (Math.round(box.width) < 44 || Math.round(box.height) < 44))
+      .map(({ one, box }) => `${one.tagName} ${one.id || one.className} ${one.textContent.slice(0, 20)} ${Math.round(box.width)}x${Math.round(box.height)}`));
+    assert.deepEqual(found, [], where);
+  };
+  budi.say('hello @ana');
+  budi.say('/answer 1 and hello again');
+  budi.say('/react 1 👍');
+  budi.say('/join #dapur');
+  await page.waitForSelector('.msg .answers');
+  await page.waitForSelector('.reactions button');
+  await page.waitForSelector('#attach:not([hidden])');
+  await small('the room');
+  await page.setInputFiles('#file', [{ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('x') }, { name: 'b.txt', mimeType: 'text/plain', buffer: Buffer.from('y') }]);
+  await page.waitForFunction(() => document.querySelectorAll('#uploads .staged').length === 2);
+  await small('the tray');
+  for (let i = 0; i < 2; i += 1) await page.tap('#uploads .staged >> nth=0 >> button >> nth=1');
+  await page.tap('.msg .answers');
+  await page.waitForSelector('#thread:not([hidden])');
+  await small('a thread');
+  await page.tap('#thread [aria-label=Close]');
+  await page.tap('.msg .bubble >> nth=0');
+  await page.waitForSelector('.menu');
+  await page.waitForFunction(() => document.querySelector('.menu').getAnimations().length === 0);
+  await small('the menu of a message');
+  await page.keyboard.press('Escape');
+  await page.tap('#menubtn');
+  await page.waitForFunction(() => document.body.classList.contains('nav') && document.querySelector('#nav').getAnimations().length === 0);
+  await small('the rooms');
+  await page.tap('#me');
+  await page.waitForSelector('#settings[open]');
+  await page.waitForFunction(() => document.querySelector('#settings').getAnimations().length === 0);
+  await small('the settings');
+  assert.deepEqual(page.errors, []);
+});
+
+/** Nothing moves any more but what moves for ever: colours that come in are paler than they will be. */
+const still = (page) => page.waitForFunction(() => document.getAnimations().every((one) => one.playState !== 'running' || one.effect.getTiming().iterations === Infinity));
+
+for (const colorScheme of ['light', 'dark'])
+  test(`axe finds nothing with other rooms, mentions, code, pictures and a thread on the stage (${colorScheme})`, async () => {
+    await serve();
+    const budi = await terminal('budi');
+    const citra = await terminal('citra');
+    citra.say('/join #dapur');
+    await citra.hears('OK JOIN room=#dapur');
+    for (const density of ['cosy', 'compact']) {
+      const page = await person(`ana${density}`, { colorScheme });
+      const me = `ana${density}`;
+      budi.say(`hello @${me} and @citra, see #dapur and https://example.org`);
+      budi.say('/me looks around');
+      await sees(page, `hello @${me}`);
+      await say(page, 'mine, with `code`, @budi and #dapur:\n```js\nlet a = 1;\n```');
+      await say(page, '/me nods');
+      const last = await page.waitForFunction(() => [...document.querySelectorAll('.msg')].at(-1)?.message.seq).then((one) => one.jsonValue());
+      budi.say(`/answer ${last} an answer to @citra`);
+      budi.say(`/react ${last} 👍`);
+      await page.waitForSelector('#others .room, #rooms .room >> nth=1');
+      if (density === 'compact') {
+        await page.click('#me');
+        await page.click('#settings .choice label:has-text("Compact")');
+        await page.keyboard.press('Escape');
+      }
+      await show(page, [['blue.png', await picture(page, 200, 100, 'blue')]]);
+      await page.waitForSelector('.thumb img');
+      await page.waitForSelector('.msg .answers');
+      await page.evaluate(AXE);
+      await still(page);
+      await axeFindsNothing(page, `${colorScheme} ${density}`);
+      await page.click('.msg .answers');
+      await page.waitForSelector('#thread:not([hidden])');
+      await still(page);
+      await axeFindsNothing(page, `a thread, ${colorScheme} ${density}`);
+      await page.keyboard.press('Escape');
+      await page.hover('.msg >> nth=0');
+      await page.waitForSelector('.tools');
+      await axeFindsNothing(page, `tools, ${colorScheme} ${density}`);
+      assert.deepEqual(page.errors, []);
+    }
+  });

@@ -2,7 +2,7 @@
 
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { meaning, suggestions } from '../../static/js/commands.js';
+import { meaning, suggestions, usageHere } from '../../static/js/commands.js';
 import { submission } from '../../static/js/composing.js';
 import { holdsSecret } from '../../static/js/secrets.js';
 
@@ -70,4 +70,13 @@ test('suggestions go by the beginning, or by another name that is typed out', ()
   assert.deepEqual(suggestions('l', COMMANDS).map((one) => one.slash), ['login', 'list']);
   assert.deepEqual(suggestions('ls', COMMANDS).map((one) => one.slash), ['list']);
   assert.deepEqual(suggestions('exit', COMMANDS).map((one) => one.slash), ['quit']);
+});
+
+test('a command is shown as the page takes it, and what is to be filled in, in the language of its reader', () => {
+  const words = 'new password=kata sandi baru,password=kata sandi,name=nama,key=kunci,why=alasan,room=ruang,code=kode';
+  assert.equal(usageHere('JOIN:<name> or /join #room [key]', words), '/join #ruang [kunci]');
+  assert.equal(usageHere('/register <password>, or REGISTER:<name> <password> [code]', words), '/register <kata sandi>');
+  assert.equal(usageHere('/reset <code> [new password]', words), '/reset <kode> [kata sandi baru]');
+  assert.equal(usageHere('/invitecode [uses] [7d], list, or end <number>', ''), '/invitecode [uses] [7d], list, or end <number>');
+  assert.equal(usageHere('/name <name>', words), '/name <nama>', 'the command itself stays');
 });

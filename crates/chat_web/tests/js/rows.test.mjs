@@ -11,7 +11,7 @@ import { dice } from './dice.mjs';
 const NOON = new Date(2026, 10, 23, 12).getTime();
 const at = (minutes) => new Date(NOON + minutes * 60000).toISOString();
 const message = (seq, more = {}) => ({ type: 'Message', room: 'tea', seq, id: `i${seq}`, from: { name: 'ana' }, at: at(seq), text: `m${seq}`, reply_to: null, reactions: {}, ...more });
-const context = (more = {}) => ({ me: { name: 'budi' }, items: [], lang: 'en', hours: '24', now: NOON, isKnown: () => false, isRoom: () => false, isLate: () => false, ...more });
+const context = (more = {}) => ({ me: { name: 'budi' }, items: [], lang: 'en', hours: '24', now: NOON, isKnown: () => false, isRoom: () => false, answers: () => 0, answers: () => 0, isLate: () => false, ...more });
 const ALL = { start: 0, end: null, busy: false };
 
 function room(...messages) {

@@ -56,7 +56,12 @@ test('marks stand at the edges of words', () => {
   assert.deepEqual(kinds('snake_case_name and 2*3*4 and a * b * c'), []);
   assert.deepEqual(kinds('`a *b* c`'), ['code']);
   assert.deepEqual(kinds('> said *so*'), ['quote', 'b']);
-  assert.deepEqual(format('```rust\nfn main() {\n  a\n}\n```'), [{ t: 'pre', s: 'fn main() {\n  a\n}' }]);
+  assert.deepEqual(format('```rust\nfn main() {\n  a\n}\n```'), [{ t: 'pre', s: 'fn main() {\n  a\n}', lang: 'rust' }]);
+  assert.deepEqual(format('look:\n```c++\nint *a;\n```\n*so*\n```\nx```'), [{ t: 'text', s: 'look:' }, { t: 'pre', s: 'int *a;', lang: 'c++' }, { t: 'b', c: [{ t: 'text', s: 'so' }] }, { t: 'pre', s: 'x' }]);
+  assert.deepEqual(kinds('```\nnothing closes it *so*'), ['b']);
+  const began = performance.now();
+  for (const text of ['```a\n'.repeat(4000), `\`\`\`\n${'```a\n'.repeat(4000)}`, '```\n'.repeat(4000)]) format(text, about);
+  assert.ok(performance.now() - began < 500, 'a message of fences takes no time');
   assert.deepEqual(format('```SELECT id FROM t```'), [{ t: 'pre', s: 'SELECT id FROM t' }], 'the first word of a line of code is code');
   assert.deepEqual(kinds('mail budi@host.example, /#rust, #nowhere, @nobody'), []);
   assert.deepEqual(format('hi @Ana, see #rust', about).filter((node) => node.t !== 'text'), [{ t: 'mention', name: 'Ana', me: true }, { t: 'room', id: 'rust' }]);

@@ -29,7 +29,7 @@ interface Outbox { items: Item[]; storage: Storage | null; last: number; wait: n
 interface Message {
   seq?: number; id?: string; cid?: string; v: number; asOf?: number; base?: any; shown?: string;
   from: Person; at: string | number; account?: boolean; act?: boolean; reply_to?: number | null;
-  text: string; file?: { token: string; bytes: number } | null; edited?: boolean; deleted?: boolean;
+  text: string; file?: { token: string; bytes: number; width?: number; height?: number } | null; edited?: boolean; deleted?: boolean;
   reactions: [emoji: string, names: string[]][]; item?: Item;
 }
 interface Timeline {
@@ -37,7 +37,11 @@ interface Timeline {
   begun: boolean; cids: Map<string, number>;
 }
 /** A moderation action. */
-interface Sentence { what?: string; who?: string; by?: string; seconds?: number; reason?: string }
+interface Sentence {
+  what?: string; who?: string; by?: string; seconds?: number; reason?: string;
+  /** It is done to the reader, or by the reader. */
+  mine?: boolean; own?: boolean;
+}
 /** A line between messages; `after`: the seq of the message above it. */
 interface Note extends Sentence { key: string; kind: string; after: number; at?: string; text?: string; items?: any[]; verb?: string }
 
@@ -50,11 +54,17 @@ interface Room {
   notify: 'all' | 'mentions' | 'none'; muted: boolean;
   /** Marked as unread by the user: what is on the screen is no sign of having read it. */
   held: boolean;
+  /** Until when the user is muted (ms), 0: not. */
+  silent: number;
+  /** The first message of a thread, where it is one that is shown. */
+  thread?: number;
 }
+interface Threads { roots: Map<number, number>; threads: Map<number, number[]> }
 interface State {
   me: Person | null; role: string; rooms: Map<string, Room>; current: string | null; commands: Command[];
   limits: { text_bytes: number; message_bytes?: number }; server: { name?: string; instance?: string }; epoch: string | null;
   live: boolean; seen: boolean; note: number; names: Set<string>; whispered: string | null; invitations: Map<string, string>;
+  silent: number;
   signedIn?: boolean; offer?: { accounts: boolean; private: boolean; files?: number | null; line?: number };
 }
 
@@ -65,7 +75,7 @@ interface Place { room: string; seq: number | null }
 
 interface MessageRow {
   kind: 'message'; key: string; message: Message; v: number; text: string; account: boolean; name: string; me: string;
-  head: boolean; mine: boolean; ping: boolean; quoted: Message | null; quotedV: number; known: string;
+  head: boolean; mine: boolean; ping: boolean; quotes: boolean; answers: number; quoted: Message | null; quotedV: number; known: string;
   failed: boolean; late: boolean; why: string;
   /** The message that a link in it leads to, and where that is. */
   card: Message | null; cardV: number; cardAt: string;
@@ -84,6 +94,8 @@ type Row = { at?: string; lang?: string; hours?: string } & (
 interface RowContext {
   me: Person | null; items: Item[]; lang: string; hours: string; now: number;
   here: string; card(place: Place): Message | null;
+  /** How many messages the thread of a message has beside it. */
+  answers(tl: Timeline, seq: number): number;
   isKnown(name: string): boolean; isRoom(id: string): boolean; isLate(item: Item): boolean;
 }
 
@@ -200,10 +212,16 @@ interface App {
   cookieKept(): Promise<any>;
   stop(): void;
   upload(list: HTMLElement, files: File[], room: string): void;
-  heavy(strip: HTMLElement, text: string, send: (files: File[]) => void): void;
+  /** Sends the files that wait in the tray of a room. */
+  sendTray(list: HTMLElement, room: string): void;
+  /** Comes about with the next change of the outbox. */
+  said(): Promise<void>;
+  heavy(strip: HTMLElement, text: string, beside: string, send: (files: File[]) => void, put: () => void): void;
   pickEmoji(anchor: HTMLElement, back: HTMLElement, pick: (emoji: string) => void): void;
   personMenu(anchor: HTMLElement, name: string): void;
   roomMenu(anchor: HTMLElement, room: Room): void;
+  /** Opens the thread of a message beside the room. */
+  thread(seq: number): void;
   switch(text?: string): void;
   sheet(): void;
   search(text?: string): void;
@@ -217,13 +235,13 @@ interface App {
 /** Which of them each view uses, and no other. */
 declare namespace Needs {
   type Accounts = Pick<App, 'state' | 'box' | 'order' | 'stop' | 'cookieKept' | 'redrawSettings'>;
-  type Actions = Pick<App, 'copyLink' | 'markUnread' | 'state' | 'room' | 'reply' | 'edit' | 'copy' | 'openDm' | 'remove' | 'react' | 'pickEmoji'>;
-  type Composer = Popup & Pick<App, 'state' | 'typing' | 'keepDraft' | 'editLast' | 'pickEmoji' | 'heavy' | 'upload' | 'scroll' | 'holdsSecret' | 'sorry' | 'saveEdit' | 'command' | 'say'>;
+  type Actions = Pick<App, 'thread' | 'copyLink' | 'markUnread' | 'state' | 'room' | 'reply' | 'edit' | 'copy' | 'openDm' | 'remove' | 'react' | 'pickEmoji'>;
+  type Composer = Popup & Pick<App, 'state' | 'typing' | 'keepDraft' | 'editLast' | 'pickEmoji' | 'heavy' | 'upload' | 'sendTray' | 'scroll' | 'holdsSecret' | 'sorry' | 'saveEdit' | 'command' | 'say'>;
   type Hearing = Pick<App, 'state' | 'open'>;
   type Heavy = Pick<App, 'state' | 'focusComposer'>;
   type Mentions = Pick<App, 'state' | 'sorry' | 'showFound'>;
   type Menus = Pick<App, 'tell' | 'state' | 'settings' | 'openDm' | 'mention' | 'ignored' | 'command' | 'orderFor' | 'sorry' | 'markRead' | 'roomOrder' | 'leave'>;
-  type Message = Pick<App, 'state' | 'directory' | 'knows' | 'personMenu' | 'react' | 'retry' | 'copy' | 'discard'>;
+  type Message = Pick<App, 'thread' | 'state' | 'directory' | 'knows' | 'personMenu' | 'react' | 'retry' | 'copy' | 'discard'>;
   type Moderation = Pick<App, 'state' | 'take' | 'order'>;
   type Navigation = Pick<App, 'state' | 'take' | 'give' | 'sorry' | 'copy'>;
   type Order = Pick<App, 'state' | 'order' | 'focusComposer'>;
@@ -238,5 +256,6 @@ declare namespace Needs {
   type Shortcuts = Pick<App, 'nextMention' | 'state' | 'switch' | 'step' | 'escape' | 'sheet' | 'focusComposer'>;
   type Switcher = Pick<App, 'state' | 'directory' | 'everyone' | 'open' | 'join' | 'openDm' | 'lookAround' | 'focusComposer'>;
   type Timeline = Message & Pick<App, 'box' | 'dropNote' | 'watched' | 'loadOlder' | 'fill' | 'sorry' | 'lately' | 'focusComposer' | 'reply' | 'visit' | 'card'>;
-  type Uploads = Pick<App, 'state' | 'sorry' | 'focusComposer'>;
+  type Thread = App;
+  type Uploads = Pick<App, 'state' | 'box' | 'said' | 'sorry' | 'focusComposer'>;
 }

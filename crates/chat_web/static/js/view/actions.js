@@ -73,6 +73,7 @@ export function actionsOn(app, log, list, isMine) {
     const can = usable(message);
     const items = [
       can && { label: t('reply'), icon: 'reply', run: () => app.reply(message) },
+      can && !room.thread && { label: t('inThread'), icon: 'whisper', run: () => app.thread(message.seq) },
       can && mine && { label: t('edit'), icon: 'edit', run: () => app.edit(message) },
       usable(message) && { label: t('copyLink'), icon: 'copy', run: () => app.copyLink(room, message) },
       can && !mine && { label: t('markUnread'), icon: 'bell', run: () => app.markUnread(message) },

@@ -4,11 +4,11 @@ import { t } from '../i18n.js';
 
 let counting = 0;
 /**
- * `look()` gives the state of link.js, how much is unsent, and when the line was lost (performance.now()), or 0; `go`
- * acts on the button.
+ * `look()` gives the state of link.js, how much is unsent, and when the line was lost (performance.now()), or 0, and
+ * `why` one was sent out; `go` acts on the button.
  */
 export function banner(look, go) {
-  const { line, unsent: n, since } = look();
+  const { line, unsent: n, since, why } = look();
   const bar = $('#banner');
   clearTimeout(counting);
   const unsent = n ? ` · ${t('unsent', { n })}` : '';
@@ -29,7 +29,11 @@ export function banner(look, go) {
       bar.hidden = true;
       break;
     case 'stopped':
-      show('stopped', `${t(`stopped_${line.reason}`)}${line.text ? ` (${line.text})` : ''}${unsent}`, t('comeBack'));
+      show(
+        'stopped',
+        `${why || t(`stopped_${line.reason}`)}${line.text ? ` (${line.text})` : ''}${unsent}`,
+        t('comeBack'),
+      );
       break;
     case 'waiting': {
       const seconds = Math.max(1, Math.ceil((line.due - performance.now()) / 1000));

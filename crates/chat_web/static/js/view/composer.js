@@ -1,8 +1,9 @@
 // Composer: where one types. It is never disabled: what cannot go now is kept and goes later.
 import { h, $, isComposing, typeInto } from '../dom.js';
 import { icon } from './icons.js';
-import { t } from '../i18n.js';
-import { draft } from '../prefs.js';
+import { t, lang } from '../i18n.js';
+import { draft, prefs } from '../prefs.js';
+import { clock, now } from '../time.js';
 import { submission } from '../composing.js';
 import { expand } from '../emoji.js';
 import { format, plainText } from '../format.js';
@@ -22,7 +23,8 @@ export function composerView(form, app) {
   const input = $('.input', form),
     strip = $('.context', form),
     heavy = $('.heavy', form),
-    left = $('.left', form);
+    left = $('.left', form),
+    tray = $('.uploads', form);
   const pop = popup(app, input, $('.popup', form));
   /** @type {string | null} */
   let room = null;
@@ -112,20 +114,27 @@ export function composerView(form, app) {
     if (takes(e.clipboardData)) e.preventDefault();
   });
 
-  /** Sends files; offers a text that is too long for the field as a file. False: the browser inserts it. */
+  /** Takes files into the tray; asks about a text of many lines. False: the browser inserts it. */
   function takes(data) {
-    if (sendFiles(filesIn(data))) return true;
+    if (addFiles(filesIn(data))) return true;
     const text = data?.getData('text/plain') ?? '';
-    if (!isHeavy(text, input.value.length - (input.selectionEnd - input.selectionStart))) return false;
-    app.heavy(heavy, text, sendFiles);
+    const beside = input.value.slice(0, input.selectionStart) + input.value.slice(input.selectionEnd);
+    if (!isHeavy(text, beside.length)) return false;
+    app.heavy(heavy, text, beside, addFiles, () => typeInto(input, text));
     return true;
   }
 
   /** Files are read off their event at once: later it has none. */
-  function sendFiles(files) {
+  function addFiles(files) {
     const all = [...(files ?? [])];
-    if (all.length && room) app.upload($('.uploads', form), all, room);
+    if (all.length && room) app.upload(tray, all, room);
     return all.length > 0;
+  }
+
+  /** Each room has files of its own in the tray. */
+  function showTray() {
+    for (const row of tray.children) row.hidden = row.dataset.room !== room;
+    tray.hidden = !$(':scope > :not([hidden])', tray);
   }
 
   function submit() {
@@ -133,7 +142,8 @@ export function composerView(form, app) {
     const answered = mode?.message.seq ?? null;
     const what = submission(input.value, { over: over(), editing, answered, holdsSecret: app.holdsSecret });
     pop.close();
-    if (what.do === 'nothing') return;
+    const files = !editing && what.do !== 'command' && what.do !== 'refuse' && $('.staged:not([hidden])', tray);
+    if (what.do === 'nothing' && !files) return;
     if (what.do === 'refuse') return app.sorry(t(what.why, { n: what.n }));
     stopTyping();
     if (editing) {
@@ -145,6 +155,8 @@ export function composerView(form, app) {
     empty();
     if (what.do === 'command') app.command(what.text);
     else if (what.do === 'say') app.say(what.text, what.answered);
+    // What is written beside them goes first.
+    if (files) app.sendTray(tray, room);
   }
 
   function empty() {
@@ -205,10 +217,16 @@ export function composerView(form, app) {
       input.value = draft(room);
       context();
       grow();
+      showTray();
       this.label(next);
     },
     label(of) {
-      const text = of.dm ? t('whisperTo', { name: title(of) }) : t('messageTo', { room: of.id });
+      const until = Math.max(of.dm ? 0 : of.silent, app.state.silent);
+      const time = until < Infinity ? clock(until, lang, prefs.hours) : '';
+      const text =
+        until > now()
+          ? t(time ? 'silentUntil' : 'silent', { time })
+          : (of.words ?? (of.dm ? t('whisperTo', { name: title(of) }) : t('messageTo', { room: of.id })));
       input.setAttribute('aria-label', text);
       input.placeholder = text;
       pop.label();
@@ -233,7 +251,7 @@ export function composerView(form, app) {
       return true;
     },
     takes,
-    sendFiles,
+    addFiles,
     /** Keeps what is typed, before the page goes. */
     keep() {
       if (room && mode?.kind !== 'edit') app.keepDraft(room, input.value);

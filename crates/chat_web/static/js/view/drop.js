@@ -2,18 +2,23 @@
 import { $ } from '../dom.js';
 import { t } from '../i18n.js';
 
+let on = false;
+
 /**
  * `takes` answers whether it took what was dropped; `may`: whether files are taken at all.
  * @param {(data: DataTransfer | null) => boolean} takes
  * @param {() => boolean} may
  */
 export function drops(takes, may) {
+  // Each time the line is back it is asked for again.
+  if (on) return;
+  on = true;
   let hovering = 0;
-  const hover = (on) => {
+  const hover = (over) => {
     clearTimeout(hovering);
-    $('#app').classList.toggle('dropping', on && may());
+    $('#app').classList.toggle('dropping', over && may());
     $('.stage').dataset.drop = t('dropHere', { room: $('#title').textContent });
-    if (on) hovering = setTimeout(hover, 300, false);
+    if (over) hovering = setTimeout(hover, 300, false);
   };
   addEventListener('dragover', (e) => {
     e.preventDefault();

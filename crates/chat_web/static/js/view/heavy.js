@@ -1,28 +1,41 @@
-// Heavy: offers a file where words are too many for the field.
+// Heavy: asks what becomes of a paste of many lines, or of one that is too much for the field.
 import { h } from '../dom.js';
 import { icon } from './icons.js';
-import { t, language } from '../i18n.js';
+import { t, lang } from '../i18n.js';
 import { bytesOf } from '../format.js';
-import { lineCount } from '../paste.js';
+import { isTooLong, lineCount, overBy } from '../paste.js';
 
 /**
- * `send` takes the file.
+ * `send` takes the file, `put` the text; `beside` is what the field holds already.
  * @param {Needs.Heavy} app
  */
-export const heavy = (app) => (strip, text, send) => {
-  const takesFiles = app.state.offer?.files != null;
+export const heavy = (app) => (strip, text, beside, send, put) => {
+  const { offer, limits } = app.state;
+  const takesFiles = offer?.files != null;
+  const fits =
+    !isTooLong(text, beside.length) && overBy(`${beside}${text}`, limits.text_bytes, limits.message_bytes) <= 0;
   const close = () => {
     strip.hidden = true;
     app.focusComposer();
   };
-  const file = () => {
-    close();
-    send([new File([text], 'paste.txt', { type: 'text/plain' })]);
-  };
-  const why = t('heavy', { n: lineCount(text), size: bytesOf(new Blob([text]).size, language()) });
+  const choice = (words, act) =>
+    h(
+      'button.link',
+      {
+        onclick: () => {
+          close();
+          act();
+        },
+      },
+      t(words),
+    );
+  const file = () => send([new File([text], 'paste.txt', { type: 'text/plain' })]);
+  const size = { n: lineCount(text), size: bytesOf(new Blob([text]).size, lang) };
+  const why = fits ? t('manyLines', size) : t('heavy', size);
   strip.replaceChildren(
-    h('span', { role: 'status' }, why, !takesFiles && ` ${t('noFiles')} ${t('pasteLess')}`),
-    takesFiles && h('button.link', { onclick: file }, t('asFile')),
+    h('span', { role: 'status' }, why, !takesFiles && !fits && ` ${t('noFiles')} ${t('pasteLess')}`),
+    takesFiles && choice('asFile', file),
+    fits && choice('asMessage', put),
     h('button.icon', { 'aria-label': t('cancel'), onclick: close }, icon('close')),
   );
   strip.hidden = false;

@@ -1,13 +1,17 @@
 // Message: draws one message: who, when, the words, the quote above, the reactions below, and what went wrong with it.
 import { h, avatar } from '../dom.js';
 import { icon } from './icons.js';
-import { t, people, language } from '../i18n.js';
+import { t, people, lang } from '../i18n.js';
 import { prefs } from '../prefs.js';
 import { bytesOf, format, plainText } from '../format.js';
 import { nameOf } from '../emoji.js';
 import { clock, dayLabel, fullTime, now } from '../time.js';
 import { placeAt } from '../addresses.js';
 import { hue, sameName } from '../names.js';
+
+/** The most that a picture takes among messages, in pixels. */
+const MOST_WIDE = 360,
+  MOST_HIGH = 360;
 
 /** One that the server has, and that was not deleted. */
 export const usable = (message) => message?.seq && !message.deleted;
@@ -27,7 +31,7 @@ export function messageView(app, goTo) {
    * @param {Room} room
    * @param {MessageRow} row
    */
-  function draw(room, { message, mine, head, ping, quoted, late, card, cardAt }, live) {
+  function draw(room, { message, mine, head, ping, quotes, answers, quoted, late, card, cardAt }, live) {
     const { item } = message;
     const about = { me: app.state.me?.name, name: app.knows, room: isRoom };
     const tree = message.deleted ? [] : format(message.text, about);
@@ -45,8 +49,8 @@ export function messageView(app, goTo) {
     ].filter(Boolean);
     const when = h(
       'time',
-      { datetime: new Date(message.at).toISOString(), title: fullTime(message.at, language()) },
-      clock(message.at, language(), prefs.hours),
+      { datetime: new Date(message.at).toISOString(), title: fullTime(message.at, lang) },
+      clock(message.at, lang, prefs.hours),
     );
     const words = message.deleted ? t('deleted') : message.file ? shared(message.file, message.text) : nodes(tree);
     const text = h(
@@ -77,8 +81,10 @@ export function messageView(app, goTo) {
             message.account && !mine && owned(message.from.name),
             when,
           ),
-        h('div.bubble', {}, message.reply_to && quote(room, message.reply_to, quoted), text, linked),
+        h('div.bubble', {}, quotes && quote(room, message.reply_to, quoted), text, linked),
         message.reactions.length > 0 && reactions(room, message),
+        answers > 0 &&
+          h('button.answers', { onclick: () => app.thread(message.seq) }, icon('reply'), t('answers', { n: answers })),
       ),
       !head && !message.act && when,
       item &&
@@ -93,7 +99,7 @@ export function messageView(app, goTo) {
   }
 
   /** A picture has its size before it is loaded; everything else, and what turns out to be no picture, is a card. */
-  function shared({ token, bytes }, name) {
+  function shared(/** @type {Message['file']} */ { token, bytes, width, height }, name) {
     const href = `/files/${token}`;
     const card = () =>
       h(
@@ -102,17 +108,19 @@ export function messageView(app, goTo) {
         icon('file'),
         h('span.fname', {}, name),
         ' ',
-        h('span.fsize', {}, bytesOf(bytes, language())),
+        h('span.fsize', {}, bytesOf(bytes, lang)),
       );
     if (!/\.(png|jpe?g|gif|webp)$/i.test(name)) return card();
+    // One of an unknown size gets a box.
+    const scale = Math.min(1, MOST_WIDE / width, MOST_HIGH / height);
     const thumb = h(
-      'a.thumb',
+      `a.thumb${width ? '' : '.boxed'}`,
       { href, target: '_blank', rel: 'noopener noreferrer' },
       h('img', {
         onerror: () => thumb.replaceWith(card()),
         loading: 'lazy',
-        width: 320,
-        height: 200,
+        width: width ? Math.ceil(width * scale) : 320,
+        height: width ? Math.ceil(height * scale) : 200,
         alt: t('picture', { name }),
         src: href,
       }),
@@ -129,7 +137,7 @@ export function messageView(app, goTo) {
       'button.card-link',
       { tabIndex: -1, 'data-place': place, hue: hue(message.from.name) },
       h('span', {}, h('b', {}, message.from.name), ` ${place.startsWith('@') ? '' : '#'}${place.split('/')[0]} · `),
-      h('span', {}, `${dayLabel(message.at, now(), language())}, ${clock(message.at, language(), prefs.hours)}`),
+      h('span', {}, `${dayLabel(message.at, now(), lang)}, ${clock(message.at, lang, prefs.hours)}`),
       h('span.words', { dir: 'auto' }, plainText(format(message.text)).slice(0, 300)),
     );
 
@@ -190,6 +198,16 @@ function anchor({ href, s: words }) {
   return h('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow' }, words);
 }
 
+/** A block of code, with its language, and a button that copies it: the timeline listens for `data-copy`. */
+const block = ({ s: code, lang: language = '' }) =>
+  h(
+    'div.code',
+    {},
+    h('span', {}, language),
+    h('button.icon', { 'aria-label': t('copyCode'), 'data-copy': true }, icon('copy')),
+    h('pre', {}, h('code', {}, code)),
+  );
+
 /** The tree of format.js as nodes: text nodes, and elements that are named here and nowhere else. */
 export function nodes(tree) {
   return tree.map((node) => {
@@ -205,7 +223,7 @@ export function nodes(tree) {
       case 'code':
         return h('code', {}, node.s);
       case 'pre':
-        return h('pre', {}, h('code', {}, node.s));
+        return block(node);
       case 'link':
         return anchor(node);
       case 'mention':

@@ -1,7 +1,9 @@
 // Shortcuts: the keys of the whole page.
 import { $, isComposing } from '../dom.js';
-import { isMac } from './dress.js';
 import { menuIsOpen } from './floating.js';
+
+const mac = /Mac|iP/.test(navigator.platform);
+export const MOD = mac ? '⌘' : 'Ctrl';
 
 /** @param {Needs.Shortcuts} app */
 export function shortcuts(app) {
@@ -9,7 +11,7 @@ export function shortcuts(app) {
     if (isComposing(e)) return;
     const target = /** @type {any} */ (e.target);
     const dialog = document.querySelector('dialog[open]');
-    const mod = isMac ? e.metaKey : e.ctrlKey;
+    const mod = mac ? e.metaKey : e.ctrlKey;
     if (mod && !e.shiftKey && !e.altKey && e.key.toLowerCase() === 'k' && app.state.me) {
       e.preventDefault();
       app.switch();
@@ -27,7 +29,7 @@ export function shortcuts(app) {
       app.escape();
     } else if (e.key === 'F6') {
       e.preventDefault();
-      const areas = ['#rooms .here .room', '#log', '#text', '#who button']
+      const areas = ['#rooms .here .room', '#log', '#text', '#thread .input', '#who button']
         .map((s) => $(s))
         .filter((el) => el?.offsetParent);
       const at = areas.findIndex(

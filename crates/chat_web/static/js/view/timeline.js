@@ -1,6 +1,6 @@
 // Timeline: draws one room's messages, keeps the reader's place, and pages in the past.
 import { h, $, avatar, reconcile } from '../dom.js';
-import { t, language } from '../i18n.js';
+import { t, lang } from '../i18n.js';
 import { prefs } from '../prefs.js';
 import { clock, now } from '../time.js';
 import * as merge from '../merge.js';
@@ -44,8 +44,16 @@ export function timelineView(root, roomOf, app) {
   };
   const messages = messageView(app, goTo);
   // What can be done with a message comes later than the page.
-  let acts = null;
-  const actions = (parts) => (acts ??= parts.actionsOn(app, log, list, messages.isMine));
+  let acts = null,
+    answersTo = null;
+  function actions(parts) {
+    if (!acts) {
+      acts = parts.actionsOn(app, log, list, messages.isMine);
+      answersTo = parts.answersTo;
+      plan();
+    }
+    return acts;
+  }
 
   /* ---- what is shown ---- */
 
@@ -53,12 +61,13 @@ export function timelineView(root, roomOf, app) {
   const context = (room) => ({
     me: app.state.me ?? { name: prefs.name },
     items: outbox.of(app.box, room.id),
-    lang: language(),
+    lang,
     hours: prefs.hours,
     now: now(),
     isKnown: app.knows,
     here: `${location.origin}${location.pathname}`,
     card: app.card,
+    answers: (tl, seq) => (answersTo?.(tl).threads.get(seq)?.length ?? 1) - 1,
     isRoom: messages.isRoom,
     isLate: (item) => outbox.isLate(item, performance.now()),
   });
@@ -137,14 +146,15 @@ export function timelineView(root, roomOf, app) {
       if (!matchMedia('(prefers-reduced-motion: reduce)').matches)
         list.animate({ opacity: [0, 1], translate: ['0 .35rem', '0 0'] }, { duration: 160, easing: 'ease-out' });
     }
-    log.setAttribute('aria-label', room.dm ? t('logDm', { name: title(room) }) : t('log', { room: room.id }));
+    const label = () => (room.dm ? t('logDm', { name: title(room) }) : t('log', { room: room.id }));
+    log.setAttribute('aria-label', room.thread ? t('thread') : label());
     if (view.stick && view.end === null && inHand()) Object.assign(view, { stick: false, held: true });
     const anchor = view.stick && view.end === null ? null : anchored();
     // While one reads further up the window does not grow: what comes is behind "Later messages".
     if (!view.stick && view.end === null && room.tl.order.length - view.start > MOST) view.end = view.start + MOST;
     if (view.stick && view.end === null) {
       // The far side is dropped while it is out of view.
-      if (room.tl.order.length > KEEP * 2) merge.forgetBefore(room.tl, room.tl.order.at(-KEEP));
+      if (room.tl.order.length > KEEP * 2 && !room.thread) merge.forgetBefore(room.tl, room.tl.order.at(-KEEP));
       if (room.tl.order.length - view.start > MOST || view.start > room.tl.order.length)
         view.start = Math.max(0, room.tl.order.length - TAIL);
     }
@@ -258,7 +268,7 @@ export function timelineView(root, roomOf, app) {
     if (above)
       $('span', pill).textContent = t('since', {
         n: (room.tl.order[0] > room.line + 1 && room.unreadWas) || newCount(room),
-        time: clock(room.lineAt ?? now(), language(), prefs.hours),
+        time: clock(room.lineAt ?? now(), lang, prefs.hours),
       });
   }
 
@@ -422,9 +432,13 @@ export function timelineView(root, roomOf, app) {
   });
 
   list.addEventListener('click', (e) => {
-    const to = e.target.closest('[data-place]')?.dataset.place;
-    if (!to || e.ctrlKey || e.metaKey || e.shiftKey) return;
+    const code = e.target.closest('[data-copy]')?.parentElement;
+    if (code) return app.copy($('code', code).textContent);
+    const to = e.target.closest('[data-place]')?.dataset.place,
+      thumb = e.target.closest('.thumb');
+    if ((!to && !thumb) || e.ctrlKey || e.metaKey || e.shiftKey) return;
     e.preventDefault();
+    if (thumb) return app.lately((parts) => parts.lightbox(thumb));
     app.visit(placeOf(to));
   });
   jump.addEventListener('click', () => {
