@@ -568,3 +568,39 @@ for (const colorScheme of ['light', 'dark'])
       assert.deepEqual(page.errors, []);
     }
   });
+
+test('a picture that comes moves nothing that is read, and has its place the next time before it comes', async () => {
+  await serve();
+  const budi = await terminal('budi');
+  const page = await person('ana');
+  await show(page, [['tall.png', await picture(page, 200, 800, 'green')]]);
+  await page.waitForFunction(() => document.querySelector('.thumb img')?.naturalHeight === 800);
+  const shape = () => page.evaluate(() => { const { width, height } = document.querySelector('.thumb img').getBoundingClientRect(); return [Math.round(width), Math.round(height)]; });
+  await page.waitForFunction(() => !document.querySelector('.boxed'));
+  assert.deepEqual(await shape(), [90, 360], 'as it is, and no higher than 360');
+  await atEnd(page);
+  for (let i = 0; i < 40; i += 1) budi.say(`after ${i}`);
+  await sees(page, 'after 39');
+  // Seen for the first time it has a box; where it comes above, the message that is read stays.
+  const other = await person('citra');
+  let give = null;
+  await other.route('**/files/*', (route) => { give = () => route.continue(); });
+  await other.reload();
+  await sees(other, 'after 39');
+  await other.evaluate(() => { document.querySelector('#log').scrollTop = 0; });
+  await other.waitForFunction(() => document.querySelector('.boxed img'));
+  await other.evaluate(() => { const log = document.querySelector('#log'); log.scrollTop = document.querySelector('.boxed').closest('.msg').offsetTop + 150; });
+  const place = () => other.evaluate(() => Math.round([...document.querySelectorAll('.msg')].find((row) => row.querySelector('.text').textContent === 'after 3').getBoundingClientRect().top));
+  const before = await place();
+  while (!give) await other.evaluate(() => new Promise(requestAnimationFrame));
+  give();
+  await other.waitForFunction(() => document.querySelector('.thumb img') && !document.querySelector('.boxed'));
+  assert.equal(await place(), before);
+  // Drawn anew, it has its size before it has come.
+  await say(other, '/join #dapur');
+  await other.waitForFunction(() => document.querySelector('#title').textContent === '#dapur');
+  give = null;
+  await other.click('#rooms .room >> nth=0');
+  await other.waitForFunction(() => document.querySelector('.thumb img')?.getAttribute('height') === '360' && !document.querySelector('.boxed'));
+  assert.deepEqual([...page.errors, ...other.errors], []);
+});

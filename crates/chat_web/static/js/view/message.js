@@ -10,8 +10,28 @@ import { placeAt } from '../addresses.js';
 import { hue, sameName } from '../names.js';
 
 /** The most that a picture takes among messages, in pixels. */
-const MOST_WIDE = 360,
-  MOST_HIGH = 360;
+const MOST = 360;
+
+/**
+ * The sizes of pictures that were seen, by their addresses.
+ * @type {Map<string, [number, number]>}
+ */
+const sizes = new Map();
+
+/** What a picture takes among messages. One of an unknown size has a box. */
+function fitting([width, height]) {
+  const scale = Math.min(1, MOST / width, MOST / height);
+  return width ? { width: Math.ceil(width * scale), height: Math.ceil(height * scale) } : { width: 320, height: 200 };
+}
+
+/** A picture has come: its box is as large as it is, now and whenever it is drawn again. */
+export function unbox(img) {
+  /** @type {[number, number]} */
+  const size = [img.naturalWidth, img.naturalHeight];
+  sizes.set(img.getAttribute('src'), size);
+  Object.assign(img, fitting(size));
+  img.parentElement.classList.remove('boxed');
+}
 
 /** One that the server has, and that was not deleted. */
 export const usable = (message) => message?.seq && !message.deleted;
@@ -111,16 +131,14 @@ export function messageView(app, goTo) {
         h('span.fsize', {}, bytesOf(bytes, lang)),
       );
     if (!/\.(png|jpe?g|gif|webp)$/i.test(name)) return card();
-    // One of an unknown size gets a box.
-    const scale = Math.min(1, MOST_WIDE / width, MOST_HIGH / height);
+    const known = sizes.get(href) ?? [width, height];
     const thumb = h(
-      `a.thumb${width ? '' : '.boxed'}`,
+      `a.thumb${known[0] ? '' : '.boxed'}`,
       { href, target: '_blank', rel: 'noopener noreferrer' },
       h('img', {
         onerror: () => thumb.replaceWith(card()),
         loading: 'lazy',
-        width: width ? Math.ceil(width * scale) : 320,
-        height: width ? Math.ceil(height * scale) : 200,
+        ...fitting(known),
         alt: t('picture', { name }),
         src: href,
       }),

@@ -9,7 +9,7 @@ import * as outbox from '../outbox.js';
 import { placeOf } from '../addresses.js';
 import { rows } from '../rows.js';
 import { closeMenuIn, menuIsIn } from './floating.js';
-import { messageView, usable } from './message.js';
+import { messageView, unbox, usable } from './message.js';
 import { comings, noteLine } from './notes.js';
 
 const STEP = 50,
@@ -219,10 +219,10 @@ export function timelineView(root, roomOf, app) {
     if (view.held && !inHand()) latest();
   }
 
-  /** The first row on the screen and where it stands: after any change it stands there again. */
-  function anchored() {
+  /** The first row on the screen (from `from` on) and where it stands: after any change it stands there again. */
+  function anchored(from = null) {
     const top = log.getBoundingClientRect().top;
-    for (const row of list.children) {
+    for (let row = from ?? list.firstElementChild; row; row = row.nextElementSibling) {
       if (row.classList.contains('day') || row.classList.contains('older')) continue;
       const box = row.getBoundingClientRect();
       if (box.bottom > top + 1) return { key: row.dataset.key, offset: box.top - top };
@@ -441,6 +441,22 @@ export function timelineView(root, roomOf, app) {
     if (thumb) return app.lately((parts) => parts.lightbox(thumb));
     app.visit(placeOf(to));
   });
+  // What comes above does not move what is read.
+  list.addEventListener(
+    'load',
+    ({ target: img }) => {
+      if (!img.closest('.boxed')) return;
+      const row = img.closest('li');
+      const top = log.getBoundingClientRect().top;
+      // One that begins above the screen grows upwards.
+      const from = row.getBoundingClientRect().top < top ? row.nextElementSibling : null;
+      const anchor = view.stick && view.end === null ? null : anchored(from);
+      unbox(img);
+      if (anchor) restore(anchor);
+      else toEnd();
+    },
+    true,
+  );
   jump.addEventListener('click', () => {
     latest();
     app.focusComposer();
