@@ -219,3 +219,20 @@ test('axe finds nothing in the sheets of order, in both schemes and at every wid
     assert.deepEqual(ana.errors, []);
   }
 }, { timeout: 4 * WAIT });
+
+test('who is sent out of the server is told so once, in the banner, by whom and why', async () => {
+  await serve({ key: 'a-key-of-the-house' });
+  const ana = await person('ana', {}, ['401']);
+  const citra = await person('citra', {}, ['401', 'WebSocket']);
+  await say(ana, '/oper a-key-of-the-house');
+  await ana.waitForSelector('.answer');
+  await menu(ana, 'citra', 'Send citra out…');
+  await ana.click('#sentence .switch input');
+  await sentence(ana, null, 'good night');
+  await citra.waitForSelector('#banner.stopped:has-text("You are sent out by ana: good night")');
+  assert.equal(await citra.locator('.toast').count(), 0);
+  assert.equal(await citra.locator('.note.moderated').count(), 0);
+  await noted(ana, 'citra is sent out by you: good night');
+  assert.equal(await ana.locator('.note.moderated').count(), 1, 'and by whom it was done, once');
+  assert.deepEqual([...ana.errors, ...citra.errors], []);
+}, { timeout: 4 * WAIT });
