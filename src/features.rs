@@ -58,6 +58,7 @@ pub static VERBS: Verbs = Verbs::new(&[
     &accounts::verbs::RESET,
     &accounts::verbs::ROLE,
     &preferences::verbs::PREF,
+    &devices::verbs::DEVICES,
     &accounts::verbs::INVITECODE,
     &accounts::verbs::RESETCODE,
     &programs::verbs::HOOK,
@@ -96,6 +97,7 @@ pub mod accounts;
 pub mod archive;
 pub mod args;
 pub mod calls;
+pub mod devices;
 pub mod dice;
 pub mod figures;
 pub mod files;
@@ -125,6 +127,7 @@ const COMMANDS: &[CarryOut] = &[
     // Each takes those of its own types.
     accounts::rules::carry_out,
     archive::rules::carry_out,
+    devices::rules::carry_out,
     dice::carry_out,
     files::rules::carry_out,
     help::carry_out,

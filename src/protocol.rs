@@ -7,3 +7,4 @@ pub mod dialect;
 pub mod telnet;
 pub mod editor;
 pub mod screen;
+pub mod sealed;

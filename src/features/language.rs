@@ -25,6 +25,7 @@ pub const PARTS: &[Part] = &[
     Part { name: "protocol", sentences: include_str!("../protocol/id.txt") },
     Part { name: "features/accounts", sentences: include_str!("accounts/id.txt") },
     Part { name: "features/archive", sentences: include_str!("archive/id.txt") },
+    Part { name: "features/devices", sentences: include_str!("devices/id.txt") },
     Part { name: "features/dice", sentences: include_str!("dice.id.txt") },
     Part { name: "features/files", sentences: include_str!("files/id.txt") },
     Part { name: "features/help", sentences: include_str!("help.id.txt") },

@@ -8,6 +8,7 @@ use crate::model::event::{Envelope, Event, Speech, Translate, Version, Wire};
 use crate::model::names::RoomName;
 use crate::model::parts::Parts;
 use crate::model::zone::Zone;
+use crate::protocol::sealed;
 
 mod done;
 mod events;
@@ -176,7 +177,9 @@ impl Lines {
 /// Whether an event is more than what a user said: those lines are the same in every language, and shared.
 fn has_sentences(event: &Event) -> bool {
     match event {
-        Event::Said(Speech { version, file, .. }) => *version == Version::Deleted || file.is_some(),
+        Event::Said(Speech { version, file, text, .. }) => {
+            *version == Version::Deleted || file.is_some() || sealed::is_sealed(text.as_str())
+        }
         _ => true,
     }
 }

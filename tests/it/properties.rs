@@ -31,7 +31,7 @@ use chat_server::features::preferences::state::Key;
 use chat_server::features::presence::typing::Typing;
 use chat_server::features::rooms::told::{Modes, Topic};
 use chat_server::features::rooms::{KeepFor, ModeChange};
-use chat_server::features::{membership, messages, operators, preferences, presence, programs, rooms};
+use chat_server::features::{devices, membership, messages, operators, preferences, presence, programs, rooms};
 use chat_server::model::body::{Body, MAX_LINES, MAX_MESSAGE};
 use chat_server::model::code::Code;
 use chat_server::model::command::{Choice, Command, HistoryQuery, Line, Presence, View};
@@ -275,7 +275,7 @@ fn words() -> impl Strategy<Value = Text> {
 
 /// A command with its verb and its arguments as a program writes them.
 fn command() -> impl Strategy<Value = (Command, &'static str, String)> {
-    prop_oneof![talk(), moderation(), work(), members(), preferences()]
+    prop_oneof![talk(), moderation(), work(), members(), preferences(), devices()]
 }
 
 /// What is unread, read and wanted of a room.
@@ -332,6 +332,14 @@ fn preferences() -> impl Strategy<Value = (Command, &'static str, String)> {
             (key, _) => preferences::Command::Show(key),
         };
         (Command::feature(wish), "PREF", args)
+    })
+}
+
+/// The devices of a user.
+fn devices() -> impl Strategy<Value = (Command, &'static str, String)> {
+    option::of(name()).prop_map(|other| {
+        let args = other.as_ref().map_or(String::new(), Name::to_string);
+        (Command::feature(devices::Command::Show(other)), "DEVICES", args)
     })
 }
 

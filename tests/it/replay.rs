@@ -76,6 +76,8 @@ const LINES: &[&str] = &[
     "PREF:mentions bare",
     "PREF:draft.tea so",
     "PREF:draft.tea default",
+    "PREF:device.0123456789abcdef Baaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "DEVICES:N",
     "FOLLOW:on",
     "FOLLOW:off",
     "SAY:R @N W",

@@ -48,7 +48,7 @@ const LOOKERS: [&str; 4] = ["citra", "boss", "gita", "eko"];
 /// All, in the order in which they come.
 const ALL: [&str; 7] = ["ani", "budi", "citra", "dewi", "boss", "gita", "eko"];
 
-const LOOKS: [&str; 82] = [
+const LOOKS: [&str; 84] = [
     "LIST:",
     "LIST:#tea",
     "WHO:ani",
@@ -100,6 +100,8 @@ const LOOKS: [&str; 82] = [
     "PREF:draft.@ani+budi",
     "PREF:draft.@ani+budi mine",
     "PREF:mentions bare",
+    "DEVICES:ani",
+    "DEVICES:budi",
     "INSPECT:",
     "STATS:",
     "STATS:all",

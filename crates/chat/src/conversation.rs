@@ -2,15 +2,17 @@
 //! No socket, no thread, no clock: those are in `session.rs`.
 //!
 //! Here is its state. What is done with it stands in `arriving.rs`, `typing.rs`, `passwords.rs`, `offers.rs`, `hearing.rs` and
-//! `holes.rs`, for direct talks in `talks.rs` and for the rooms of an account in `following.rs`.
+//! `holes.rs`, for direct talks in `talks.rs`, for sealed ones in `sealing.rs` and `errand.rs`, and for the rooms of an account in `following.rs`.
 
 mod arriving;
+mod errand;
 mod following;
 mod hearing;
 mod holes;
 mod offers;
 mod passwords;
 mod room;
+mod sealing;
 mod speech;
 mod talks;
 mod typing;
@@ -86,6 +88,8 @@ pub(crate) struct Conversation {
     /// The room that `LOGIN` led into, until the server has said which others there are.
     came_into: Option<String>,
     first_room: Option<String>,
+    /// Where the keys of an account are kept: a folder, and the server that it is for.
+    pub(crate) keeps_keys: Option<(PathBuf, String)>,
     with_history: bool,
     keys: HashMap<String, String>,
     stage: Stage,
@@ -129,6 +133,10 @@ enum Ask {
     Name,
     /// A file may go, by the token that comes.
     Offer(PathBuf, u64),
+    /// This device is to be one of the account.
+    Device,
+    /// The devices of a talk, to seal for.
+    Devices(errand::For),
     Quiet,
 }
 
@@ -171,6 +179,7 @@ impl Conversation {
             follows: Follows::No,
             came_into: None,
             first_room,
+            keeps_keys: None,
             with_history,
             keys: HashMap::new(),
             stage: Stage::Apart,

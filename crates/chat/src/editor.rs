@@ -51,6 +51,7 @@ pub(crate) fn run(settings: &Settings, server: Server) -> io::Result<u8> {
     let view = View::terminal(colours);
     let mut conversation = Conversation::new(&settings.name, settings.room.clone(), settings.history, view);
     conversation.has_bell = settings.bell;
+    conversation.keeps_keys = history_file().and_then(|file| Some((file.parent()?.into(), settings.addr.clone())));
     if settings.login {
         conversation.signs_in_with(settings.password.clone());
     }
@@ -286,7 +287,7 @@ fn hidden(line: &str) -> String {
 }
 
 /// Commands of this client alone.
-const OWN: [&str; 2] = ["bell", "get"];
+const OWN: [&str; 5] = ["bell", "get", "safety", "seal", "unseal"];
 
 /// What the last word before the cursor could become, and where it starts.
 fn candidates(words: &Words, typed: &str) -> (usize, Vec<String>) {

@@ -2,7 +2,7 @@
 //!
 //! Read `line.rs` (what the server says), `view.rs` (how it looks), `conversation.rs` (what to do about it), then
 //! `session.rs`, `board.rs` and `editor.rs` for a terminal, `files.rs` for files, `pipe.rs` and `window.rs` for a pipe.
-//! `secrets.rs` is about passwords, `stream.rs` is the way to the server.
+//! `secrets.rs` is about passwords, `vault.rs` about the keys of sealed talks, `stream.rs` is the way to the server.
 
 mod board;
 mod conversation;
@@ -20,6 +20,7 @@ mod secrets;
 mod session;
 mod stream;
 mod terminal;
+mod vault;
 mod view;
 mod window;
 mod words;

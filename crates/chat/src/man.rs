@@ -45,6 +45,11 @@ Ctrl\-C cancels what is on its way.
 .TP
 \fB/bell\fR [\fBoff\fR]
 Ring the terminal's bell when a line speaks to you.
+.TP
+\fB/seal\fR [\fI@name\fR], \fB/safety\fR [\fI@name\fR], \fB/unseal\fR [\fI@name\fR]
+Seal a direct talk, so that only the devices of both users can read it;
+show the number that both compare; end it.
+The key lies beside the typed lines, in a file for you alone.
 .SH "IN A PIPE"
 Lines go in, the protocol comes out, and an exit code says how it went.
 A line behind \fB/login\fR \fINAME\fR is the password.

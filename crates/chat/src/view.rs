@@ -1,6 +1,7 @@
 //! How the chat looks to a person: one calm line for each thing that happens, names in one column.
 //!
-//! What stands in that column says what a line is, and no user can forge it: behind a name stand that user's words, `-name-` a whisper, `~` what
+//! What stands in that column says what a line is, and no user can forge it: behind a name stand that user's words, `-name-` a whisper,
+//! `=name=` words that were sealed, `~` what
 //! a user says in the third person, `*` and `--` what the server tells, `!` a refusal or a warning.
 
 mod blocks;
@@ -12,6 +13,7 @@ use chrono::{DateTime, Local, NaiveDateTime, Utc};
 
 use crate::line::{Item, Line};
 use crate::mention::mentions;
+use crate::vault::Vault;
 use crate::words::short;
 
 /// Names end in this column, where lines are drawn for a terminal.
@@ -39,6 +41,10 @@ pub(crate) struct View {
     pub(crate) current: Option<String>,
     /// Who reads this: lines that speak to that name are marked.
     pub(crate) me: String,
+    /// What opens sealed lines, once the user is signed in to an account.
+    pub(crate) vault: Option<Vault>,
+    /// Whether the line that is drawn was sealed, and is opened.
+    is_opened: bool,
 }
 
 impl View {
@@ -52,7 +58,9 @@ impl View {
     /// For a pipe: the same words, no colours, no columns.
     pub(crate) fn plain() -> View {
         let zone = |at: DateTime<Utc>| at.with_timezone(&Local).naive_local();
-        View { colours: false, column: 0, width: 0, zone, day: None, current: Some("#lobby".into()), me: String::new() }
+        let current = Some("#lobby".into());
+        let (me, vault, is_opened) = (String::new(), None, false);
+        View { colours: false, column: 0, width: 0, zone, day: None, current, me, vault, is_opened }
     }
 
     /// Draws what came; empty for what a person need not see.
@@ -75,6 +83,18 @@ impl View {
 
     /// One line of the server.
     pub(crate) fn line(&mut self, line: &Line) -> String {
+        // Whom nothing is sealed for sees that much.
+        let closed = || Vault::default().opened(line);
+        let Some((opened, is_opened)) = self.vault.as_ref().map_or_else(closed, |vault| vault.opened(line)) else {
+            return self.plain_line(line);
+        };
+        self.is_opened = is_opened;
+        let drawn = self.plain_line(&opened);
+        self.is_opened = false;
+        drawn
+    }
+
+    fn plain_line(&mut self, line: &Line) -> String {
         let (first, second) = (line.field(0), line.field(1));
         let text = line.text.as_str();
         match line.kind.as_str() {
@@ -124,6 +144,11 @@ impl View {
             return self.quiet(line, &format!("a line of {who}{place}, deleted"));
         }
         let place = short(room, &self.me);
+        // What was opened has a mark that no name has.
+        if self.is_opened && line.kind == "MSG" {
+            let place = if here { String::new() } else { format!("{place} ") };
+            return self.said(line, &format!("{place}={who}="), who, &self.called(who, &line.text));
+        }
         // As a whisper, which it is.
         if !here && line.kind == "MSG" && place.strip_prefix('@').is_some_and(|other| other.eq_ignore_ascii_case(who)) {
             return self.said(line, &format!("-{who}-"), who, &self.called(who, &line.text));

@@ -1,6 +1,8 @@
 //! What a browser is sent, as JSON before it is sealed (docs/push.md). The service worker of the page reads it.
 
+use chat_server::features::language::indonesian;
 use chat_server::features::push::{Push, Wish};
+use chat_server::protocol::sealed::WORDS;
 use serde::Serialize;
 
 use crate::seal::MOST;
@@ -28,6 +30,8 @@ struct Body<'a> {
 /// What is sent of a push, where it stands for `count` of them.
 pub(crate) fn body(push: &Push, count: u32, wish: Wish) -> Vec<u8> {
     let words = |text| wish.words.then_some(text);
+    let in_indonesian = (wish.indonesian && push.text == WORDS).then(|| indonesian(WORDS)).flatten();
+    let text = in_indonesian.as_deref().unwrap_or(&push.text);
     let mut body = Body {
         why: push.why.word(),
         room: place(push),
@@ -36,7 +40,7 @@ pub(crate) fn body(push: &Push, count: u32, wish: Wish) -> Vec<u8> {
         unread: push.unread,
         lang: if wish.indonesian { "id" } else { "en" },
         from: words(push.from.as_str()),
-        text: words(&push.text),
+        text: words(text),
         file: wish.words && push.is_file,
     };
     // Plain values: serde_json cannot fail on them.

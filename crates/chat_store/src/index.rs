@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use chat_server::model::glyph::is_unspaced;
+use chat_server::protocol::sealed::is_sealed;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension, params};
 use unicode_normalization::UnicodeNormalization;
@@ -31,6 +32,11 @@ pub(crate) fn as_words(text: &str) -> Cow<'_, str> {
     words.into()
 }
 
+/// The words of a line. One that is sealed has none: what looks like words in it is chance.
+fn words_of(line: &str) -> Cow<'_, str> {
+    if is_sealed(line) { Cow::Borrowed("") } else { as_words(line) }
+}
+
 /// A letter or digit of full width, or a syllable of half width, as it is usually written (its decomposition by NFKC, which is one
 /// character).
 fn of_usual_width(c: char) -> char {
@@ -45,21 +51,21 @@ fn of_usual_width(c: char) -> char {
 pub(crate) fn compare(db: &Connection) -> rusqlite::Result<()> {
     // The view `said` has the texts as they are in the index.
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
-    db.create_scalar_function("as_words", 1, flags, |call| Ok(as_words(call.get_raw(0).as_str()?).into_owned()))?;
+    db.create_scalar_function("as_words", 1, flags, |call| Ok(words_of(call.get_raw(0).as_str()?).into_owned()))?;
     db.execute("INSERT INTO words (words, rank) VALUES ('integrity-check', 1)", []).map(|_| ())
 }
 
 /// Puts a line in.
 pub(crate) fn add(db: &Connection, seq: i64, room: i64, text: &str) -> rusqlite::Result<()> {
     let mut add = db.prepare_cached("INSERT INTO words (rowid, room, text) VALUES (?1, 'r' || ?2, ?3)")?;
-    add.execute(params![seq, room, as_words(text)]).map(|_| ())
+    add.execute(params![seq, room, words_of(text)]).map(|_| ())
 }
 
 /// Takes a line out. It has to be given the words that were put in.
 pub(crate) fn remove(db: &Connection, seq: i64, room: i64, text: &str) -> rusqlite::Result<()> {
     let mut remove =
         db.prepare_cached("INSERT INTO words (words, rowid, room, text) VALUES ('delete', ?1, 'r' || ?2, ?3)")?;
-    remove.execute(params![seq, room, as_words(text)]).map(|_| ())
+    remove.execute(params![seq, room, words_of(text)]).map(|_| ())
 }
 
 /// Brings the index forward from `indexed`, until it has all rows below `next_seq` or it is `deadline`. Says how far it is.

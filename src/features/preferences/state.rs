@@ -16,6 +16,10 @@ pub const BYTES: usize = 16 * 1024;
 const KEY: usize = 40;
 /// What the key of a draft begins with.
 const DRAFT: &str = "draft.";
+/// What the key of a device begins with.
+const DEVICE: &str = "device.";
+/// The most devices of an account.
+pub const DEVICES: usize = 8;
 /// The words for what a key is.
 const RIGHT: &str =
     "A key is 1 to 40 small letters, digits, dots, _ and -, as in page.theme; or draft. and a room, as in draft.rust.";
@@ -29,6 +33,8 @@ pub enum Key {
     Mentions,
     /// What a program of the user's keeps here.
     Own(Box<str>),
+    /// `device.0123456789abcdef`: the public key of a device, by which members of direct talks seal what they say (docs/sealed.md).
+    Device(Box<str>),
     /// `draft.rust`: what the user has typed for a room or a direct talk, and not sent.
     Draft(RoomName),
 }
@@ -42,6 +48,13 @@ impl Key {
         if let Some(place) = word.strip_prefix(DRAFT) {
             let is_whole = place.starts_with(['#', '@']);
             return RoomName::any(&if is_whole { place.to_string() } else { format!("#{place}") }).map(Key::Draft);
+        }
+        if let Some(id) = word.strip_prefix(DEVICE) {
+            let is_id = id.len() == 16 && id.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
+            let right =
+                "The key of a device is device. and 16 hexadecimal digits, the beginning of its point's SHA-256.";
+            let wrong = || Refusal::bad_argument(word.chars().take(KEY).collect::<String>(), right);
+            return is_id.then(|| Key::Device(id.into())).ok_or_else(wrong);
         }
         let is_fit = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
         match word {
@@ -58,6 +71,11 @@ impl Key {
         matches!(self, Key::Language | Key::Mentions)
     }
 
+    /// Whether it is a device.
+    fn is_device(&self) -> bool {
+        matches!(self, Key::Device(_))
+    }
+
     /// Whether it is a draft.
     pub fn is_draft(&self) -> bool {
         matches!(self, Key::Draft(_))
@@ -71,6 +89,9 @@ impl Key {
         let (fits, right) = match self {
             Key::Language => (matches!(value.as_str(), "en" | "id"), "It is en or id."),
             Key::Mentions => (value.as_str() == "bare", "It is bare; default takes it back."),
+            Key::Device(_) => {
+                (is_public_key(value), "It is a public key: 65 bytes in base64url; behind it a name of the device.")
+            }
             Key::Own(_) | Key::Draft(_) => (true, ""),
         };
         if fits {
@@ -86,6 +107,7 @@ impl fmt::Display for Key {
         match self {
             Key::Language => f.write_str("lang"),
             Key::Mentions => f.write_str("mentions"),
+            Key::Device(id) => write!(f, "{DEVICE}{id}"),
             Key::Own(word) => f.write_str(word),
             Key::Draft(place) => write!(f, "{DRAFT}{}", place.as_str().trim_start_matches('#').to_ascii_lowercase()),
         }
@@ -160,7 +182,16 @@ impl Preferences {
         if key.is_known() {
             return Ok(());
         }
-        let of_its_kind = self.of(account).filter(|(other, _)| other.is_draft() == key.is_draft());
+        if key.is_device() {
+            let others = self.of(account).filter(|(other, _)| other.is_device() && *other != key).count();
+            let words = format!(
+                "Your account has {DEVICES} devices, the most there can be. /devices shows them, /pref device.<id> default takes one back."
+            );
+            let refusal = || Refusal::new(Code::ListFull, words).with("max", DEVICES);
+            return (others < DEVICES).then_some(()).ok_or_else(refusal);
+        }
+        let of_its_kind =
+            self.of(account).filter(|(other, _)| other.is_draft() == key.is_draft() && !other.is_device());
         let others = of_its_kind.filter(|(other, _)| *other != key && !other.is_known());
         let (count, bytes) = others
             .fold((1, size(key, value)), |(count, bytes), (other, value)| (count + 1, bytes + size(other, value)));
@@ -241,9 +272,21 @@ fn size(key: &Key, value: &Body) -> usize {
     let of_key = match key {
         Key::Own(word) => word.len(),
         Key::Draft(place) => place.as_str().len(),
-        Key::Language | Key::Mentions => 0,
+        Key::Language | Key::Mentions | Key::Device(_) => 0,
     };
     of_key + value.len()
+}
+
+/// Whether it is an uncompressed point in base64url, and perhaps a short name behind it. That it is no point of the curve is found where
+/// something is sealed for it.
+fn is_public_key(value: &Body) -> bool {
+    let (point, name) = value.as_str().split_once(' ').unwrap_or((value.as_str(), ""));
+    let is_base64url = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    value.count() == 1
+        && point.len() == 87
+        && point.starts_with('B')
+        && point.bytes().all(is_base64url)
+        && name.len() <= 64
 }
 
 #[cfg(test)]
@@ -293,6 +336,34 @@ mod tests {
         let long = preferences.have_place(&ani, &key("draft.tea"), &long).unwrap_err();
         assert_eq!((long.code(), long.number("got")), (Code::LineTooLong, Some(32_039)));
         assert!(long.to_string().contains("is not kept"), "{long}");
+    }
+
+    #[test]
+    fn a_device_has_its_form_and_an_account_eight_of_them() {
+        let ani = Name::parse("ani").unwrap();
+        let device = |number: usize| key(&format!("device.{number:016x}"));
+        let point = format!("B{}", "a".repeat(86));
+        for good in [&point, &format!("{point} laptop")] {
+            assert_eq!(device(1).admits(&body(good)), Ok(()), "{good}");
+        }
+        let long = format!("{point} {}", "x".repeat(65));
+        for wrong in ["x", &point[1..], &format!("{point}a"), &point.replace('B', "A"), &format!("{point}\nx"), &long] {
+            assert!(device(1).admits(&body(wrong)).is_err(), "{wrong}");
+        }
+        for wrong in ["device.", "device.0123", "device.0123456789ABCDEF", "device.0123456789abcdefa"] {
+            assert!(Key::parse(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(device(255).to_string(), "device.00000000000000ff");
+        let mut preferences = Preferences::default();
+        for number in 0..DEVICES {
+            assert_eq!(preferences.have_place(&ani, &device(number), &body(&point)), Ok(()));
+            preferences.set(&ani, &device(number), Some(body(&point)));
+        }
+        let full = preferences.have_place(&ani, &device(9), &body(&point)).unwrap_err();
+        assert_eq!((full.code(), full.number("max")), (Code::ListFull, Some(8)));
+        // One that is there may get another name, and other preferences have places of their own.
+        assert_eq!(preferences.have_place(&ani, &device(1), &body(&format!("{point} phone"))), Ok(()));
+        assert_eq!(preferences.have_place(&ani, &key("page.theme"), &body("dark")), Ok(()));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::features::state::Features;
 use crate::model::event::{Envelope, Event, Speech, Version};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
+use crate::protocol::sealed;
 
 impl Turn<'_, Features> {
     /// A line was said: the accounts that want to hear of it by push, and have no page in sight, are told when it is kept.
@@ -59,7 +60,10 @@ impl Turn<'_, Features> {
     }
 
     fn push_of(&self, account: Name, room: &RoomName, speech: &Speech, why: Why) -> Push {
-        let text = speech.text.as_str().chars().take(EXCERPT).collect();
+        let text = match sealed::is_sealed(speech.text.as_str()) {
+            true => sealed::WORDS.into(),
+            false => speech.text.as_str().chars().take(EXCERPT).collect(),
+        };
         let unread = self.count_for_push(&account);
         let (from, room) = (speech.from.clone(), room.clone());
         Push { account, room, id: speech.id, from, text, is_file: speech.file.is_some(), why, unread }

@@ -16,6 +16,7 @@
 //! Behind the mark stands the room, if it is not the lobby: `#rust budi: …`. With `ids=on` the number comes first: `[12] budi: …`,
 //! and `12, budi: …`. No words of ours begin as a line that a user wrote, nor does one of them begin another.
 
+use std::borrow::Cow;
 use std::fmt::{Display, Write};
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ use crate::model::command::Terminal;
 use crate::model::event::{Block, Change, Envelope, Event, Leave, Rows, Speech, Version, What, Wire};
 use crate::model::names::RoomName;
 use crate::model::row::Reader;
+use crate::model::text::Text;
+use crate::protocol::sealed::{WORDS, is_sealed};
 
 /// What the second line of a message begins with, and each one behind it: as wide as the time of day.
 const INDENT: &str = "      ";
@@ -46,6 +49,14 @@ impl Lines {
         for line in text.lines().skip(1) {
             let _infallible = write!(self.out, "{INDENT}{line}\r\n");
         }
+    }
+
+    /// The words as a person sees them: what is sealed shows that alone.
+    fn seen<'a>(&self, text: &'a Body) -> Cow<'a, Body> {
+        if !is_sealed(text.as_str()) {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(Text::own(self.sentence(WORDS)).into())
     }
 
     /// A sentence of the server, in the client's language.
@@ -88,12 +99,13 @@ impl Lines {
                 self.happened(format_args!("{from} sends {to} alone {bytes}, GET {token}: {first}"));
             }
             Event::Whispered { from, text, .. } => {
+                let text = self.seen(text);
                 let first = text.first();
                 match self.wire.is_short() {
                     true => self.say(format_args!("-{from}- {first}")),
                     false => self.say(format_args!("{from} whispers: {first}")),
                 }
-                self.further(text);
+                self.further(&text);
             }
             Event::Joined { room, name, .. } => self.happened(format_args!("{name} joined {room}")),
             Event::Left { room, name, why, .. } => {
@@ -132,7 +144,7 @@ impl Lines {
 
     fn speech(&mut self, speech: &Speech) {
         let Speech { room, id, from, act, re, version, file, text, .. } = speech;
-        let (number, room) = (self.number_of_answer(*id, *re), elsewhere(room));
+        let (number, room, text) = (self.number_of_answer(*id, *re), elsewhere(room), self.seen(text));
         let is_short = self.wire.is_short();
         let (star, first) = (if is_short { "* " } else { "" }, text.first());
         match (version, file) {
@@ -149,7 +161,7 @@ impl Lines {
             (_, None) if is_short => self.say(format_args!("{number}~ {room}{from} {first}")),
             (_, None) => self.say(format_args!("{number}Action, {room}{from} {first}")),
         }
-        self.further(text);
+        self.further(&text);
     }
 
     fn change(&mut self, change: &Change) {
@@ -158,6 +170,7 @@ impl Lines {
         let line = if self.wire.has_ids() { format!("line {target}") } else { "a line".into() };
         let words = match what {
             What::Edited(text) => {
+                let text = self.seen(text);
                 let first = text.first();
                 format!("{from} corrects {line}: {first}")
             }
@@ -167,7 +180,7 @@ impl Lines {
         };
         self.happened_in(&room, words);
         if let What::Edited(text) = what {
-            self.further(text);
+            self.further(&self.seen(text));
         }
     }
 

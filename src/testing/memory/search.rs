@@ -7,6 +7,7 @@ use crate::features::archive::store::Answer;
 use crate::model::event::{Envelope, Event, Version};
 use crate::model::glyph::is_unspaced;
 use crate::model::names::RoomName;
+use crate::protocol::sealed::is_sealed;
 
 impl Memory {
     pub(super) fn search(
@@ -30,6 +31,7 @@ impl Memory {
                     let text = terms(speech.text.as_str());
                     let has = |word: &Vec<String>| text.windows(word.len()).any(|part| part == word);
                     speech.version != Version::Deleted
+                        && !is_sealed(speech.text.as_str())
                         && before.is_none_or(|before| speech.id < before)
                         && !words.is_empty()
                         && words.iter().all(has)

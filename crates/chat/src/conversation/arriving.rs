@@ -43,7 +43,9 @@ impl Conversation {
         self.stage = Stage::Apart;
         self.send.clear();
         self.behind.clear();
-        self.asked.clear();
+        for ask in std::mem::take(&mut self.asked).into_values() {
+            self.gives_up(&ask);
+        }
         self.asking = Asking::No;
         (self.tried, self.came_into) = (None, None);
         if self.ahead.take().is_some() {

@@ -22,6 +22,7 @@ impl Conversation {
                     Some(Ask::Fill(room)) => self.filled(&room, block),
                     // By a sign-in, whose block has no tag, or by one that came later.
                     Some(Ask::Follow) => self.followed(&block),
+                    Some(Ask::Devices(why)) => self.devices_came(why, &block),
                     None if self.came_into.is_some() && block.what == "UNREAD" => self.followed(&block),
                     Some(_) => {}
                     None => {
@@ -112,6 +113,12 @@ impl Conversation {
                     }
                     _ => self.draw(line),
                 }
+            }
+            Ask::Device if done => {}
+            Ask::Device => self.draw(line),
+            ask @ Ask::Devices(_) => {
+                self.gives_up(&ask);
+                self.draw(line);
             }
             Ask::Quiet => {}
         }

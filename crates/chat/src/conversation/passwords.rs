@@ -86,5 +86,6 @@ impl Conversation {
         self.signs_in = true;
         self.password = self.tried.take().or_else(|| self.password.take());
         self.wanted = None;
+        self.unlock();
     }
 }

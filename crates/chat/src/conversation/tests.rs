@@ -1,6 +1,7 @@
 //! Conversations with a server that is played by the test.
 
 mod account;
+mod sealed;
 mod several_lines;
 mod talks;
 

@@ -78,6 +78,12 @@ impl Conversation {
     }
 
     fn dispatch(&mut self, line: &str) {
+        if self.pasting || !self.would_be_open(line) {
+            self.send_off(line);
+        }
+    }
+
+    fn send_off(&mut self, line: &str) {
         if self.longest > 0 && line.len() > self.longest && !line.contains('\n') {
             let (length, longest) = (line.len(), self.longest);
             return self.trouble(&format!("A line of {length} bytes was not sent: this server takes {longest}."));
@@ -106,7 +112,11 @@ impl Conversation {
             Ok(text) => text,
             Err(error) => return self.trouble(&error.to_string()),
         };
-        if self.is_about_files(&text) || self.is_about_the_bell(&text) || self.is_about_talks(&text) {
+        if self.is_about_files(&text)
+            || self.is_about_the_bell(&text)
+            || self.is_about_talks(&text)
+            || self.is_about_sealing(&text)
+        {
             return;
         }
         let Ok(text) = Text::new(&self.placed(&text)) else { return };
@@ -201,6 +211,9 @@ impl Conversation {
         let room = room.map(|room| self.talk(&room).unwrap_or(room));
         let named = room.is_some() || self.speaking_in.as_deref().is_some_and(|place| place.starts_with('@'));
         let room = room.or_else(|| self.speaking_in.clone());
+        if let Some(talk) = room.clone().filter(|room| self.is_sealed(room)) {
+            return self.say_sealed(talk, lines);
+        }
         let speech = Speech { tag: String::new(), from: self.name.clone(), room, lines, act };
         self.utter(speech, named);
     }

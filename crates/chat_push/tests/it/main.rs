@@ -111,6 +111,23 @@ fn ok() -> String {
 const WORDS: Wish = Wish { words: true, rooms: false, indonesian: false };
 
 #[test]
+fn of_what_is_sealed_a_push_says_that_alone() {
+    let stage = Stage::new("sealed");
+    let (service, address) = service(&[&ok()]);
+    let browser = Browser::new("phone");
+    let mut budi = stage.signed_in("budi");
+    stage.subscribe(&browser, &address, Wish { indonesian: true, ..WORDS }).expect("it is kept");
+    budi.send("QUIT");
+    budi.rest();
+    let mut ani = stage.signed_in("ani");
+    ani.send("WHISPER:budi sealed:1:QUJDREVG");
+    ani.settle();
+    let told = browser.open(&service.next().bytes);
+    assert_eq!((&told["text"], &told["from"]), (&json!("(tersegel)"), &json!("ani")));
+    stage.end();
+}
+
+#[test]
 fn who_is_away_is_told_of_mentions_and_talks_and_the_browser_can_read_it() {
     let stage = Stage::new("told");
     let (service, address) = service(&[&ok()]);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chat_server::features::devices::Device;
 use chat_server::features::membership::OwnRoom;
 use chat_server::features::moderation::ban::Kind;
 use chat_server::features::moderation::list::BanRow;
@@ -55,7 +56,7 @@ impl Task {
         }
         let items =
             all(rows, user).or_else(|| all(rows, room)).or_else(|| all(rows, figure)).or_else(|| all(rows, ban));
-        let items = items.or_else(|| all(rows, unread));
+        let items = items.or_else(|| all(rows, unread)).or_else(|| all(rows, device));
         let language = self.session.is_indonesian();
         let items = items.or_else(|| all(rows, |verb: &&'static Verb| json(&CommandInfo::of(verb, language))));
         items.or_else(|| all(rows, |act: &Entry| json(&AuditEntry::of(act)))).unwrap_or_default()
@@ -93,6 +94,12 @@ fn ban(ban: &BanRow) -> Value {
         "seconds": ban.notice.retry,
         "reason": ban.notice.why.as_deref(),
     })
+}
+
+/// A row of `DEVICES`.
+fn device(device: &Device) -> Value {
+    let (key, label) = device.key_and_label();
+    serde_json::json!({ "account": device.account.as_str(), "id": &*device.id, "key": key, "label": label })
 }
 
 /// A row of `UNREAD`.

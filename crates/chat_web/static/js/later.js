@@ -107,6 +107,19 @@ export const later = (app) =>
     throw error;
   }));
 
+let talks = null;
+/** What seals and opens: fetched when the first sealed talk is used. */
+export const sealing = (app) =>
+  (talks ??= Promise.all([import('./sealed/talks.js'), import('./view/sealed.js'), later(app)])
+    .then(([seals, view]) => {
+      const made = seals.sealing(app);
+      return { ...made, sheet: view.sealedSheet(app, made) };
+    })
+    .catch((error) => {
+      talks = null;
+      throw error;
+    }));
+
 /** Fetches it while nothing else is going on, so that it is there when the connection is not; `ready` gets it. */
 export const whenIdle = (app, ready) =>
   (globalThis.requestIdleCallback ?? setTimeout)(() => later(app).then(ready, () => {}));

@@ -7,16 +7,16 @@ import { placeOf } from './addresses.js';
 import { connection as connectionOf } from './connection.js';
 import { $, copyText } from './dom.js';
 import { t, useLang } from './i18n.js';
-import { later, whenIdle } from './later.js';
+import { later, sealing, whenIdle } from './later.js';
 import { sameName } from './names.js';
 import { navigation } from './navigation.js';
 import { pastOf } from './past.js';
-import { draft, keeps, prefs, setDraft, setPref, storage } from './prefs.js';
+import { draft, keeps, prefs, seals, sealsAny, setDraft, setPref, storage } from './prefs.js';
 import { commandOf, holdsSecret } from './secrets.js';
 import { sending } from './sending.js';
 import { session as sessionOf } from './session.js';
 import { now, setServerTime, sinceLook, untilMidnight } from './time.js';
-import { newCid } from './wire.js';
+import { isSealed, newCid } from './wire.js';
 import { badges } from './view/badges.js';
 import { banner as showBanner } from './view/banner.js';
 import { composerView } from './view/composer.js';
@@ -71,6 +71,7 @@ const connection = connectionOf({
     if (frame.type === 'Token') session.keepToken(frame.token);
     else if (frame.type === 'Preference') lately((parts) => parts.own.came(frame));
     else if (frame.type === 'Warning') toast(frame.text, { kind: 'warn' });
+    else if (isSealed(frame.text)) unsealed([frame]).then((all) => all.forEach(take));
     else if (frame.type !== 'Goodbye') take(frame);
     else if (!frame.reason || frame.reason === 'restart') announce(t('restart'));
   },
@@ -85,6 +86,8 @@ const out = sending({
   connection,
   take,
   announce,
+  seal: (room, words) =>
+    sealsIn(room) ? sealing(app).then((parts) => parts.seal(store.roomOf(state, room), words)) : null,
   told() {
     plan();
     draw('rooms');
@@ -92,7 +95,10 @@ const out = sending({
     for (const go of waiting.splice(0)) go();
   },
 });
-const past = pastOf(state, take, connection.isLive, (words) => toast(words ?? t('noHistory'), { kind: 'warn' }));
+const sorryPast = (words) => toast(words ?? t('noHistory'), { kind: 'warn' });
+const past = pastOf(state, take, connection.isLive, sorryPast, (room, all) =>
+  all.some((one) => isSealed(one.text)) ? unsealed(all.map((one) => ({ ...one, room }))) : all,
+);
 
 /** @type {App} */
 const app = /** @type {any} */ ({
@@ -181,13 +187,25 @@ const app = /** @type {any} */ ({
     draw('rooms');
   },
   ask: (frame, good, bad) => connection.ask(frame, good, bad),
+  talkOf({ room, from, to }) {
+    const id = room ?? (to ? `@${(isMe(from.name) ? to : from).name}` : '');
+    return id.startsWith('@') ? { id: store.talkOf(state, id) } : null;
+  },
+  sealedTalk: (room) => lately(() => sealing(app).then((parts) => parts.sheet.open(room))),
+  labelComposer: (room) => room.id === state.current && composer.label(room),
+  redraw: () => timeline.plan(),
   react: (room, target, emoji, on) => change({ type: 'React', room, target, emoji, on }),
   saveEdit(m, text) {
     const room = state.current;
-    change({ type: 'Edit', room, target: m.seq, text }, (why) => {
+    const undone = (why) => {
       if (composer.again(room, m, text)) toast(why, { kind: 'warn' });
       else toast(`${why} ${text}`, { kind: 'error', action: { label: t('copy'), run: () => app.copy(text) } });
-    });
+    };
+    const save = (words) => change({ type: 'Edit', room, target: m.seq, text: words }, undone);
+    if (!sealsIn(room)) return save(text);
+    sealing(app)
+      .then((parts) => parts.seal(store.roomOf(state, room), text))
+      .then(save, (error) => undone(error.message));
   },
   remove(m) {
     const room = state.current;
@@ -287,6 +305,7 @@ const app = /** @type {any} */ ({
   /* What later.js brings. */
   upload: (list, files, room) => {
     const to = state.rooms.get(room);
+    if (sealsIn(room)) return lately(() => app.sorry(t('sealedFiles')));
     lately((parts) => parts.uploads.add(list, files, to));
   },
   sendTray(list, room) {
@@ -346,7 +365,12 @@ const MEANS = {
       if (!parts.secret(command)) app.give(text);
     });
   },
-  give: (_, text) => app.give(text),
+  give(_, text) {
+    const open = SPEAKS.test(text) && (sealsIn(state.current) || (sealsAny(state.me?.name) && MAYBE_TALK.test(text)));
+    if (!open) return app.give(text);
+    composer.put(text);
+    lately(() => app.sorry(t('sealedCommand')));
+  },
 };
 
 const timeline = timelineView($('.stage'), app.room, app);
@@ -370,13 +394,24 @@ function bring(parts) {
 /** Calls a part of later.js, which may not be loaded yet. */
 async function lately(act, failed = () => {}) {
   try {
-    act(await later(app));
+    await act(await later(app));
   } catch (error) {
     console.warn(error);
     failed();
     toast(t('needsLine'));
   }
 }
+
+/** Commands that say words, which would go out as they are. */
+const SPEAKS = /^\/(say|answer|re|edit|reply|r|act|paste|send)\b/i;
+/** Said to a talk from another room, or to whom the server alone knows. */
+const MAYBE_TALK = /\s@|^\/r(eply)?\s/i;
+const sealsIn = (room) => seals(state.me?.name, room);
+/** Frames with what was sealed in them opened. Where the parts for that do not come, they are as they were. */
+const unsealed = (all) =>
+  sealing(app)
+    .then((parts) => parts.open(all))
+    .catch(() => all);
 
 /* ---- events in, changes out ---- */
 

@@ -117,7 +117,7 @@ const richer = (a, b) => !!a.deleted > !!b.deleted || (!a.deleted === !b.deleted
 /** Lays the changes over the snapshot. Says whether anything that is shown differs. */
 function fold(tl, message) {
   const { base } = message;
-  let { text = '', edited = false, deleted = false } = base;
+  let { text = '', edited = false, deleted = false, sealed = '' } = base;
   const reactions = new Map(Object.entries(base.reactions ?? {}).map(([emoji, names]) => [emoji, new Set(names)]));
   const changes = [...(tl.changes.get(message.seq)?.values() ?? [])]
     .filter((c) => c.seq > message.asOf)
@@ -125,6 +125,7 @@ function fold(tl, message) {
   for (const change of changes) {
     if (change.type === 'MessageEdited') {
       text = change.text;
+      sealed = change.sealed ?? '';
       edited = true;
     } else if (change.type === 'MessageDeleted') deleted = true;
     else if (change.type === 'Reaction') {
@@ -139,6 +140,7 @@ function fold(tl, message) {
     file: deleted ? null : (base.file ?? null),
     edited: edited && !deleted,
     deleted,
+    sealed: deleted ? '' : sealed,
     reactions: deleted ? [] : sorted(reactions),
   };
   const before = message.shown;
@@ -148,6 +150,9 @@ function fold(tl, message) {
   message.v++;
   return true;
 }
+
+/** What a message and its changes say is known better now. */
+export const refold = fold;
 
 /** Sorted, so that two orders of arrival cannot be told apart. */
 const sorted = (reactions) =>

@@ -78,6 +78,18 @@ export function rewrite(box, item, text) {
   }
 }
 
+/** What is sealed goes out as this at each try: under one `cid` it must be the same. */
+export function wired(box, item, wire) {
+  item.wire = wire;
+  save(box, item);
+}
+
+/** It cannot go: a user has to decide. */
+export function fail(box, item, why) {
+  Object.assign(item, { state: 'failed', why });
+  save(box, item);
+}
+
 export function sent(box, cid, ref) {
   const item = find(box, cid);
   if (!item) return;
@@ -127,6 +139,7 @@ export function retry(box, cid, at = Date.now(), now = performance.now()) {
   if (item) {
     item.state = 'queued';
     item.why = null;
+    item.wire = null;
     item.at = at;
     item.since = now;
     box.wait = 0;

@@ -4,7 +4,7 @@
 import { call } from './api.js';
 import { choose } from './i18n.js';
 import { preferred } from './names.js';
-import { DEFAULTS, draft, prefs, setDraft, setPref, synced } from './prefs.js';
+import { DEFAULTS, draft, prefs, seals, setDraft, setPref, synced } from './prefs.js';
 import { talkOf } from './store.js';
 
 /**
@@ -53,7 +53,8 @@ export function own(app) {
 
   function tellDraft(room) {
     timers.delete(room);
-    const text = draft(room);
+    // What is to be sealed stays here until it is.
+    const text = seals(state.me?.name, room) ? '' : draft(room);
     if (state.signedIn && text !== synced(room)) tell(keyOf(room), text, () => synced(room, text));
   }
 

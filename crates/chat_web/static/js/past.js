@@ -4,8 +4,11 @@ import * as merge from './merge.js';
 import { roomOf, WIDE } from './store.js';
 import { message } from './wire.js';
 
-/** `take` takes the events, `live` says whether there is a line, `sorry` is told why a page did not come. */
-export function pastOf(state, take, live, sorry) {
+/**
+ * `take` takes the events, `live` says whether there is a line, `sorry` is told why a page did not come; `open` opens
+ * what is sealed in a page.
+ */
+export function pastOf(state, take, live, sorry, open) {
   const loading = new Map(),
     mending = new Set(),
     turns = new Map();
@@ -21,7 +24,7 @@ export function pastOf(state, take, live, sorry) {
   }
   async function newest(id) {
     try {
-      give(id, await api.page(id));
+      await give(id, await api.page(id));
     } catch (error) {
       // A talk in which nothing was said yet is none for the server.
       if (id.startsWith('@') && error.status === 404) take({ type: 'page', room: id, messages: [], last_seq: 0 });
@@ -29,8 +32,8 @@ export function pastOf(state, take, live, sorry) {
     }
   }
 
-  function give(room, page, asked = {}) {
-    const messages = (page.messages ?? []).map(message).filter(Boolean);
+  async function give(room, page, asked = {}) {
+    const messages = await open(room, (page.messages ?? []).map(message).filter(Boolean));
     take({ type: 'page', room, messages, last_seq: page.last_seq, prev: page.prev, next: page.next, ...asked });
   }
 
@@ -67,7 +70,7 @@ export function pastOf(state, take, live, sorry) {
   /** What the server does not have any more is said, and not asked for again. Resolves to whether an answer came. */
   async function fetchFrom(id, [, to], from) {
     try {
-      give(id, await api.page(id, { after: from - 1, limit: WIDE }), { after: from - 1 });
+      await give(id, await api.page(id, { after: from - 1, limit: WIDE }), { after: from - 1 });
       if (holesOf(id).some((hole) => hole[0] === from)) take({ type: 'lost', room: id, from, to });
       return true;
     } catch {
@@ -79,7 +82,7 @@ export function pastOf(state, take, live, sorry) {
   async function older(room, limit) {
     const before = Math.min(room.tl.order[0] ?? Infinity, merge.first(room.tl));
     try {
-      give(room.id, await api.page(room.id, { before, limit }), { before });
+      await give(room.id, await api.page(room.id, { before, limit }), { before });
       return true;
     } catch {
       sorry();

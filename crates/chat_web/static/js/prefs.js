@@ -61,6 +61,15 @@ export function setPref(key, value) {
 export const draft = (room) => read(`chat.draft.${room}`) ?? '';
 export const setDraft = (room, text) => write(`chat.draft.${room}`, text || null);
 
+const sealedBy = (me) => `chat.sealed.${me.toLowerCase()}`;
+/** Whether what this user says in a talk is sealed here. The server does not decide that. */
+export const seals = (me, room) => !!me && (read(sealedBy(me)) ?? []).includes(room.toLowerCase());
+export const sealsAny = (me) => !!me && (read(sealedBy(me)) ?? []).length > 0;
+export function setSealed(me, room, on) {
+  const others = (read(sealedBy(me)) ?? []).filter((one) => one !== room.toLowerCase());
+  write(sealedBy(me), on ? [...others, room.toLowerCase()] : others);
+}
+
 /** What this browser and the account last had in common of a draft; with a text it is that from now on. */
 export function synced(room, text = undefined) {
   const all = read('chat.synced') ?? {};

@@ -5,18 +5,21 @@ import { roomOf } from './store.js';
 import { onServer } from './time.js';
 
 /**
- * `told` is called after each change of the outbox; `announce` says a refusal aloud.
+ * `told` is called after each change of the outbox; `announce` says a refusal aloud; `seal` seals what goes into a
+ * sealed talk, and answers nothing for other places.
  * @param {{
  *   state: State, box: Outbox, connection: Connection,
  *   take(event: any): void, told(): void, announce(text: string): void,
+ *   seal(room: string, words: string): Promise<string> | null,
  * }} parts
  */
-export function sending({ state, box, connection, take, told, announce }) {
+export function sending({ state, box, connection, take, told, announce, seal }) {
   let patience = 0;
+  let seals = false;
 
   function flush() {
     told();
-    if (!connection.isLive()) return undefined;
+    if (!connection.isLive() || seals) return undefined;
     const item = outbox.next(box, performance.now(), (one) => !!one.to || roomOf(state, one.room)?.joined !== false);
     clearTimeout(patience);
     // A name of an emoji waits for the table of them; without it, it goes as it was typed.
@@ -27,7 +30,18 @@ export function sending({ state, box, connection, take, told, announce }) {
       return undefined;
     }
     outbox.rewrite(box, item, expand(item.text));
-    const { cid, to, text, room, reply_to, act } = item;
+    const sealed = item.wire ? null : seal(item.room, item.text);
+    if (sealed) {
+      seals = true;
+      const good = (wire) => outbox.wired(box, item, wire);
+      const bad = (error) => refusedHere(item, error);
+      return void sealed.then(good, bad).finally(() => {
+        seals = false;
+        flush();
+      });
+    }
+    const { cid, to, room, reply_to, act } = item;
+    const text = item.wire ?? item.text;
     const frame = to ? { type: 'Whisper', cid, to, text } : { type: 'Send', room, cid, text, reply_to, act };
     const ref = connection.ask(
       frame,
@@ -41,8 +55,22 @@ export function sending({ state, box, connection, take, told, announce }) {
   function arrived(item, ack) {
     // Its event may have come first.
     if (!outbox.done(box, item.cid)) return;
-    take({ type: 'acked', ...item, seq: ack.seq, id: ack.id, at: new Date(onServer(item.at)).toISOString() });
+    take({
+      type: 'acked',
+      ...item,
+      sealed: item.wire ? 'open' : '',
+      seq: ack.seq,
+      id: ack.id,
+      at: new Date(onServer(item.at)).toISOString(),
+    });
     flush();
+  }
+
+  /** It could not be sealed. Without a line it is tried again with the next one. */
+  function refusedHere(item, error) {
+    if (!connection.isLive()) return;
+    outbox.fail(box, item, error.message);
+    announce(error.message);
   }
 
   function refused(item, error) {

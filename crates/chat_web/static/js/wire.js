@@ -113,6 +113,9 @@ export function check(frame) {
   return full;
 }
 
+/** Whether a text is sealed for devices (docs/sealed.md). */
+export const isSealed = (text) => /^sealed:1:[A-Za-z0-9_\n-]+$/.test(text ?? '');
+
 /** A message of a REST page has the shape of a `Message` frame, without `type`. */
 export const message = (item) => check({ ...item, type: 'Message' });
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { createInterface } from 'node:readline';
 import { Transform } from 'node:stream';
@@ -13,8 +13,8 @@ export const BIN = process.env.CHATD_BIN ?? new URL('../../../../target/debug/ch
 export const AXE = readFileSync(new URL('./node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
 export const WAIT = 20_000;
 
-/** A server on free ports, or on those given. */
-export async function startServer({ line = 0, web = 0, flags = [], key } = {}) {
+/** A server on free ports, or on those given. `log`: the file that it logs to. */
+export async function startServer({ line = 0, web = 0, flags = [], key, log } = {}) {
   const env = { ...process.env };
   for (const name of Object.keys(env)) if (name.startsWith('CHAT_')) delete env[name];
   if (key) env.CHAT_OPERATOR_KEY = key;
@@ -24,7 +24,7 @@ export async function startServer({ line = 0, web = 0, flags = [], key } = {}) {
   // PAGE_DIR: the page from a folder instead of from the binary, while a user works on it.
   const page = process.env.PAGE_DIR ? ['--web-dir', process.env.PAGE_DIR] : [];
   const args = [...page, '--addr', `127.0.0.1:${line}`, '--web', `127.0.0.1:${web}`, ...unless, ...flags];
-  const child = spawn(BIN, args, { stdio: ['ignore', 'pipe', 'inherit'], env });
+  const child = spawn(BIN, args, { stdio: ['ignore', 'pipe', log ? openSync(log, 'w') : 'inherit'], env });
   const said = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const port = async () => Number((await said.next()).value.split(':').pop());
   const server = { line: await port(), web: await port() };

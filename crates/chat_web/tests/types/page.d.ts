@@ -22,6 +22,8 @@ interface Command { name: string; slashes?: string[]; usage: string; help?: stri
 interface Item {
   cid: string; room: string; to?: string; text: string; act?: boolean; reply_to?: number | null;
   at: number; since: number; n: number; ref?: number | null; state: 'queued' | 'sent' | 'failed'; why?: string | null;
+  /** What goes out in its place: the words, sealed. */
+  wire?: string | null;
 }
 interface Outbox { items: Item[]; storage: Storage | null; last: number; wait: number }
 
@@ -29,7 +31,7 @@ interface Outbox { items: Item[]; storage: Storage | null; last: number; wait: n
 interface Message {
   seq?: number; id?: string; cid?: string; v: number; asOf?: number; base?: any; shown?: string;
   from: Person; at: string | number; account?: boolean; act?: boolean; reply_to?: number | null;
-  text: string; file?: { token: string; bytes: number; width?: number; height?: number } | null; edited?: boolean; deleted?: boolean;
+  text: string; file?: { token: string; bytes: number; width?: number; height?: number } | null; edited?: boolean; deleted?: boolean; sealed?: '' | 'open' | 'closed';
   reactions: [emoji: string, names: string[]][]; item?: Item;
 }
 interface Timeline {
@@ -182,6 +184,9 @@ interface App {
   dropNote(key: string): void;
   typing(room: string, on: boolean): void;
   focusComposer(): void;
+  /** The talk that a frame belongs to. */
+  talkOf(frame: any): { id: string } | null;
+  sealedTalk(room: Room): void; labelComposer(room: Room): void; redraw(): void;
   /** Scrolls the messages by so many screens. */
   scroll(pages: number): void;
   sorry(text: string): void;
@@ -240,7 +245,7 @@ declare namespace Needs {
   type Hearing = Pick<App, 'state' | 'open'>;
   type Heavy = Pick<App, 'state' | 'focusComposer'>;
   type Mentions = Pick<App, 'state' | 'sorry' | 'showFound'>;
-  type Menus = Pick<App, 'tell' | 'state' | 'settings' | 'openDm' | 'mention' | 'ignored' | 'command' | 'orderFor' | 'sorry' | 'markRead' | 'roomOrder' | 'leave'>;
+  type Menus = Pick<App, 'tell' | 'state' | 'settings' | 'openDm' | 'mention' | 'ignored' | 'command' | 'orderFor' | 'sorry' | 'markRead' | 'roomOrder' | 'leave' | 'sealedTalk'>;
   type Message = Pick<App, 'thread' | 'state' | 'directory' | 'knows' | 'personMenu' | 'react' | 'retry' | 'copy' | 'discard'>;
   type Moderation = Pick<App, 'state' | 'take' | 'order'>;
   type Navigation = Pick<App, 'state' | 'take' | 'give' | 'sorry' | 'copy'>;
@@ -251,6 +256,8 @@ declare namespace Needs {
   type Push = Pick<App, 'state' | 'openDm' | 'showFound'>;
   type Rooms = Pick<App, 'decline' | 'state' | 'box' | 'directory' | 'person' | 'open' | 'join' | 'leave' | 'roomMenu'>;
   type Search = Pick<App, 'room' | 'showFound'>;
+  type SealedSheet = Pick<App, 'labelComposer'>;
+  type Sealing = Pick<App, 'state' | 'order' | 'talkOf' | 'redraw'>;
   type Secret = Pick<App, 'state' | 'order' | 'focusComposer' | 'settings'>;
   type Settings = Pick<App, 'state' | 'set' | 'give' | 'sorry' | 'sheet' | 'focusComposer'>;
   type Shortcuts = Pick<App, 'nextMention' | 'state' | 'switch' | 'step' | 'escape' | 'sheet' | 'focusComposer'>;

@@ -199,4 +199,5 @@ export default {
   picture: 'Picture: {name}',
   dropHere: 'Drop to send to {room}',
   heavy: 'One line, {size}: too much for a message.|{n} lines, {size}: too much for a message.',
+  sealedTo: 'Sealed message to {name}',
 };

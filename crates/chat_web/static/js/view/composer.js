@@ -2,7 +2,7 @@
 import { h, $, isComposing, typeInto } from '../dom.js';
 import { icon } from './icons.js';
 import { t, lang } from '../i18n.js';
-import { draft, prefs } from '../prefs.js';
+import { draft, prefs, seals } from '../prefs.js';
 import { clock, now } from '../time.js';
 import { submission } from '../composing.js';
 import { expand } from '../emoji.js';
@@ -226,7 +226,10 @@ export function composerView(form, app) {
       const text =
         until > now()
           ? t(time ? 'silentUntil' : 'silent', { time })
-          : (of.words ?? (of.dm ? t('whisperTo', { name: title(of) }) : t('messageTo', { room: of.id })));
+          : (of.words ??
+            (of.dm
+              ? t(seals(app.state.me?.name, of.id) ? 'sealedTo' : 'whisperTo', { name: title(of) })
+              : t('messageTo', { room: of.id })));
       input.setAttribute('aria-label', text);
       input.placeholder = text;
       pop.label();

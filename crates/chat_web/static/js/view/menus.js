@@ -1,7 +1,7 @@
 // Menus: what can be done with a person, and with a room.
 import { t } from '../i18n.js';
 import { sameName } from '../names.js';
-import { currentRoom, title } from '../store.js';
+import { currentRoom, membersOf, title } from '../store.js';
 import { actionMenu } from './menu.js';
 
 /**
@@ -64,6 +64,10 @@ export function menus(app, deed) {
       [
         { label: t('markRead'), icon: 'check', run: () => app.markRead(room) },
         ...levels(room),
+        room.dm &&
+          app.state.signedIn &&
+          isSecureContext &&
+          membersOf(room).length === 1 && { label: t('sealedMenu'), icon: 'lock', run: () => app.sealedTalk(room) },
         !room.dm && room.joined && { label: t('thisRoom'), icon: 'info', run: () => app.roomOrder(room) },
         room.id !== 'lobby' && {
           label: room.dm ? t('closeDm', { name: title(room) }) : t('leave', { room: room.id }),

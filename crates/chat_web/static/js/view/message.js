@@ -78,6 +78,7 @@ export function messageView(app, goTo) {
       { dir: 'auto' },
       message.act && ['~ ', h('b', {}, `${message.from.name} `)],
       words,
+      message.sealed === 'open' && h('span.locked', { role: 'img', 'aria-label': t('sealedBy') }, icon('lock')),
       message.edited && h('span.edited', {}, ` ${t('edited')}`),
     );
     const linked = card && !message.deleted && linkCard(card, cardAt);

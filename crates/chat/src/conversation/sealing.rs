@@ -1,0 +1,229 @@
+//! Sealed talks: `/seal`, `/unseal` and `/safety`, and what is said in a talk that is sealed. Before each message the server is asked for
+//! the devices of both users, so that one that is new is told before anything is sent.
+
+use chat_sealed::{Point, Safety};
+use chat_server::features::VERBS;
+use chat_server::model::command::Command;
+use chat_server::model::text::Text;
+use chat_server::protocol::parse;
+
+use super::errand::For;
+use super::speech::Speech;
+use super::{Ask, Conversation};
+use crate::line::Block;
+use crate::request::args_of;
+use crate::vault::Vault;
+use crate::words::short;
+
+const ACCOUNTS: &str = "A sealed talk is one between two accounts: sign in first (/login NAME, or /register).";
+
+impl Conversation {
+    /// `/seal [@budi]`, `/unseal [@budi]` and `/safety [@budi]` are this client's.
+    pub(super) fn is_about_sealing(&mut self, line: &str) -> bool {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let word = word.to_ascii_lowercase();
+        if !matches!(word.as_str(), "/seal" | "/unseal" | "/safety") {
+            return false;
+        }
+        self.answers += 1;
+        let talk = match self.talk_of_two(rest.trim()) {
+            Ok(talk) => talk,
+            Err(why) => {
+                self.trouble(&why);
+                return true;
+            }
+        };
+        let short = short(&talk, &self.name);
+        match word.as_str() {
+            "/unseal" => match self.view.vault.as_mut().map(|vault| vault.unseals(&talk)) {
+                Some(Ok(true)) => {
+                    self.own(&format!("{short} is not sealed any more: the server can read what you say there"))
+                }
+                Some(Err(why)) => self.trouble(&why),
+                _ => self.own(&format!("{short} is not sealed")),
+            },
+            "/safety" => self.ask_for_devices(For::Safety(talk)),
+            _ => match self.view.vault.as_mut().map(|vault| vault.own()) {
+                None => self.trouble(ACCOUNTS),
+                Some(Err(why)) => self.trouble(&why),
+                Some(Ok(point)) => {
+                    self.ask("PREF", &format!("device.{} {point} chat", point.id()), Ask::Device);
+                    self.ask_for_devices(For::Seal(talk));
+                }
+            },
+        }
+        true
+    }
+
+    fn talk_of_two(&self, name: &str) -> Result<String, String> {
+        let current = self.view.current.as_deref().filter(|current| current.starts_with('@'));
+        let name = if name.is_empty() { current.unwrap_or_default() } else { name };
+        let is_of_two = |talk: &String| talk.starts_with('@') && talk.matches('+').count() == 1;
+        let talk = self.talk(name).ok().filter(is_of_two);
+        talk.ok_or_else(|| "Which talk of two? It is written /seal @name, /unseal @name, /safety @name.".into())
+    }
+
+    fn ask_for_devices(&mut self, why: For) {
+        let talk = match &why {
+            For::Seal(talk) | For::Safety(talk) | For::Speech(talk, _) => talk,
+        };
+        let other = self.other_of(talk);
+        self.ask("DEVICES", &other, Ask::Devices(why));
+    }
+
+    fn other_of(&self, talk: &str) -> String {
+        let mut names = talk.trim_start_matches('@').split('+');
+        names.find(|name| !name.eq_ignore_ascii_case(&self.name)).unwrap_or_default().into()
+    }
+
+    /// The user is signed in to an account: its keys on this device are at hand.
+    pub(super) fn unlock(&mut self) {
+        let name = self.name.to_ascii_lowercase();
+        let file = self.keeps_keys.as_ref().map(|(dir, server)| dir.join(format!("sealed-{name}@{server}")));
+        match file.map_or_else(|| Ok(self.view.vault.take().unwrap_or_default()), |file| Vault::read(&file)) {
+            Ok(vault) => self.view.vault = Some(vault),
+            Err(why) => {
+                self.view.vault = None;
+                self.trouble(&format!("{why}: sealed talks are not opened here"));
+            }
+        }
+    }
+
+    /// Whether a talk is sealed.
+    pub(super) fn is_sealed(&self, talk: &str) -> bool {
+        self.view.vault.as_ref().is_some_and(|vault| vault.is_sealed(talk))
+    }
+
+    /// Says something in a sealed talk, once the devices are known.
+    pub(super) fn say_sealed(&mut self, talk: String, lines: Vec<String>) {
+        self.ask_for_devices(For::Speech(talk, lines));
+    }
+
+    /// The devices of a talk have come.
+    pub(super) fn devices_came(&mut self, why: For, block: &Block) {
+        let rows = block.lines.iter().filter(|line| line.kind == "DEVICE");
+        // One whose name is not that of its key is none.
+        let device = |account: &str, id: &str, point: &str| {
+            Point::parse(point).ok().filter(|point| point.id() == id).map(|point| (account.to_string(), point))
+        };
+        let all: Vec<(String, Point)> =
+            rows.filter_map(|row| device(row.field(1), row.field(2), row.field(3))).collect();
+        match why {
+            For::Seal(talk) => self.seals(&talk, &all),
+            For::Safety(talk) => self.show_safety(&talk, &all),
+            For::Speech(talk, lines) => self.say_to(&talk, lines, &all),
+        }
+    }
+
+    fn seals(&mut self, talk: &str, devices: &[(String, Point)]) {
+        let (other, short) = (self.other_of(talk), short(talk, &self.name));
+        if !devices.iter().any(|(account, _)| account.eq_ignore_ascii_case(&other)) {
+            let why = format!(
+                "{other} has no device yet that can open what is sealed, so {short} is not sealed. It takes /seal @{} by {other}, or the switch on the page.",
+                self.name
+            );
+            return self.trouble(&why);
+        }
+        match self.view.vault.as_mut().map(|vault| vault.seals(talk, devices)) {
+            None => self.trouble(ACCOUNTS),
+            Some(Err(why)) => self.trouble(&why),
+            Some(Ok(())) => {
+                self.own(&format!(
+                    "{short} is sealed: what you say there only the {} devices of you both can read",
+                    devices.len()
+                ));
+                self.show_safety(talk, devices);
+            }
+        }
+    }
+
+    fn show_safety(&mut self, talk: &str, devices: &[(String, Point)]) {
+        let Safety { digits, words } = Safety::of(devices.iter().map(|(_, point)| *point));
+        let other = self.other_of(talk);
+        self.own(&format!(
+            "compare this with {other}, by voice or side by side; if it is the same, no third party reads along:"
+        ));
+        self.own(&words);
+        self.own(&digits);
+    }
+
+    fn say_to(&mut self, talk: &str, lines: Vec<String>, devices: &[(String, Point)]) {
+        let words = lines.join("\n");
+        let Some(vault) = self.view.vault.as_mut() else { return self.not_said(&words, ACCOUNTS) };
+        let own = vault.own().ok();
+        if !devices.iter().any(|(_, point)| Some(*point) == own) {
+            return self.not_said(&words, "your account does not list this device any more; /seal adds it again");
+        }
+        let strangers = vault.strangers(devices);
+        if let Some(whose) = strangers.first() {
+            let why = format!(
+                "{whose} has a new device or another key. Compare the safety number (/safety), then /seal accepts it"
+            );
+            return self.not_said(&words, &why);
+        }
+        let other = self.other_of(talk);
+        if !devices.iter().any(|(account, _)| account.eq_ignore_ascii_case(&other)) {
+            return self.not_said(&words, &format!("{other} has no device any more that opens it"));
+        }
+        match self.view.vault.as_ref().map(|vault| vault.seal(talk, devices, &words)) {
+            Some(Ok(sealed)) => {
+                let lines = sealed.lines().map(str::to_string).collect();
+                let room = Some(talk.to_string());
+                self.utter(Speech { tag: String::new(), from: self.name.clone(), room, lines, act: false }, true);
+            }
+            Some(Err(problem)) => self.not_said(&words, &problem.to_string()),
+            None => {}
+        }
+    }
+
+    fn not_said(&mut self, words: &str, why: &str) {
+        self.trouble(&format!("This was not sent: {}", words.replace('\n', " / ")));
+        self.trouble(&format!("The talk is sealed, and {why}."));
+    }
+
+    /// What waited for devices when the connection broke, or when the server refused to show them, was not sent.
+    pub(super) fn gives_up(&mut self, ask: &Ask) {
+        if let Ask::Devices(For::Speech(_, lines)) = ask {
+            self.trouble(&format!("This was not sent: {}", lines.join(" / ")));
+        }
+    }
+
+    /// Whether a line would carry words into a sealed talk that this client does not seal. It is not sent then.
+    pub(super) fn would_be_open(&mut self, line: &str) -> bool {
+        if !self.view.vault.as_ref().is_some_and(|vault| vault.seals_any()) {
+            return false;
+        }
+        let placed = self.placed(line.lines().next().unwrap_or_default());
+        let request = Text::new(&placed).ok().and_then(|text| parse::parse(&text, &VERBS));
+        let Some(request) = request else { return false };
+        let verb = request.verb.map_or("", |verb| verb.name);
+        let is_send = placed.to_ascii_lowercase().starts_with("/send ");
+        let names_one = || placed.split(' ').filter_map(|word| word.find('@').map(|at| &word[at..]));
+        let is_named = || names_one().any(|name| self.talk(name).is_ok_and(|talk| self.is_sealed(&talk)));
+        let is_current = || self.speaking_in.as_deref().is_some_and(|place| self.is_sealed(place));
+        let is_open = match (&request.what, verb) {
+            // Those that `speak` seals.
+            (Ok(Command::Say { re: None, act: false, .. }), _) if request.tag.is_none() && !line.contains('\n') => {
+                false
+            }
+            // Its text stands in the lines below.
+            (Err(_), "WHISPER") => args_of(&placed, verb)
+                .split(' ')
+                .any(|word| self.is_sealed(&self.talk(&format!("@{word}")).unwrap_or_default())),
+            (Ok(Command::Whisper { to, .. }), _) => {
+                self.talk(&format!("@{to}")).is_ok_and(|talk| self.is_sealed(&talk))
+            }
+            // To whom that is the server alone knows.
+            (_, "REPLY") => true,
+            (_, "SEND") => is_named() || is_current(),
+            _ if is_send => is_named() || is_current(),
+            (_, "ANSWER" | "EDIT" | "PASTE" | "SAY" | "ACT" | "WHISPER") => is_named(),
+            _ => false,
+        };
+        if is_open {
+            self.answers += 1;
+            self.trouble("That was not sent: in a sealed talk this client seals what is typed there, or by /say @name, and nothing else.");
+        }
+        is_open
+    }
+}

@@ -1,0 +1,158 @@
+//! Sealed talks: two clients, and a server between them that is played by the test and keeps what it hears.
+
+use super::*;
+use chat_sealed::{Device, Point};
+
+/// A client that is signed in to an account, with its keys in memory.
+fn signed_in(name: &str) -> Played {
+    let mut client = Played(Conversation::new(name, None, true, View::plain()));
+    client.0.signs_in_with(Some(Secret::new("from a file")));
+    client.0.connected();
+    let (_, tags) = client.sent();
+    client.hears(&format!("ERR 400 unknown-command tag={}: no\nPROMPT password: ?", tags[1]));
+    client.sent();
+    client.hears(&format!("OK LOGIN tag={} name={name} role=member room=#lobby users=1: You are {name}.", tags[2]));
+    let (_, tags) = client.sent();
+    client.page("#lobby", &tags[0], &[], "");
+    client.shown();
+    client.sent();
+    client
+}
+
+/// The rows of `DEVICES`.
+fn rows(devices: &[(&str, Point)]) -> String {
+    devices.iter().map(|(account, point)| format!("DEVICE * {account} {} {point}\n", point.id())).collect()
+}
+
+impl Played {
+    /// The server answers the question for devices that was sent last. Returns what was sent before it.
+    fn is_shown(&mut self, devices: &[(&str, Point)]) -> Vec<String> {
+        let (mut sent, tags) = self.sent();
+        let last = sent.pop().unwrap();
+        assert!(last.starts_with("DEVICES:"), "{last}");
+        self.hears(&format!("BEGIN DEVICES * 2\n{}END DEVICES * tag={}", rows(devices), tags.last().unwrap()));
+        sent
+    }
+
+    /// Seals the talk with `other`: the point of this client.
+    fn seals(&mut self, other: &str, devices: &[(&str, Point)]) -> Point {
+        let own = self.0.view.vault.as_mut().unwrap().own().unwrap();
+        self.types(&format!("/seal @{other}"));
+        let name = self.0.name.clone();
+        let all: Vec<(&str, Point)> = devices.iter().copied().chain([(name.as_str(), own)]).collect();
+        let sent = self.is_shown(&all);
+        assert_eq!(sent, [format!("PREF:device.{} {own} chat", own.id())]);
+        own
+    }
+}
+
+#[test]
+fn what_is_said_in_a_sealed_talk_the_server_does_not_read() {
+    let (mut ani, mut budi) = (signed_in("ani"), signed_in("budi"));
+    let of_budi = budi.0.view.vault.as_mut().unwrap().own().unwrap();
+    let of_ani = ani.seals("budi", &[("budi", of_budi)]);
+    let seen = ani.shown();
+    budi.seals("ani", &[("ani", of_ani)]);
+    let words: Vec<String> = budi.shown().lines().rev().take(2).map(str::to_string).collect();
+    assert!(seen.contains("@budi is sealed") && words.iter().all(|line| seen.contains(line)), "one number: {seen}");
+
+    ani.types("/room @budi");
+    ani.sent();
+    ani.types("at eight, by the river");
+    assert_eq!(ani.is_shown(&[("ani", of_ani), ("budi", of_budi)]), [] as [String; 0]);
+    let (sent, tags) = ani.sent();
+    let sealed = sent[0].strip_prefix("SAY:@ani+budi ").unwrap();
+    assert!(chat_sealed::is_sealed(sealed) && !sent[0].contains("river"), "{sent:?}");
+    ani.hears(&format!("OK SAY tag={} room=@ani+budi id=1", tags[0]));
+
+    budi.hears(&format!("MSG @ani+budi 1 ani: {sealed}"));
+    let seen = budi.shown();
+    assert!(seen.contains("=ani= at eight, by the river"), "{seen}");
+    // Moved to another talk, or said by another user, it is not opened.
+    budi.hears(&format!("MSG @ani+budi 2 budi: {sealed}\nMSG @budi+citra 3 ani: {sealed}"));
+    let seen = budi.shown();
+    assert!(!seen.contains("river") && seen.matches("(sealed").count() == 2, "{seen}");
+    // A third party sees that much.
+    let mut citra = Played::new();
+    citra.comes_in(&[]);
+    citra.shown();
+    citra.hears(&format!("MSG #lobby 4 ani: {sealed}"));
+    let seen = citra.shown();
+    assert!(seen.contains("(sealed;") && !seen.contains("sealed:1:"), "{seen}");
+}
+
+#[test]
+fn a_new_key_is_told_before_anything_is_sent() {
+    let mut ani = signed_in("ani");
+    let [of_budi, other] = [(); 2].map(|()| Device::generate().point());
+    let of_ani = ani.seals("budi", &[("budi", of_budi)]);
+    ani.shown();
+    for devices in
+        [vec![("budi", other)], vec![("budi", of_budi), ("budi", other)], vec![("budi", of_budi), ("ani", other)]]
+    {
+        ani.types("/say @budi are you there?");
+        ani.is_shown(&[devices, vec![("ani", of_ani)]].concat());
+        let seen = ani.shown();
+        assert!(seen.contains("not sent: are you there?") && seen.contains("has a new device"), "{seen}");
+        assert_eq!(ani.sent().0, [] as [String; 0]);
+    }
+    // A device that is gone is sealed for no more, and one whose name is not its key's is none.
+    ani.types("/say @budi are you there?");
+    let (_, tags) = ani.sent();
+    let forged = format!("DEVICE * budi 0123456789abcdef {other}\n");
+    let all = rows(&[("budi", of_budi), ("ani", of_ani)]);
+    ani.hears(&format!("BEGIN DEVICES * 3\n{forged}{all}END DEVICES * tag={}", tags[0]));
+    assert_eq!(ani.sent().0.len(), 1);
+    // By sealing again the user accepts what is there now.
+    ani.seals("budi", &[("budi", other)]);
+    ani.types("/say @budi are you there?");
+    ani.is_shown(&[("budi", other), ("ani", of_ani)]);
+    assert_eq!(ani.sent().0.len(), 1);
+}
+
+#[test]
+fn nothing_goes_into_a_sealed_talk_in_the_open() {
+    let mut ani = signed_in("ani");
+    let of_budi = Device::generate().point();
+    ani.seals("budi", &[("budi", of_budi)]);
+    ani.shown();
+    for line in [
+        "/whisper budi psst",
+        "/edit @budi 3 other words",
+        "ANSWER:@budi 3 yes",
+        "SAY=7:@budi tagged",
+        "/reply yes",
+        "PASTE:SAY @budi",
+        "/send x.txt @budi",
+        "/whisper budi\npsst",
+    ] {
+        ani.types(line);
+        assert_eq!(ani.sent().0, [] as [String; 0], "{line}");
+        assert!(ani.shown().contains("was not sent"), "{line}");
+    }
+    ani.types("/whisper citra hello");
+    assert_eq!(ani.sent().0, ["/whisper citra hello"]);
+    ani.types("/unseal @budi");
+    ani.types("/say @budi in the open again");
+    assert_eq!(ani.sent().0, ["SAY:@ani+budi in the open again"]);
+    // Cut off while the devices are asked for, it is said that it was not sent.
+    ani.seals("budi", &[("budi", of_budi)]);
+    ani.types("/say @budi at eight");
+    ani.0.cut();
+    assert!(ani.shown().contains("not sent: at eight"));
+}
+
+#[test]
+fn a_talk_without_devices_and_a_guest_seal_nothing() {
+    let mut guest = Played::new();
+    guest.comes_in(&[]);
+    guest.types("/seal @budi");
+    assert!(guest.shown().contains("between two accounts"));
+    let mut ani = signed_in("ani");
+    ani.types("/seal");
+    assert!(ani.shown().contains("Which talk of two?"));
+    ani.seals("budi", &[]);
+    assert!(ani.shown().contains("budi has no device yet"));
+    ani.types("/say @budi plain");
+    assert_eq!(ani.sent().0, ["SAY:@ani+budi plain"]);
+}
