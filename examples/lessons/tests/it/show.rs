@@ -149,13 +149,13 @@ fn a_client_that_does_not_read_is_seen_in_the_queues() {
     sees(&mut shown, &["  write-2 ", "waits for a client that does not read: 127.0.0.1:"]);
     let outbox = line_of("08_backpressure", "sync_channel(OUTBOX)");
     let queue = format!("  Arc<Event>, line {outbox} ");
-    let is_full = |line: &String| {
+    // The system may take some lines more from the full queue at any time, and then nothing comes that would fill it again.
+    let was_full = |line: &String| {
         let numbers: Vec<usize> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        let [.., waiting, most, bound] = numbers.as_slice() else { return false };
-        line.contains(&queue) && line.ends_with("write-2") && waiting == bound && most == bound
+        let [.., most, bound] = numbers.as_slice() else { return false };
+        line.contains(&queue) && line.ends_with("write-2") && most == bound
     };
-    // The frames that are read first are those of the time when it filled.
-    assert!(std::iter::from_fn(|| shown.line()).any(|line| is_full(&line)), "the queue is full");
+    assert!(std::iter::from_fn(|| shown.line()).any(|line| was_full(&line)), "the queue was full");
     drop(budi);
 }
 
