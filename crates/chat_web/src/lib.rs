@@ -22,6 +22,7 @@ mod error;
 mod models;
 mod http;
 mod config;
+pub mod place;
 mod session;
 mod state;
 mod task;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use chat_server::features::archive::store::Answer;
 use chat_server::features::calls::{Call, Order, Orderer};
+use chat_server::features::language::indonesian;
 use chat_server::model::code::Code;
 use chat_server::model::now::Moment;
 use chat_server::model::refusal::Refusal;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 use super::caller::{check_address, session_of};
 use super::extract::{JsonBody, QueryParams, number};
 use crate::error::{AppError, Problem};
+use crate::http::negotiation::prefers_indonesian;
 use crate::http::peer::Peer;
 use crate::models::input::one_line;
 use crate::models::names::room_name;
@@ -71,6 +73,11 @@ impl FromRequestParts<Arc<AppState>> for Operator {
 }
 
 impl Operator {
+    /// The one who gives orders.
+    pub(super) fn orderer(&self) -> Orderer {
+        self.0
+    }
+
     /// Gives the router an order, which is then written into the audit.
     pub(super) async fn order(&self, state: &AppState, order: Order) -> Result<Answer, AppError> {
         let by = self.0;
@@ -127,8 +134,8 @@ pub(crate) struct Figure {
     key: &'static str,
     /// The figure.
     value: u64,
-    /// What it counts.
-    text: &'static str,
+    /// What it counts, in the language of `Accept-Language`: English, or Indonesian.
+    text: String,
 }
 
 /// What the dashboard shows
@@ -138,7 +145,9 @@ pub(crate) struct Figure {
     (status = 403, description = "Not with this session or key, or others could read the key", body = Problem),
     (status = 429, description = "Too many wrong keys", body = Problem),
     (status = 503, description = "The server is stopping", body = Problem)))]
-pub(crate) async fn overview(_: Operator, State(state): State<Arc<AppState>>) -> Json<Overview> {
+pub(crate) async fn overview(_: Operator, State(state): State<Arc<AppState>>, headers: HeaderMap) -> Json<Overview> {
+    let is_indonesian = prefers_indonesian(&headers);
+    let said = |text: &str| is_indonesian.then(|| indonesian(text)).flatten().unwrap_or_else(|| text.to_string());
     let metrics = state.handle.metrics();
     metrics.sample_process();
     let now = Moment::now();
@@ -163,7 +172,10 @@ pub(crate) async fn overview(_: Operator, State(state): State<Arc<AppState>>) ->
         doors,
         rooms: state.all_rooms(),
         people,
-        stats: figures.into_iter().map(|stat| Figure { key: stat.key, value: stat.value, text: stat.text }).collect(),
+        stats: figures
+            .into_iter()
+            .map(|stat| Figure { key: stat.key, value: stat.value, text: said(stat.text) })
+            .collect(),
     })
 }
 
