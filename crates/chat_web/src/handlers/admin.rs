@@ -6,10 +6,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use chat_server::features::archive::store::Answer;
 use chat_server::features::calls::{Call, Order, Orderer};
-use chat_server::features::language::indonesian;
 use chat_server::model::code::Code;
 use chat_server::model::now::Moment;
 use chat_server::model::refusal::Refusal;
@@ -22,7 +21,6 @@ use uuid::Uuid;
 use super::caller::{check_address, session_of};
 use super::extract::{JsonBody, QueryParams, number};
 use crate::error::{AppError, Problem};
-use crate::http::negotiation::prefers_indonesian;
 use crate::http::peer::Peer;
 use crate::models::input::one_line;
 use crate::models::names::room_name;
@@ -134,8 +132,8 @@ pub(crate) struct Figure {
     key: &'static str,
     /// The figure.
     value: u64,
-    /// What it counts, in the language of `Accept-Language`: English, or Indonesian.
-    text: String,
+    /// What it counts.
+    text: &'static str,
 }
 
 /// What the dashboard shows
@@ -145,9 +143,7 @@ pub(crate) struct Figure {
     (status = 403, description = "Not with this session or key, or others could read the key", body = Problem),
     (status = 429, description = "Too many wrong keys", body = Problem),
     (status = 503, description = "The server is stopping", body = Problem)))]
-pub(crate) async fn overview(_: Operator, State(state): State<Arc<AppState>>, headers: HeaderMap) -> Json<Overview> {
-    let is_indonesian = prefers_indonesian(&headers);
-    let said = |text: &str| is_indonesian.then(|| indonesian(text)).flatten().unwrap_or_else(|| text.to_string());
+pub(crate) async fn overview(_: Operator, State(state): State<Arc<AppState>>) -> Json<Overview> {
     let metrics = state.handle.metrics();
     metrics.sample_process();
     let now = Moment::now();
@@ -172,10 +168,7 @@ pub(crate) async fn overview(_: Operator, State(state): State<Arc<AppState>>, he
         doors,
         rooms: state.all_rooms(),
         people,
-        stats: figures
-            .into_iter()
-            .map(|stat| Figure { key: stat.key, value: stat.value, text: said(stat.text) })
-            .collect(),
+        stats: figures.into_iter().map(|stat| Figure { key: stat.key, value: stat.value, text: stat.text }).collect(),
     })
 }
 

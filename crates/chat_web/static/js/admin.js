@@ -4,7 +4,7 @@ import { call, comeBack, server as offered, signIn, signOutMember } from './api.
 import { chartsIn } from './admin/charts.js';
 import * as lists from './admin/lists.js';
 import { placePanel } from './admin/place.js';
-import { useWords, w } from './admin/words.js';
+import { figureWords, useWords, w } from './admin/words.js';
 import { LANGS, lang } from './i18n.js';
 import { prefs, setPref } from './prefs.js';
 import { span } from './time.js';
@@ -210,7 +210,7 @@ function show({ server, totals, doors, rooms, people, stats }) {
   lists.showRooms(rooms, kept, ACTS, number);
   reconcile(
     $('#stats'),
-    stats.map(({ key: name, text, value }) => ({ key: name, text, value })),
+    stats.map(({ key: name, text, value }) => ({ key: name, text: figureWords(name, text), value })),
     ({ text, value }) => h('div', {}, h('dt', {}, text), h('dd', {}, number.format(value))),
   );
 }

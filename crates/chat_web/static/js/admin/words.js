@@ -12,6 +12,16 @@ export async function useWords() {
 }
 
 /**
+ * What a figure counts; of one that is new to this page what the server says.
+ * @param {string} name
+ * @param {string} text
+ */
+export function figureWords(name, text) {
+  const key = `figure_${name.replace(/-(.)/g, (_, letter) => letter.toUpperCase())}`;
+  return key in strings ? w(key) : text;
+}
+
+/**
  * @param {string} key
  * @param {Record<string, any>} [vars]
  */
