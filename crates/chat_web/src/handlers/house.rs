@@ -247,7 +247,8 @@ pub(crate) async fn grant(
     (status = 204, description = "It is no more"),
     (status = 401, description = "Neither a session nor an operator key was sent", body = Problem),
     (status = 403, description = "Not with this session or key, or others could read the key", body = Problem),
-    (status = 422, description = "No webhook has this number", body = Problem),
+    (status = 404, description = "No webhook has this number", body = Problem),
+    (status = 422, description = "That is no number", body = Problem),
     (status = 429, description = "Too many wrong keys", body = Problem),
     (status = 501, description = "The server keeps no programs", body = Problem),
     (status = 503, description = "The store has too much to do, or the server is stopping", body = Problem)))]
@@ -269,7 +270,8 @@ pub(crate) async fn end_webhook(
     (status = 204, description = "It is tried again"),
     (status = 401, description = "Neither a session nor an operator key was sent", body = Problem),
     (status = 403, description = "Not with this session or key, or others could read the key", body = Problem),
-    (status = 422, description = "No dead letter has this number", body = Problem),
+    (status = 404, description = "No dead letter has this number", body = Problem),
+    (status = 422, description = "That is no number", body = Problem),
     (status = 429, description = "Too many wrong keys", body = Problem),
     (status = 501, description = "The server keeps no programs", body = Problem),
     (status = 503, description = "The store has too much to do, or the server is stopping", body = Problem)))]

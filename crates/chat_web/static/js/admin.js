@@ -235,11 +235,9 @@ async function look(now = false) {
   clearTimeout(timer);
   turn = now ? 0 : turn + 1;
   try {
-    const [overview, audit] = await Promise.all([
-      admin('overview'),
-      admin('audit?limit=50'),
-      turn % SELDOM === 0 && lookAtLists(),
-    ]);
+    // A wrong key is shown once, not with each list: after three the server listens no more.
+    const overview = await admin('overview');
+    const [audit] = await Promise.all([admin('audit?limit=50'), turn % SELDOM === 0 && lookAtLists()]);
     if (key) sessionStorage.setItem(KEY, key);
     $('#gate').hidden = true;
     $('#board').hidden = false;

@@ -4,7 +4,9 @@ import { w } from './words.js';
 
 /**
  * A panel with a table in it. `columns`: the keys of its headings; an empty one is that of the buttons.
- * @param {{ id: string, head: string, columns: string[], empty?: string, before?: (Node | false)[], hidden?: boolean }} what
+ * @param {{
+ *   id: string, head: string, columns: string[], empty?: string, before?: (Node | false)[], hidden?: boolean
+ * }} what
  */
 export function panel({ id, head, columns, empty = 'none', before = [], hidden = false }) {
   const heading = (key) => h('th', { scope: 'col', role: 'columnheader' }, key ? w(key) : h('span.vh', {}, w('acts')));

@@ -1,4 +1,4 @@
-// First hour: what the owner of a new place does first: its name and picture, its first rooms, an invitation for the team.
+// First hour: what the owner of a new place does first: its name and picture, first rooms, an invitation for the team.
 import { call, server } from '../api.js';
 import { h } from '../dom.js';
 import { t } from '../i18n.js';
