@@ -28,7 +28,7 @@ use chat_server::net::server::ServerHandle;
 use chat_store::NewInvitation;
 use chrono::DateTime;
 
-use crate::place;
+use crate::naming;
 
 /// The socket, and the folder in which it is made, where no other user can open it before its permissions are right.
 const NAME: &str = "control";
@@ -148,7 +148,7 @@ fn take_call(mut stream: UnixStream, dir: &Path, server: &ServerHandle) -> io::R
         return Ok(());
     }
     let done = match call.reveal() {
-        words if words.trim_end() == PLACE => place::look_again(dir, server),
+        words if words.trim_end() == PLACE => naming::look_again(dir, server),
         words => order(words).and_then(|order| carried_out(order, server)),
     };
     let told = match done {

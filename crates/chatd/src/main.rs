@@ -22,6 +22,7 @@ mod journal;
 mod listener;
 mod look_over;
 mod man;
+mod naming;
 mod notify;
 mod place;
 mod reload;
