@@ -27,6 +27,7 @@ pub static VERBS: Verbs = Verbs::new(&[
     &kernel::NICK,
     &kernel::LIST,
     &presence::verbs::WHO,
+    &membership::verbs::MEMBERS,
     &kernel::ROOMS,
     &kernel::PART,
     &kernel::ROOM,

@@ -8,6 +8,9 @@ use crate::features::accounts::orders::AccountOrder;
 use crate::features::archive::store::{Answer, Question, Report};
 use crate::features::files::{FileError, To};
 use crate::features::membership::OwnRoom;
+use crate::features::membership::list::Listed;
+use crate::features::moderation::ban::{Kind, Target};
+use crate::features::operators::dashboard::Dashboard;
 use crate::features::preferences::Preferred;
 use crate::features::preferences::state::Key;
 use crate::features::programs::Post;
@@ -77,6 +80,15 @@ pub enum Call {
         client: ClientId,
         /// Where the answer goes.
         reply: Box<dyn FnOnce(Result<Vec<OwnRoom>, Refusal>) + Send>,
+    },
+    /// A user wants to know by a call which accounts are members of a room.
+    Members {
+        /// The user who asks.
+        who: Caller,
+        /// The room.
+        room: RoomName,
+        /// Where the answer goes, in the order of the names.
+        reply: Box<dyn FnOnce(Result<Vec<Listed>, Refusal>) + Send>,
     },
     /// A user has read a room of the account, and says so by a call.
     MarkRead {
@@ -186,6 +198,13 @@ pub enum Call {
         by: Orderer,
         /// Where the answer goes.
         reply: Reply,
+    },
+    /// The dashboard shows which accounts, rooms and bans there are.
+    Dashboard {
+        /// Who wants to see it.
+        by: Orderer,
+        /// Where the answer goes.
+        reply: Box<dyn FnOnce(Result<Dashboard, Refusal>) + Send>,
     },
     /// Other rules for accounts hold from now on. Without a store there are no accounts, and it does nothing.
     Rules(Policy),
@@ -343,8 +362,25 @@ pub enum Order {
     },
     /// End a room, with all that was said in it.
     Forget(RoomName),
+    /// Lift a ban or a mute in a room, or, without one, on the whole server.
+    Lift {
+        /// The room.
+        room: Option<RoomName>,
+        /// Which of the two.
+        kind: Kind,
+        /// What it holds.
+        target: Target,
+    },
+    /// Say for how many days a room keeps what is said; `None` is as long as the server does.
+    Retain(RoomName, Option<u32>),
+    /// The place has another name or picture, which the door keeps: it stands in the audit.
+    Place(Text),
     /// Show all webhooks, and the dead letters.
     Webhooks,
+    /// End the webhook of this number.
+    EndWebhook(u64),
+    /// Try the dead letter of this number again.
+    TryAgain(u64),
     /// Show the audit: what operators did with their rights.
     Audit {
         /// Only acts with a smaller number.

@@ -11,6 +11,7 @@ use crate::model::row::Row;
 use crate::model::rows::counted;
 use crate::model::zone::Zone;
 
+pub mod list;
 pub mod mention;
 pub(crate) mod rules;
 pub mod state;
@@ -42,6 +43,8 @@ pub enum Command {
         /// The most of them.
         limit: usize,
     },
+    /// The accounts that are members of a room, also those whose users are away.
+    Members(Option<RoomName>),
     /// What the user wants to hear of a room.
     Notify {
         /// Which; `None` is the current room.

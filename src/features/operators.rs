@@ -10,6 +10,7 @@ use crate::model::secrets::Secret;
 use crate::model::text::Text;
 
 pub mod audit;
+pub mod dashboard;
 pub mod reload;
 pub(crate) mod rules;
 mod settings;

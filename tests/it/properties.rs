@@ -300,6 +300,8 @@ fn members() -> impl Strategy<Value = (Command, &'static str, String)> {
             let args = format!("{limit}{}", before.map_or(String::new(), |before| format!(" before={before}")));
             made(membership::Command::Mentions { before, limit }, "MENTIONS", args)
         }),
+        option::of(room())
+            .prop_map(move |room| { made(membership::Command::Members(room.clone()), "MEMBERS", room_args(&room)) }),
         (room(), wish).prop_map(move |(room, wish)| {
             let mode = match wish {
                 "" => None,

@@ -71,6 +71,7 @@ const LINES: &[&str] = &[
     "READ:R I",
     "/read all",
     "MENTIONS:",
+    "MEMBERS:R",
     "NOTIFY:R mentions",
     "PREF:",
     "PREF:mentions bare",

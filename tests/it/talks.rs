@@ -11,6 +11,7 @@ use chat_server::features::VERBS;
 use chat_server::features::accounts::orders::AccountOrder;
 use chat_server::features::archive::store::Question;
 use chat_server::features::calls::{Access, Call, Caller, Order, Orderer, PushCall, WebhookCall};
+use chat_server::features::moderation::ban::{Kind, Target};
 use chat_server::features::preferences::state::Key;
 use chat_server::features::programs::webhooks::Ask;
 use chat_server::model::names::{ClientId, Name, RoomName};
@@ -93,6 +94,8 @@ const LOOKS: [&str; 84] = [
     "UNREAD:all",
     "UNREAD:",
     "MENTIONS:",
+    "MEMBERS:",
+    "MEMBERS:#tea",
     "READ:@ani+budi",
     "NOTIFY:@ani+budi mute",
     "FOLLOW:on",
@@ -221,6 +224,8 @@ fn kind(call: &Call) -> (&'static str, bool) {
         Call::Ask { .. } => ("ask", true),
         Call::Read { .. } => ("read", true),
         Call::OwnRooms { .. } => ("own-rooms", true),
+        Call::Members { .. } => ("members", true),
+        Call::Dashboard { .. } => ("dashboard", true),
         Call::MarkRead { .. } => ("mark-read", true),
         Call::Preferences { .. } => ("preferences", true),
         Call::Prefer { .. } => ("prefer", true),
@@ -232,6 +237,11 @@ fn kind(call: &Call) -> (&'static str, bool) {
             Order::Forget(_) => ("forget", true),
             Order::Webhooks => ("webhooks", true),
             Order::Audit { .. } => ("audit", true),
+            Order::Lift { .. } => ("lift", true),
+            Order::Retain(..) => ("retain", true),
+            Order::EndWebhook(_) => ("end-webhook", true),
+            Order::TryAgain(_) => ("try-again", true),
+            Order::Place(_) => ("place", false),
             Order::Announce(_) => ("announce", false),
             Order::Kick { .. } => ("kick", false),
         },
@@ -286,6 +296,7 @@ fn calls(client: Option<ClientId>, said: &Said) -> Vec<Call> {
     let mentions = || Question::Mentions { account: Name::parse("ani").expect("a name"), before, limit };
     let read = |question| Call::Read { who, question: Box::new(question), reply: writes(said) };
     let ask = |question| Call::Ask { question, is_private: true, reply: writes(said) };
+    let nobody = || Name::parse("nobody_here").expect("a name");
     let by = client.map_or(Orderer::Page(Some(who.address)), Orderer::Client);
     let order = |order| Call::Order { order, by, reply: writes(said) };
     let mut all = vec![
@@ -304,6 +315,12 @@ fn calls(client: Option<ClientId>, said: &Said) -> Vec<Call> {
         order(Order::Accounts(AccountOrder::Invitations { before, limit })),
         order(Order::Forget(talk())),
         order(Order::Webhooks),
+        order(Order::Lift { room: Some(talk()), kind: Kind::Mute, target: Target::Name(nobody()) }),
+        order(Order::Retain(talk(), Some(1))),
+        order(Order::EndWebhook(1)),
+        order(Order::TryAgain(1)),
+        Call::Dashboard { by, reply: writes(said) },
+        Call::Members { who, room: talk(), reply: writes(said) },
         order(Order::Audit { before, limit }),
         Call::Webhooks(WebhookCall::Ask(Ask::Load, writes(said))),
         Call::Webhooks(WebhookCall::Page { room: talk(), after: 0, before: u64::MAX, limit, reply: writes(said) }),

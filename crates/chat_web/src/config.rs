@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use chat_server::features::moderation::network::Network;
 
+use crate::place::Place;
+
 /// The settings of this door.
 #[derive(Clone, Debug)]
 pub struct WebConfig {
@@ -16,6 +18,8 @@ pub struct WebConfig {
     pub proxies: Vec<Network>,
     /// Serve the page from here instead of from the binary, for people who work on it.
     pub dir: Option<PathBuf>,
+    /// Where the name and the picture of the place are kept; `None`: nothing is kept.
+    pub place: Option<Place>,
     /// How long a person stays in the chat after the last socket is gone.
     pub grace: Duration,
     /// How long this door waits for what.
@@ -68,6 +72,7 @@ impl Default for WebConfig {
             origins: Vec::new(),
             proxies: Vec::new(),
             dir: None,
+            place: None,
             grace: Duration::from_secs(30),
             times: Times::default(),
         }

@@ -7,6 +7,7 @@
 //! - `error`: what a call is refused with, and a page for each kind of problem.
 //! - `models`: what goes over the wire. Objects, frames, ids; no state.
 //! - `http`: what every call says of itself. Address, cookies, encodings.
+//! - `place`: the name and the picture that the owner gives the place.
 //! - `config`: the settings.
 //! - `session`: a session as handlers and sockets see it, and its queues.
 //! - `state`: the sessions by token, and the read model that a tap of the router keeps up to date.
@@ -21,6 +22,7 @@ mod lock;
 mod error;
 mod models;
 mod http;
+pub mod place;
 mod config;
 mod session;
 mod state;

@@ -3,7 +3,7 @@
 use clap::{Arg, ArgAction, Command};
 
 use crate::settings::flags;
-use crate::{account, cert, completions, healthcheck, import, man, store};
+use crate::{account, cert, completions, healthcheck, import, man, place, store};
 
 /// The program with its flags and subcommands.
 pub(crate) fn command() -> Command {
@@ -28,6 +28,7 @@ pub(crate) fn command() -> Command {
         .subcommand(healthcheck::command())
         .subcommand(import::command())
         .subcommand(man::command())
+        .subcommand(place::command())
         .subcommands(account::commands())
         .subcommands(store::commands())
         .args(flags())

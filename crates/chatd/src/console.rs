@@ -28,9 +28,13 @@ use chat_server::net::server::ServerHandle;
 use chat_store::NewInvitation;
 use chrono::DateTime;
 
+use crate::naming;
+
 /// The socket, and the folder in which it is made, where no other user can open it before its permissions are right.
 const NAME: &str = "control";
 const NEW: &str = ".new";
+/// The call by which the server looks at its name again.
+const PLACE: &str = "place";
 /// How long a call may take to come, and its answer to be taken.
 const CALL: Duration = Duration::from_secs(5);
 /// How long the router, and the store behind it, may take.
@@ -71,7 +75,8 @@ impl Console {
         })?;
         let is_over = Arc::new(AtomicBool::new(false));
         let seen = is_over.clone();
-        let run = move || take_calls(&listener, &server, &seen);
+        let own = dir.to_path_buf();
+        let run = move || take_calls(&listener, &own, &server, &seen);
         let thread = thread::Builder::new().name("control".into()).spawn(run);
         let thread = thread.map_err(|error| format!("cannot start the thread of {}: {error}", path.display()))?;
         Ok(Console { path, is_over, thread: Some(thread) })
@@ -112,14 +117,14 @@ fn listen(dir: &Path, path: &Path) -> io::Result<UnixListener> {
     made
 }
 
-fn take_calls(listener: &UnixListener, server: &ServerHandle, is_over: &AtomicBool) {
+fn take_calls(listener: &UnixListener, dir: &Path, server: &ServerHandle, is_over: &AtomicBool) {
     for call in listener.incoming() {
         if is_over.load(Ordering::Relaxed) {
             return;
         }
         match call {
             Ok(stream) => {
-                if let Err(error) = take_call(stream, server) {
+                if let Err(error) = take_call(stream, dir, server) {
                     tracing::warn!("a call by the control socket: {error}");
                 }
             }
@@ -132,7 +137,7 @@ fn take_calls(listener: &UnixListener, server: &ServerHandle, is_over: &AtomicBo
     }
 }
 
-fn take_call(mut stream: UnixStream, server: &ServerHandle) -> io::Result<()> {
+fn take_call(mut stream: UnixStream, dir: &Path, server: &ServerHandle) -> io::Result<()> {
     stream.set_write_timeout(Some(CALL))?;
     if !is_allowed(&stream) {
         return Err(ErrorKind::PermissionDenied.into());
@@ -142,7 +147,11 @@ fn take_call(mut stream: UnixStream, server: &ServerHandle) -> io::Result<()> {
         // A program that looks whether a server listens, or the end of it.
         return Ok(());
     }
-    let told = match order(call.reveal()).and_then(|order| carried_out(order, server)) {
+    let done = match call.reveal() {
+        words if words.trim_end() == PLACE => naming::look_again(dir, server),
+        words => order(words).and_then(|order| carried_out(order, server)),
+    };
+    let told = match done {
         Ok(told) => format!("OK {told}"),
         Err(why) => format!("ERR {why}"),
     };
@@ -261,6 +270,11 @@ impl Caller {
     /// Makes a code with which the owner of an account sets a new password.
     pub(crate) fn reset(&self, name: &Name) -> Result<NewInvitation, String> {
         code_of(&self.call(&format!("reset {name}"), None)?)
+    }
+
+    /// Has the server look at its name again.
+    pub(crate) fn look_at_place(&self) -> Result<(), String> {
+        self.call(PLACE, None).map(drop)
     }
 
     fn call(&self, words: &str, secret: Option<&Secret>) -> Result<String, String> {

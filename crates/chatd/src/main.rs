@@ -22,7 +22,9 @@ mod journal;
 mod listener;
 mod look_over;
 mod man;
+mod naming;
 mod notify;
+mod place;
 mod reload;
 mod senders;
 mod serve;
@@ -62,6 +64,9 @@ fn subcommand(name: &str, matches: &ArgMatches, settings: &Settings) -> ExitCode
     }
     if name == "import" {
         return told(import::run(matches, &settings.data));
+    }
+    if name == "place" {
+        return told(place::run(matches, settings));
     }
     match store::run(name, matches, &settings.data) {
         Some(Ok(Ended::Well(text))) => told(Ok(text)),

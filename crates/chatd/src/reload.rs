@@ -11,6 +11,7 @@ use clap::ArgMatches;
 
 use crate::journal::{self, Journal};
 use crate::look_over::look_over;
+use crate::naming;
 use crate::settings::{Loaded, Settings};
 
 /// A running server, as far as it can change.
@@ -49,6 +50,8 @@ impl Live<'_> {
     fn read_again(&mut self) -> Result<Vec<ChangedSetting>, ConfigError> {
         let loaded = Loaded::new(self.matches)?;
         let mut settings = look_over(loaded, |note| tracing::warn!("{}", one_line(note)))?;
+        // The owner's name for the place goes before that of the settings.
+        naming::put_into(&mut settings.core, &mut settings.web, &self.settings.data);
         let filter = journal::filter(&settings.core.log).map_err(ConfigError::value)?;
         let (tls, changes) = (settings.tls.clone(), self.settings.changes(&settings));
         settings.keep_until_restart(self.settings);

@@ -33,7 +33,7 @@ use crate::reload::Live;
 use crate::senders::Senders;
 use crate::settings::{self, Settings};
 use crate::signals::Signals;
-use crate::{data, listener, tls};
+use crate::{data, listener, naming, tls};
 
 /// How long the end waits for what is still to be written.
 const STORE_PATIENCE: Duration = Duration::from_secs(30);
@@ -53,6 +53,7 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         }
     };
     let has_admin = data.as_ref().is_some_and(|(_, contents)| has_admin(contents));
+    naming::put_into(&mut settings.core, &mut settings.web, &settings.data);
     let mut core = settings.core.clone();
     if let (Some(dir), true) = (&settings.data.dir, core.files_dir.as_os_str().is_empty()) {
         core.files_dir = dir.join("files");

@@ -16,6 +16,7 @@ impl Turn<'_, Features> {
             Call::MayRead { who, what, reply } => reply(self.charged_access(who, &what)),
             Call::Read { who, question, reply } => self.read_for_door(who, *question, reply),
             Call::OwnRooms { client, reply } => reply(self.unread_by_call(client)),
+            Call::Members { who, room, reply } => reply(self.members_by_call(who, room)),
             Call::MarkRead { client, room, id, reply } => reply(self.read_by_call(client, room, id)),
             Call::Preferences { client, reply } => reply(self.preferences_of(client)),
             Call::Prefer { client, key, value, reply } => reply(self.prefer(client, None, key, value)),
@@ -33,18 +34,26 @@ impl Turn<'_, Features> {
             Call::Reloaded(number, outcome) => self.reloaded(number, outcome),
             Call::Operator { key, from, is_private, reply } => self.check_key_by_call(&key, from, is_private, reply),
             Call::Order { order, by, reply } => self.take_order(order, by, reply),
+            Call::Dashboard { by, reply } => reply(self.ordering(by).map(|_| self.dashboard())),
             Call::Rules(policy) => self.set_rules(policy),
         }
     }
 
     /// Carries an order out, if the one who gives it may.
     fn take_order(&mut self, order: Order, by: Orderer, reply: Reply) {
-        let by = match by {
-            Orderer::Page(from) => Actor::page(from),
-            Orderer::Owner => Actor::owner(),
-            Orderer::Client(id) if self.role(id) >= Role::Admin => self.actor(id),
-            Orderer::Client(_) => return reply(Answer::Refused(Refusal::not_allowed(Role::Admin).into())),
-        };
-        self.ordered(order, &by, reply);
+        match self.ordering(by) {
+            Ok(by) => self.ordered(order, &by, reply),
+            Err(error) => reply(Answer::Refused(error.into())),
+        }
+    }
+
+    /// The one who gives an order, if an administrator's rights are there.
+    fn ordering(&self, by: Orderer) -> Result<Actor, Refusal> {
+        match by {
+            Orderer::Page(from) => Ok(Actor::page(from)),
+            Orderer::Owner => Ok(Actor::owner()),
+            Orderer::Client(id) if self.role(id) >= Role::Admin => Ok(self.actor(id)),
+            Orderer::Client(_) => Err(Refusal::not_allowed(Role::Admin)),
+        }
     }
 }

@@ -19,6 +19,7 @@ use crate::model::text::Text;
 mod arrival;
 mod away;
 mod lines;
+mod members;
 mod talks;
 
 /// How long a read mark may wait before it is written: not each line is a write.
@@ -36,6 +37,7 @@ pub(crate) fn carry_out(
         Command::ReadAll => turn.read_all(id),
         Command::Unread { all } => turn.unread(id, all),
         Command::Mentions { before, limit } => turn.mentions(id, before, limit),
+        Command::Members(room) => turn.members(id, room),
         Command::Notify { room, wish } => turn.notify(id, room, wish),
     })
 }

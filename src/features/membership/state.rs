@@ -141,6 +141,11 @@ impl Members {
         self.accounts.get(account).into_iter().flatten()
     }
 
+    /// The members of a room, in the order of their names.
+    pub(crate) fn of_room(&self, room: &RoomName) -> impl Iterator<Item = &Name> {
+        self.accounts.iter().filter(|(_, rooms)| rooms.contains_key(room)).map(|(account, _)| account)
+    }
+
     /// Whether any account is a member of a room.
     pub(crate) fn has_members(&self, room: &RoomName) -> bool {
         self.accounts.values().any(|rooms| rooms.contains_key(room))

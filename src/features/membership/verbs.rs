@@ -54,6 +54,18 @@ pub static MENTIONS: Verb = verb(
 .needs(Needs::Store)
 .long();
 
+/// `/members [#room]`
+pub static MEMBERS: Verb = verb(
+    Subject::People,
+    "MEMBERS",
+    &["members"],
+    "/members [#room]",
+    "show the accounts of a room, also those that are offline",
+    |args| sealed(membership::Command::Members(args.last_room()?)),
+)
+.needs(Needs::Store)
+.long();
+
 /// `/notify [#room|@user] [all|mentions|none|mute|unmute]`
 pub static NOTIFY: Verb = verb(
     Subject::History,

@@ -16,6 +16,7 @@ use crate::features::operators::Command;
 use crate::features::operators::audit::{Act, Entry};
 use crate::features::operators::settings::changed_settings;
 use crate::features::operators::state::{Actor, Ending, Reloading, shown, wrong};
+use crate::features::rooms::KeepFor;
 use crate::features::state::{Answer, Features, Later, Room};
 use crate::model::address::neighbourhood;
 use crate::model::code::Code;
@@ -28,6 +29,8 @@ use crate::model::secrets::Secret;
 use crate::model::text::Text;
 use crate::protocol::render::while_of;
 use crate::sync::mpsc::SyncSender;
+
+mod dashboard;
 
 /// When all clients are told how many seconds are left.
 const MARKS: [u64; 8] = [5, 10, 30, 60, 300, 600, 1_800, 3_600];
@@ -245,12 +248,9 @@ impl Turn<'_, Features> {
                 self.announce_by(by, text);
                 reply(StoreAnswer::Done);
             }
-            Order::Forget(room) => {
-                reply(
-                    self.forget_by(by, &room)
-                        .map_or_else(|refusal| StoreAnswer::Refused(refusal.into()), |_| StoreAnswer::Done),
-                );
-            }
+            Order::Forget(room) => reply(answered(self.forget_by(by, &room).map(drop))),
+            Order::Lift { room, kind, target } => reply(answered(self.lift_by(by, room.as_ref(), kind, &target))),
+            Order::Retain(room, days) => reply(answered(self.retain_by(by, &room, KeepFor::of(days)))),
             Order::Kick { person, why } => {
                 let all: Vec<ClientId> =
                     self.clients.iter().filter(|client| client.person() == person).map(|client| client.id).collect();
@@ -267,7 +267,13 @@ impl Turn<'_, Features> {
                 reply(StoreAnswer::Done);
             }
             Order::Accounts(order) => self.ordered_of_accounts(order, by, reply),
+            Order::Place(what) => {
+                self.act(by, "place", None, "", &what);
+                reply(StoreAnswer::Done);
+            }
             Order::Webhooks => self.webhooks_for_door(reply),
+            Order::EndWebhook(number) => self.end_webhook_by(by, number, reply),
+            Order::TryAgain(letter) => self.try_again_by(by, letter, reply),
             Order::Audit { before, limit } if self.router.features.archive.is_some() => {
                 let _number = self.put(Question::Audit { before, limit }, Asker::Door(reply), Then::Audit);
             }
@@ -382,4 +388,9 @@ impl Turn<'_, Features> {
             detail: Text::own(detail),
         });
     }
+}
+
+/// What a door is told of an order that was carried out, or not.
+fn answered(outcome: Result<(), Refusal>) -> StoreAnswer {
+    outcome.map_or_else(|refusal| StoreAnswer::Refused(refusal.into()), |()| StoreAnswer::Done)
 }

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 
 use super::caller::{Shared, SignedOn, Viewer};
 use super::extract::{PathParam, no_store};
+use super::place::picture_of;
 use crate::error::problems::PROBLEMS;
 use crate::error::{AppError, Problem};
 use crate::http::peer::Peer;
@@ -74,6 +75,11 @@ impl Health {
 /// What this server offers to a client that is not in yet.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Offer {
+    /// The name of the place.
+    #[schema(example = "Warung Kopi")]
+    name: String,
+    /// Where its picture is; nothing where it has none.
+    picture: Option<String>,
     /// Whether names can be one's own, and what was said can be searched: the server has a store.
     accounts: bool,
     /// Whether only members come in.
@@ -92,7 +98,9 @@ pub(crate) async fn offer(State(state): Shared, headers: HeaderMap) -> Json<Offe
     let files = state.handle.find::<Files>().map(|_| state.handle.config().file_bytes);
     let door = state.handle.addr();
     let line = (!door.ip().is_loopback() || names_this_machine(&headers)).then_some(door.port());
-    Json(Offer { accounts: policy.is_some(), private: policy.is_some_and(|policy| policy.private), files, line })
+    let (name, picture) = (state.handle.config().name.to_string(), picture_of(&state));
+    let private = policy.is_some_and(|policy| policy.private);
+    Json(Offer { name, picture, accounts: policy.is_some(), private, files, line })
 }
 
 /// Whether a request was made to a name that means the machine itself (RFC 6761, section 6.3).

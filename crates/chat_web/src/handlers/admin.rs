@@ -71,6 +71,11 @@ impl FromRequestParts<Arc<AppState>> for Operator {
 }
 
 impl Operator {
+    /// The one who gives orders.
+    pub(super) fn orderer(&self) -> Orderer {
+        self.0
+    }
+
     /// Gives the router an order, which is then written into the audit.
     pub(super) async fn order(&self, state: &AppState, order: Order) -> Result<Answer, AppError> {
         let by = self.0;

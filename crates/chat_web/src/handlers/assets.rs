@@ -87,6 +87,19 @@ pub(crate) async fn asset(
     Ok(response)
 }
 
+/// What tells these bytes from others.
+pub(crate) fn tag_of(bytes: &[u8]) -> String {
+    tag(bytes)
+}
+
+/// A file of the page as it is.
+pub(crate) fn plain(state: &AppState, path: &str) -> Option<Bytes> {
+    match &state.config.dir {
+        Some(dir) => from_folder(dir, path).map(Bytes::from),
+        None => ASSETS.iter().find(|asset| asset.name == path).map(|asset| Bytes::from_static(asset.bytes)),
+    }
+}
+
 fn from_folder(dir: &Path, path: &str) -> Option<Vec<u8>> {
     let inside = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
     inside.then(|| std::fs::read(dir.join(path)).ok()).flatten()

@@ -15,7 +15,7 @@ use super::extract::{PathParam, QueryParams, no_store, number};
 use super::pages::limit_of;
 use crate::error::{AppError, Problem};
 use crate::models::names::{bare, room_name};
-use crate::models::objects::Message;
+use crate::models::objects::{Message, RoomMember};
 use crate::models::render::messages;
 
 /// A room of the account, or a direct talk.
@@ -134,6 +134,31 @@ pub(crate) async fn read(
     let client = session.client;
     let read = state.told(|reply| Call::MarkRead { client, room, id, reply }).await.ok_or(AppError::Stopping)??;
     Ok((no_store(), Json(AccountRoom::from(read))).into_response())
+}
+
+/// The accounts that are members of a room
+///
+/// Also those whose users are offline; the first 1,000 by name. All who may read the room see the same.
+#[utoipa::path(get, path = "/rooms/{room}/members", tag = "rooms", security(("session" = []), ("cookie" = [])),
+    params(("room" = String, Path, description = "The room, with or without its `#` (`%23`)")), responses(
+    (status = 200, description = "By name", body = Vec<RoomMember>),
+    (status = 401, description = "No user is signed on", body = Problem),
+    (status = 403, description = "You may not read there", body = Problem),
+    (status = 404, description = "There is no such room", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
+    (status = 501, description = "The server keeps nothing", body = Problem),
+    (status = 503, description = "The server is stopping", body = Problem)))]
+pub(crate) async fn members(
+    State(state): Shared,
+    SignedOn(session): SignedOn,
+    PathParam(room): PathParam<String>,
+) -> Result<Response, AppError> {
+    let room = room_name(&room)?;
+    let who = Caller { client: Some(session.client), address: session.address };
+    let members = state.told(|reply| Call::Members { who, room, reply }).await.ok_or(AppError::Stopping)?;
+    let members = members.map_err(AppError::of_reading)?;
+    let members: Vec<RoomMember> = members.iter().map(RoomMember::of).collect();
+    Ok((no_store(), Json(members)).into_response())
 }
 
 /// The messages that mention you

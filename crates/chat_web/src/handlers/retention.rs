@@ -25,6 +25,17 @@ pub(crate) struct Retention {
     days: Option<u32>,
 }
 
+impl Retention {
+    /// # Errors
+    /// So many days cannot be.
+    pub(super) fn checked(&self) -> Result<Option<u32>, AppError> {
+        if self.days.is_some_and(|days| !(1..=KeepFor::MOST).contains(&days)) {
+            return Err(AppError::WrongFields(format!("days is from 1 to {}, or null.", KeepFor::MOST)));
+        }
+        Ok(self.days)
+    }
+}
+
 /// How long a room keeps what is said
 #[utoipa::path(get, path = "/rooms/{room}/retention", operation_id = "show_retention", tag = "rooms",
     security(("session" = []), ("cookie" = [])),
@@ -66,8 +77,5 @@ pub(crate) async fn set(
     JsonBody(wanted): JsonBody<Retention>,
 ) -> Result<StatusCode, AppError> {
     let room = room_name(&room)?;
-    if wanted.days.is_some_and(|days| !(1..=KeepFor::MOST).contains(&days)) {
-        return Err(AppError::WrongFields(format!("days is from 1 to {}, or null.", KeepFor::MOST)));
-    }
-    carry_out(&session, &format!("RETAIN:{room} {}", KeepFor::of(wanted.days).word())).await
+    carry_out(&session, &format!("RETAIN:{room} {}", KeepFor::of(wanted.checked()?).word())).await
 }

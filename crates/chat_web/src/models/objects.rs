@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chat_server::features::membership::list::Listed as Member;
 use chat_server::features::operators::audit::Entry;
 use chat_server::features::programs::is_program;
 use chat_server::model::event::SharedFile;
@@ -30,6 +31,23 @@ impl Author {
     pub fn new(id: Uuid, name: impl Into<String>) -> Author {
         let name = name.into();
         Author { id, bot: is_program(&name), name }
+    }
+}
+
+/// An account that is a member of a room.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub(crate) struct RoomMember {
+    /// The name.
+    #[schema(example = "ana")]
+    pub name: String,
+    /// Whether its user is connected, in whatever room.
+    pub online: bool,
+}
+
+impl RoomMember {
+    /// A row of `MEMBERS`.
+    pub(crate) fn of(member: &Member) -> RoomMember {
+        RoomMember { name: member.name.to_string(), online: member.is_online }
     }
 }
 

@@ -13,8 +13,8 @@ use crate::error::PROBLEM;
 use crate::error::problems::PROBLEMS;
 use crate::events;
 use crate::handlers::{
-    about, accounts, admin, files, invitations, marks, messages, pages, preferences, programs, push, retention, search,
-    users,
+    about, accounts, admin, files, house, invitations, marks, messages, pages, place, preferences, programs, push, qr,
+    retention, search, users,
 };
 use crate::http::cookies;
 use crate::state::AppState;
@@ -61,6 +61,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(programs::enter, programs::part))
         .routes(routes!(marks::list))
         .routes(routes!(marks::read))
+        .routes(routes!(marks::members))
         .routes(routes!(retention::show, retention::set))
         .routes(routes!(marks::mentions))
         .routes(routes!(preferences::list))
@@ -90,6 +91,15 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(admin::announce))
         .routes(routes!(admin::forget))
         .routes(routes!(admin::webhooks))
+        .routes(routes!(house::lists))
+        .routes(routes!(house::lift))
+        .routes(routes!(house::retain))
+        .routes(routes!(house::grant))
+        .routes(routes!(house::end_webhook))
+        .routes(routes!(house::try_again))
+        .routes(routes!(qr::qr))
+        .routes(routes!(place::name))
+        .routes(routes!(place::set_picture, place::unset_picture))
         .routes(routes!(admin::audit))
         .routes(routes!(invitations::list, invitations::make))
         .routes(routes!(invitations::end))

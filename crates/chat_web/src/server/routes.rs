@@ -20,7 +20,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::gate::gate;
 use super::openapi::api;
 use crate::error::{AppError, Problem};
-use crate::handlers::{about, assets, files};
+use crate::handlers::{about, assets, files, place};
 use crate::http::negotiation::{self, OnlyCompressed};
 use crate::models::ids::random_uuid;
 use crate::state::AppState;
@@ -58,6 +58,8 @@ pub(super) fn app(state: Arc<AppState>) -> Router {
     Router::new()
         .nest("/api/v1", calls.clone())
         .nest("/api", calls)
+        .route("/manifest.webmanifest", get(place::manifest))
+        .route("/icons/192.png", get(place::icon))
         .route("/problems/{code}", get(about::problem))
         .layer(from_fn(negotiation::encodings))
         .layer(CompressionLayer::new().compress_when(compressed))

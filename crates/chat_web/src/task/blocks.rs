@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use chat_server::features::devices::Device;
 use chat_server::features::membership::OwnRoom;
+use chat_server::features::membership::list::Listed as Member;
 use chat_server::features::moderation::ban::Kind;
 use chat_server::features::moderation::list::BanRow;
 use chat_server::features::operators::audit::Entry;
+use chat_server::features::programs::Program;
 use chat_server::model::event::{Block, Envelope, Event, Rows};
 use chat_server::model::names::Name;
 use chat_server::model::row::Row;
@@ -20,7 +22,7 @@ use super::Task;
 use super::pending::{Pending, Wanted};
 use crate::models::frames::{Ack, CommandInfo, ServerFrame};
 use crate::models::names::{bare, timestamp};
-use crate::models::objects::{AuditEntry, Room, User, figure};
+use crate::models::objects::{AuditEntry, Room, RoomMember, User, figure};
 use crate::models::render::message;
 use crate::session::queue::Out;
 
@@ -57,6 +59,8 @@ impl Task {
         let items =
             all(rows, user).or_else(|| all(rows, room)).or_else(|| all(rows, figure)).or_else(|| all(rows, ban));
         let items = items.or_else(|| all(rows, unread)).or_else(|| all(rows, device));
+        let items = items.or_else(|| all(rows, |member: &Member| json(&RoomMember::of(member))));
+        let items = items.or_else(|| all(rows, program));
         let language = self.session.is_indonesian();
         let items = items.or_else(|| all(rows, |verb: &&'static Verb| json(&CommandInfo::of(verb, language))));
         items.or_else(|| all(rows, |act: &Entry| json(&AuditEntry::of(act)))).unwrap_or_default()
@@ -112,6 +116,16 @@ fn unread(own: &OwnRoom) -> Value {
         "mentions": own.mentions,
         "notify": own.notify.word(),
         "muted": own.muted,
+    })
+}
+
+/// A row of `HOOK` or `BOT` without a name.
+fn program(program: &Program) -> Value {
+    serde_json::json!({
+        "name": program.name.as_str(),
+        "by": program.by.as_str(),
+        "since": timestamp(program.since),
+        "used": program.used.map(timestamp),
     })
 }
 

@@ -21,6 +21,7 @@ const load = () =>
     import('./view/confirm.js'),
     import('./view/heavy.js'),
     import('./view/lightbox.js'),
+    import('./view/members.js'),
     import('./view/mentions.js'),
     import('./view/menus.js'),
     import('./view/order.js'),
@@ -57,6 +58,7 @@ async function partsOf(app) {
     confirm,
     heavy,
     light,
+    members,
     mentions,
     menus,
     order,
@@ -73,6 +75,7 @@ async function partsOf(app) {
   const accounts = a.accounts(app);
   push.startWorker(app);
   const { deed } = m.moderation(app);
+  members.members(app);
   return {
     accounts,
     ...actions,

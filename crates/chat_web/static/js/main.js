@@ -303,6 +303,7 @@ const app = /** @type {any} */ ({
   stop: () => connection.feed({ type: 'stop' }),
 
   /* What later.js brings. */
+  offline() {},
   upload: (list, files, room) => {
     const to = state.rooms.get(room);
     if (sealsIn(room)) return lately(() => app.sorry(t('sealedFiles')));
@@ -641,6 +642,7 @@ async function lookAtOffer() {
   } catch {
     return;
   }
+  import('./view/place.js').then(({ showPlace }) => showPlace(state.offer));
   $('#searchbtn').hidden = !state.offer.accounts;
   $('#attach').hidden = state.offer.files == null;
   app.redrawSettings();

@@ -89,6 +89,8 @@ export function own(app) {
         else if (prefs[name] !== DEFAULTS[name]) this.set(name, prefs[name]);
       }
       takePref('mentions', all.mentions);
+      if (state.role === 'admin' && !all['page.first'])
+        import('./view/first_hour.js').then(({ firstHour }) => firstHour(app));
       const theirs = new Map();
       for (const key of Object.keys(all)) {
         if (key.startsWith('draft.')) theirs.set(known(roomOf(key)), all[key]);

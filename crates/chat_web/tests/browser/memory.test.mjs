@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { browser, ends } from './cast.mjs';
-import { AXE, axeFindsNothing, isLive, lineClient, newPage, say, sees, settled, startServer } from './stage.mjs';
+import { AXE, axeFindsNothing, enter, isLive, lineClient, newPage, say, sees, settled, startServer } from './stage.mjs';
 
 const PASSWORD = 'correct-horse';
 
@@ -186,4 +186,43 @@ test('a room is muted, told of by mentions alone, or not at all; an invitation i
   await isLive(ana);
   await ana.waitForSelector('#rooms .quiet');
   assert.deepEqual(ana.errors, []);
+});
+
+test('who has an account and is offline stands below who is here, and moves up on coming back', async () => {
+  const server = await serve();
+  const budi = await terminal(server, 'budi');
+  const ana = await member(server, 'ana');
+  await ana.waitForSelector('#who .person:has-text("budi")');
+  assert.equal(await ana.isHidden('#offline'), true);
+  budi.say('/quit');
+  await ana.waitForSelector('#offline .person:has-text("budi")');
+  assert.equal(await ana.textContent('#people h2:visible >> nth=1'), 'Offline');
+  assert.equal(await ana.locator('#who .person').count(), 1);
+  await ana.evaluate(AXE);
+  await axeFindsNothing(ana, 'an offline member');
+  await ana.click('#offline .person');
+  await ana.click('.menu .item:has-text("Whisper")');
+  await ana.waitForFunction(() => document.querySelector('#title').textContent === '@budi');
+  assert.equal(await ana.isHidden('#offline'), true, 'a talk shows its own people');
+  await ana.goBack();
+  await ana.waitForSelector('#offline .person:has-text("budi")');
+  const back = await lineClient(server, 'guest-1');
+  ends.push(back.end);
+  back.say(`/login budi ${PASSWORD}`);
+  await ana.waitForSelector('#who .person:has-text("budi")');
+  await ana.waitForFunction(() => document.querySelector('#offline').hidden);
+  assert.deepEqual(ana.errors, []);
+});
+
+test('a guest sees who is offline, in Indonesian', async () => {
+  const server = await serve();
+  const budi = await terminal(server, 'budi');
+  budi.say('/quit');
+  await budi.hears('BYE');
+  const guest = await newPage(browser, { locale: 'id-ID' });
+  ends.push(() => guest.context().close());
+  await enter(guest, server.url, 'tamu');
+  await guest.waitForSelector('#offline .person:has-text("budi")');
+  assert.equal(await guest.textContent('#people h2:visible >> nth=1'), 'Tidak terhubung');
+  assert.deepEqual(guest.errors, []);
 });

@@ -73,7 +73,7 @@ test('who opens a room keeps order in it, and everybody sees it', async () => {
   await ana.click('#orderbtn');
   await ana.waitForSelector('#order .held li:has-text("budi is banned for 1 day by ana: enough")');
   await ana.click('#order .held button:has-text("Lift")');
-  await ana.waitForSelector('#order :text("No user.")');
+  await ana.waitForSelector('#order .kept', { state: 'detached' });
   await ana.keyboard.press('Escape');
   budi.say('/join #dapur');
   await budi.hears('OK JOIN room=#dapur users=2');
@@ -91,10 +91,10 @@ test('how a room is closed, and who is invited', async () => {
   await ana.waitForSelector('#rooms li.here .hash svg');
   budi.say('/join #dapur');
   await budi.hears('ERR 473 invite-only');
-  await ana.fill('#order input[type=text] >> nth=0', 'nobody-here');
+  await ana.fill('#order [aria-label="Their name"]', 'nobody-here');
   await ana.keyboard.press('Enter');
   await ana.waitForSelector('#order .words:has-text("nobody-here")');
-  await ana.fill('#order input[type=text] >> nth=0', 'budi');
+  await ana.fill('#order [aria-label="Their name"]', 'budi');
   await ana.keyboard.press('Enter');
   await ana.waitForSelector('#order .words:has-text("budi is invited.")');
   await budi.hears('invites you to #dapur');
@@ -106,7 +106,7 @@ test('how a room is closed, and who is invited', async () => {
   await budi.hears('ERR 404 cannot-speak');
   await mode('Only operators set the topic');
   await budi.hears('(+imt)');
-  await ana.fill('#order input[type=text] >> nth=1', 'kettle');
+  await ana.fill('#order [aria-label^="A key"]', 'kettle');
   await ana.keyboard.press('Enter');
   await budi.hears('(+ikmt)');
   await ana.click('#order button:has-text("Take it away")');
@@ -181,9 +181,9 @@ test('order is kept in Indonesian: every word of it', async () => {
   await ani.click('#orderbtn');
   await ani.waitForSelector('#order .held li:has-text("wulan dilarang masuk sampai dicabut oleh ani")');
   assert.deepEqual(await ani.locator('#order legend, #order .switch').allTextContents(),
-    ['Tentang ruang ini', 'Undang seseorang', 'Siapa boleh apa', 'Hanya yang diundang boleh masuk', 'Hanya operator boleh berbicara', 'Hanya operator boleh mengubah topik', 'Dilarang masuk dan dibisukan'].slice(1));
+    ['Topik', 'Orang', 'Berkas', 'Undang seseorang', 'Siapa boleh apa', 'Hanya yang diundang boleh masuk', 'Hanya operator boleh berbicara', 'Hanya operator boleh mengubah topik', 'Dilarang masuk dan dibisukan']);
   await ani.click('#order .held button:has-text("Cabut")');
-  await ani.waitForSelector('#order :text("Tidak ada.")');
+  await ani.waitForSelector('#order .kept', { state: 'detached' });
   await ani.keyboard.press('Escape');
   await noted(ani, 'wulan boleh masuk lagi');
   await inRoom(wulan, 'dapur');

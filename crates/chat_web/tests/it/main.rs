@@ -14,6 +14,7 @@ mod marks;
 mod names_again;
 mod openapi;
 mod pages;
+mod place;
 mod preferences;
 mod programs;
 mod push;

@@ -90,3 +90,32 @@ fn what_cannot_be_read_is_refused_in_words() {
     assert_eq!(ani.call(get("/api/me/rooms")).status, 501);
     assert_eq!(ani.call(put("/api/rooms/lobby/read", "")).status, 501);
 }
+
+/// Also those that are offline, and the same for a guest; nothing of a room that one may not read.
+#[test]
+fn the_members_of_a_room_are_listed_for_all_who_may_read_it() {
+    let stage = stage();
+    let enter = |guest: &Guest| guest.call(call("PUT", "/api/me/rooms/tea").header("content-length", "0")).status;
+    let (ani, budi) = (signed_in(&stage, "ani"), signed_in(&stage, "budi"));
+    assert_eq!((enter(&ani), enter(&budi)), (204, 204));
+    assert_eq!(budi.call(call("DELETE", "/api/me")).status, 204);
+    let path = "/api/rooms/tea/members";
+    let listed = json!([{ "name": "ani", "online": true }, { "name": "budi", "online": false }]);
+    eventually("budi is offline", || ani.call(get(path)).json(), |told| *told == listed);
+    let guest = stage.guest("dewi");
+    assert_eq!(guest.call(get("/api/rooms/%23tea/members")).json(), listed);
+    assert_eq!(stage.call(get(path)).problem(), "not-signed-on");
+    assert_eq!(guest.call(get("/api/rooms/nowhere/members")).problem(), "no-such-room");
+    // By a frame: the items of the answer.
+    let mut socket = ani.connect();
+    socket.send(&json!({ "type": "Command", "ref": 5, "line": "/members #tea", "room": "lobby" }));
+    socket.until(&json!({ "type": "Ack", "ref": 5, "what": "MEMBERS", "items": listed }));
+    socket.send(&json!({ "type": "Command", "ref": 6, "line": "/mode #tea +i", "room": "lobby" }));
+    socket.until(&json!({ "type": "Ack", "ref": 6 }));
+    let refused = guest.call(get(path));
+    assert_eq!((refused.status, refused.problem().as_str()), (403, "invite-only"));
+    crate::openapi::declared(&get(path), &refused);
+    let nothing = Stage::start();
+    let refused = nothing.guest("ani").call(get("/api/rooms/lobby/members"));
+    assert_eq!((refused.status, refused.problem().as_str()), (501, "no-store"));
+}

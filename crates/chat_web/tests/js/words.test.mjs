@@ -9,6 +9,8 @@ import { format, plainText } from '../../static/js/format.js';
 import en from '../../static/js/i18n/en.js';
 import '../../static/js/i18n/en_later.js';
 import id from '../../static/js/i18n/id.js';
+import adminEn from '../../static/js/admin/en.js';
+import adminId from '../../static/js/admin/id.js';
 import { links, link } from '../../static/js/linkify.js';
 import { hue, initials, isName, isRoom, mentions, propose } from '../../static/js/names.js';
 import { clock, dayKey, dayLabel, sameRun, untilMidnight } from '../../static/js/time.js';
@@ -143,10 +145,24 @@ test('both languages have the same words to fill, and every word that is asked f
   const holes = (text) => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]))].sort().join();
   for (const key of Object.keys(en)) assert.equal(holes(en[key]), holes(id[key]), key);
   const folder = new URL('../../static/', import.meta.url);
-  const files = readdirSync(folder, { recursive: true }).filter((file) => /\.(js|html)$/.test(file) && !file.includes('i18n'));
+  const files = readdirSync(folder, { recursive: true }).filter((file) => /\.(js|html)$/.test(file) && !file.includes('i18n') && !file.includes('admin'));
   const asked = files.flatMap((file) => [...readFileSync(new URL(file, folder), 'utf8').matchAll(/\bt\('([\w-]+)'|data-(?:t|label|hint)="(\w+)"|'(key[A-Z]\w+)'/g)].map((match) => match[1] ?? match[2] ?? match[3]));
   assert.ok(asked.length > 100);
   for (const key of asked) assert.ok(Object.hasOwn(en, key), key);
+});
+
+test('so has the dashboard', () => {
+  assert.deepEqual(Object.keys(adminId).sort(), Object.keys(adminEn).sort());
+  const holes = (text) => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]))].sort().join();
+  for (const key of Object.keys(adminEn)) assert.equal(holes(adminEn[key]), holes(adminId[key]), key);
+  const folder = new URL('../../static/', import.meta.url);
+  const files = readdirSync(folder, { recursive: true }).filter((file) => /admin.*\.(js|html)$/.test(file) && !/\/(en|id)\.js$/.test(file));
+  const source = files.map((file) => readFileSync(new URL(file, folder), 'utf8')).join('\n');
+  const asked = [...source.matchAll(/\bw\('(\w+)'|data-w="(\w+)"/g)].map((match) => match[1] ?? match[2]);
+  assert.ok(asked.length > 60);
+  for (const key of asked) assert.ok(Object.hasOwn(adminEn, key), key);
+  // And none that stands there for nothing: a column, a heading or a word with its kind is named in quotes.
+  for (const key of Object.keys(adminEn)) assert.ok(new RegExp(`['"]${key}['"]|\`${key.split('_')[0]}_`).test(source), key);
 });
 
 test('what a search has found is marked where a word begins so', () => {

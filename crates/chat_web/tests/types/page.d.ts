@@ -67,7 +67,7 @@ interface State {
   limits: { text_bytes: number; message_bytes?: number }; server: { name?: string; instance?: string }; epoch: string | null;
   live: boolean; seen: boolean; note: number; names: Set<string>; whispered: string | null; invitations: Map<string, string>;
   silent: number;
-  signedIn?: boolean; offer?: { accounts: boolean; private: boolean; files?: number | null; line?: number };
+  signedIn?: boolean; offer?: { name?: string; picture?: string | null; accounts: boolean; private: boolean; files?: number | null; line?: number };
 }
 
 /** What an address names. */
@@ -223,6 +223,8 @@ interface App {
   said(): Promise<void>;
   heavy(strip: HTMLElement, text: string, beside: string, send: (files: File[]) => void, put: () => void): void;
   pickEmoji(anchor: HTMLElement, back: HTMLElement, pick: (emoji: string) => void): void;
+  /** Shows who of the room is not in it. */
+  offline(room: Room): void;
   personMenu(anchor: HTMLElement, name: string): void;
   roomMenu(anchor: HTMLElement, room: Room): void;
   /** Opens the thread of a message beside the room. */
@@ -242,18 +244,21 @@ declare namespace Needs {
   type Accounts = Pick<App, 'state' | 'box' | 'order' | 'stop' | 'cookieKept' | 'redrawSettings'>;
   type Actions = Pick<App, 'thread' | 'copyLink' | 'markUnread' | 'state' | 'room' | 'reply' | 'edit' | 'copy' | 'openDm' | 'remove' | 'react' | 'pickEmoji'>;
   type Composer = Popup & Pick<App, 'state' | 'typing' | 'keepDraft' | 'editLast' | 'pickEmoji' | 'heavy' | 'upload' | 'sendTray' | 'scroll' | 'holdsSecret' | 'sorry' | 'saveEdit' | 'command' | 'say'>;
+  type FirstHour = Pick<App, 'order' | 'ask' | 'focusComposer'>;
   type Hearing = Pick<App, 'state' | 'open'>;
   type Heavy = Pick<App, 'state' | 'focusComposer'>;
+  type Members = Pick<App, 'state' | 'ask' | 'room' | 'person' | 'personMenu' | 'offline'>;
   type Mentions = Pick<App, 'state' | 'sorry' | 'showFound'>;
   type Menus = Pick<App, 'tell' | 'state' | 'settings' | 'openDm' | 'mention' | 'ignored' | 'command' | 'orderFor' | 'sorry' | 'markRead' | 'roomOrder' | 'leave' | 'sealedTalk'>;
   type Message = Pick<App, 'thread' | 'state' | 'directory' | 'knows' | 'personMenu' | 'react' | 'retry' | 'copy' | 'discard'>;
   type Moderation = Pick<App, 'state' | 'take' | 'order'>;
   type Navigation = Pick<App, 'state' | 'take' | 'give' | 'sorry' | 'copy'>;
-  type Order = Pick<App, 'state' | 'order' | 'focusComposer'>;
-  type Own = Pick<App, 'state' | 'ask' | 'keepTyped' | 'draftCame' | 'dress'>;
-  type People = Pick<App, 'state' | 'person' | 'personMenu'>;
+  type Order = RoomSheet & Pick<App, 'state' | 'order' | 'focusComposer'>;
+  type Own = FirstHour & Pick<App, 'state' | 'ask' | 'keepTyped' | 'draftCame' | 'dress'>;
+  type People = Pick<App, 'state' | 'person' | 'personMenu' | 'offline'>;
   type Popup = Pick<App, 'names' | 'roomIds' | 'commands'>;
   type Push = Pick<App, 'state' | 'openDm' | 'showFound'>;
+  type RoomSheet = Pick<App, 'state' | 'order' | 'tell' | 'copy' | 'leave'>;
   type Rooms = Pick<App, 'decline' | 'state' | 'box' | 'directory' | 'person' | 'open' | 'join' | 'leave' | 'roomMenu'>;
   type Search = Pick<App, 'room' | 'showFound'>;
   type SealedSheet = Pick<App, 'labelComposer'>;

@@ -10,6 +10,7 @@ use crate::features::moderation::ban::{Ban, Kind, Target};
 use crate::features::moderation::bans::MAX_BANS;
 use crate::features::moderation::moderated::{Effect, Moderated};
 use crate::features::moderation::words::done;
+use crate::features::operators::state::Actor;
 use crate::features::state::{Answer, Features};
 use crate::model::code::Code;
 use crate::model::event::{Envelope, Event, FeatureEvent, Leave};
@@ -193,20 +194,48 @@ impl Turn<'_, Features> {
     }
 
     fn lift(&mut self, id: ClientId, room: Option<RoomName>, kind: Kind, target: &Target) -> Result<Answer, Refusal> {
-        let all: Vec<ClientId> = target.name().map_or_else(Vec::new, |name| self.clients.all_named(name).collect());
-        let bans = self.router.bans_of(room.as_ref());
-        let lifted = bans.map_or_else(Vec::new, |bans| bans.lift(kind, target, &all));
-        if lifted.is_empty() {
-            let what = if kind == Kind::Mute { "muted" } else { "banned" };
-            return Err(not_listed(target, room.as_ref(), what));
-        }
-        self.record_bans_of(room.as_ref());
+        let lifted = self.take_off(room.as_ref(), kind, target)?;
         let effect = Effect::lifted(kind);
         for ban in lifted {
             let action = Moderated::new(effect, room.clone(), ban.target.name().cloned());
             self.tell_action(id, &ban.target.to_string(), action);
         }
         Ok(Answer::Done(done(&Moderated::new(effect, room, None), &target.to_string()).into()))
+    }
+
+    /// The same by the dashboard, where the operator need not be a user.
+    pub(crate) fn lift_by(
+        &mut self,
+        by: &Actor,
+        room: Option<&RoomName>,
+        kind: Kind,
+        target: &Target,
+    ) -> Result<(), Refusal> {
+        let effect = Effect::lifted(kind);
+        for ban in self.take_off(room, kind, target)? {
+            let mut action = Moderated::new(effect, room.cloned(), ban.target.name().cloned());
+            action.by = Name::parse(&by.name).ok();
+            let target = ban.target.to_string();
+            self.act(by, effect.action(), room, &target, "");
+            let event = Event::Feature(FeatureEvent::new(action));
+            match room {
+                Some(room) => self.tell_room(room, None, event),
+                None => self.tell_those_around(&target, None, event),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what holds a target out of a list, and has the store keep that.
+    fn take_off(&mut self, room: Option<&RoomName>, kind: Kind, target: &Target) -> Result<Vec<Ban>, Refusal> {
+        let all: Vec<ClientId> = target.name().map_or_else(Vec::new, |name| self.clients.all_named(name).collect());
+        let lifted = self.router.bans_of(room).map_or_else(Vec::new, |bans| bans.lift(kind, target, &all));
+        if lifted.is_empty() {
+            let what = if kind == Kind::Mute { "muted" } else { "banned" };
+            return Err(not_listed(target, room, what));
+        }
+        self.record_bans_of(room);
+        Ok(lifted)
     }
 
     // ---- how it is done ----

@@ -5,6 +5,7 @@ use crate::features::archive::state as archive;
 use crate::features::archive::state::Asker;
 use crate::features::archive::store::{Answer as StoreAnswer, Question, Refused};
 use crate::features::calls::{Reply, WebhookCall};
+use crate::features::operators::state::Actor;
 use crate::features::programs::address::Address;
 use crate::features::programs::list::{dead_letters, webhooks};
 use crate::features::programs::purpose::{ProgramPurpose, WebhookPurpose};
@@ -146,8 +147,22 @@ impl Turn<'_, Features> {
 
     /// For the dashboard.
     pub(crate) fn webhooks_for_door(&mut self, reply: Reply) {
+        self.ask_as_operator(Ask::List(None), WebhookPurpose::Nothing, reply);
+    }
+
+    /// One ends, by the dashboard.
+    pub(crate) fn end_webhook_by(&mut self, by: &Actor, number: u64, reply: Reply) {
+        self.ask_as_operator(Ask::End(number, None), WebhookPurpose::Ended(by.clone()), reply);
+    }
+
+    /// A dead letter is tried again, by the dashboard.
+    pub(crate) fn try_again_by(&mut self, by: &Actor, letter: u64, reply: Reply) {
+        self.ask_as_operator(Ask::Again(letter), WebhookPurpose::Again(by.clone()), reply);
+    }
+
+    fn ask_as_operator(&mut self, ask: Ask, then: WebhookPurpose, reply: Reply) {
         match self.has_programs() {
-            Ok(()) => self.ask_of_webhooks(Ask::List(None), WebhookPurpose::Nothing, reply),
+            Ok(()) => self.ask_of_webhooks(ask, then, reply),
             Err(error) => reply(StoreAnswer::Refused(error.into())),
         }
     }

@@ -2,11 +2,12 @@
 import { $ } from '../dom.js';
 
 let now = '';
+const own = () => document.documentElement.dataset.icon ?? '/icon.svg';
 /** `kind`: 'ping', 'new', or '' for no mark. */
 export function dot(kind) {
   now = kind;
   if (!kind) {
-    $('#favicon').href = '/icon.svg';
+    $('#favicon').href = own();
     return;
   }
   const image = new Image();
@@ -26,5 +27,5 @@ export function dot(kind) {
     pen.stroke();
     $('#favicon').href = canvas.toDataURL();
   };
-  image.src = '/icon.svg';
+  image.src = own();
 }

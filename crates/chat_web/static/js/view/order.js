@@ -3,6 +3,7 @@ import { h } from '../dom.js';
 import { t, lang } from '../i18n.js';
 import { span } from '../time.js';
 import { dialog as makeDialog } from './dialog.js';
+import { roomSheet } from './room_sheet.js';
 import { openDialog } from './toast.js';
 
 const SECONDS = { '10m': 600, '1h': 3600, '1d': 86400, '1w': 604800 };
@@ -50,7 +51,14 @@ export function order(app, deed) {
     redraw();
   }
 
-  const field = (label, button, run, more = {}) => {
+  /**
+   * A field with a button. The rest of `more` are its attributes.
+   * @param {string} label
+   * @param {string} button
+   * @param {(word: string) => Promise<boolean>} run
+   * @param {{ mayBeEmpty?: boolean, [attribute: string]: any }} [more]
+   */
+  const field = (label, button, run, { mayBeEmpty = false, ...more } = {}) => {
     const input = h('input', {
       type: 'text',
       'aria-label': label,
@@ -66,8 +74,8 @@ export function order(app, deed) {
         onsubmit: async (e) => {
           e.preventDefault();
           const word = input.value.trim();
-          if (word && (await run(word))) {
-            input.value = '';
+          if ((word || mayBeEmpty) && (await run(word))) {
+            if (!mayBeEmpty) input.value = '';
             redraw();
           }
         },
@@ -75,8 +83,10 @@ export function order(app, deed) {
       input,
       h('button.soft', { type: 'submit' }, button),
     );
+    input.defaultValue = input.value;
     return form;
   };
+  const around = roomSheet(app, { act, field, drawn: () => redraw() });
   const mode = (letter) =>
     h(
       'label.switch',
@@ -124,11 +134,12 @@ export function order(app, deed) {
     }
     // What is being typed stays.
     const at = /** @type {any} */ (document.activeElement);
-    if (body.contains(at) && at.type === 'text' && at.value) return;
+    if (body.contains(at) && at.type === 'text' && at.value !== at.defaultValue) return;
     const place = body.contains(at) ? [...body.querySelectorAll('input, button')].indexOf(at) : -1;
     const closed = /[ik]/.test(room.modes);
     body.replaceChildren(
       ...[
+        ...around.top(room),
         (room.op || !closed) &&
           room.id !== 'lobby' &&
           h(
@@ -143,12 +154,8 @@ export function order(app, deed) {
             ),
           ),
         room.op && h('fieldset.modes', {}, h('legend', {}, t('whoMay')), MODES.map(mode), key()),
-        h(
-          'fieldset',
-          {},
-          h('legend', {}, t('keptOut')),
-          bans.length ? h('ul.held', {}, bans.map(held)) : h('p.none', {}, t('noUser')),
-        ),
+        bans.length > 0 && h('fieldset', {}, h('legend', {}, t('keptOut')), h('ul.held.kept', {}, bans.map(held))),
+        ...around.bottom(room),
         words,
       ].filter(Boolean),
     );
@@ -209,9 +216,11 @@ export function order(app, deed) {
       room = which;
       bans = [];
       words.textContent = '';
+      around.reset();
       openDialog(dialog);
       redraw();
       look();
+      around.look(room);
     },
     redraw,
     person,

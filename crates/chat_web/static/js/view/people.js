@@ -5,6 +5,23 @@ import { t, people as names, lang } from '../i18n.js';
 import { currentRoom, membersOf } from '../store.js';
 import { sameName } from '../names.js';
 
+/** A person of a list, with what can be done with them. */
+export function personItem(app, { name, state, away, line, me }) {
+  const word = (away || state === 'idle' || state === 'away') && (away || t(state));
+  return h(
+    `li${state === 'online' ? '' : '.dim'}`,
+    {},
+    h(
+      'button.person',
+      { onclick: (e) => app.personMenu(e.currentTarget, name) },
+      h('span.who', {}, avatar(name, '.s'), h(`i.dot.${state}`)),
+      h('span.label', {}, name, me && h('small', {}, ` ${t('you')}`), word && h('small.away', { dir: 'auto' }, word)),
+      h('span.vh', {}, t(state)),
+      line && h('span.door', { title: t('doorLine') }, icon('terminal'), h('span.vh', {}, t('doorLine'))),
+    ),
+  );
+}
+
 const RANK = { online: 0, idle: 1, away: 2, offline: 3 };
 
 /** @param {Needs.People} app */
@@ -31,22 +48,6 @@ export function peopleView(app) {
     lang,
   });
 
-  function draw({ name, state, away, line, me }) {
-    const word = (away || state === 'idle' || state === 'away') && (away || t(state));
-    return h(
-      `li${state === 'online' ? '' : '.dim'}`,
-      {},
-      h(
-        'button.person',
-        { onclick: (e) => app.personMenu(e.currentTarget, name) },
-        h('span.who', {}, avatar(name, '.s'), h(`i.dot.${state}`)),
-        h('span.label', {}, name, me && h('small', {}, ` ${t('you')}`), word && h('small.away', { dir: 'auto' }, word)),
-        h('span.vh', {}, t(state)),
-        line && h('span.door', { title: t('doorLine') }, icon('terminal'), h('span.vh', {}, t('doorLine'))),
-      ),
-    );
-  }
-
   return {
     render() {
       const room = currentRoom(app.state);
@@ -54,9 +55,10 @@ export function peopleView(app) {
       const all = shown(room).sort(
         (a, b) => RANK[a.state ?? 'online'] - RANK[b.state ?? 'online'] || a.name.localeCompare(b.name),
       );
-      reconcile(list, all.map(row), draw);
+      reconcile(list, all.map(row), (one) => personItem(app, one));
       count.textContent = String(all.length);
       $('#alone').hidden = room.dm || all.length > 1;
+      app.offline(room);
     },
     typing() {
       const room = currentRoom(app.state);

@@ -89,6 +89,7 @@ export function signIn(first, { why = '', way = 'visit', code: invite = '' } = {
     .then((now) => {
       if (signal.aborted) return;
       offer = now;
+      import('./place.js').then(({ showPlace }) => showPlace(now));
       $('.terminal', section).hidden = !offer.line;
       $('#join').textContent = `telnet ${location.hostname.replace(/[[\]]/g, '')} ${offer.line}`;
       const said = words.textContent,
