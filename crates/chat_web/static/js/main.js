@@ -298,6 +298,7 @@ const app = /** @type {any} */ ({
     dress();
     lately((parts) => parts.own.set(key, value));
   },
+  callByName: (on) => lately((parts) => parts.own.callByName(on)),
   dress,
   cookieKept: () => session.kept(),
   stop: () => connection.feed({ type: 'stop' }),
