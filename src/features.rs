@@ -16,6 +16,7 @@ pub static VERBS: Verbs = Verbs::new(&[
     &kernel::MSG,
     &kernel::SAY,
     &kernel::ACT,
+    &talk::verbs::DO,
     &messages::verbs::ANSWER,
     &messages::verbs::EDIT,
     &messages::verbs::DELETE,

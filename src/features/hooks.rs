@@ -241,6 +241,7 @@ impl Hooks for Features {
         turn.tick_operators();
         turn.tick_presence();
         turn.tick_members();
+        turn.tick_pushes();
         turn.router.features.programs.tick(turn.now.mono);
     }
 

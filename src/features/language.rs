@@ -46,12 +46,23 @@ pub const PARTS: &[Part] = &[
 
 /// A sentence of the server in Indonesian; `None` where it has none.
 pub fn indonesian(sentence: &str) -> Option<String> {
-    all().translated(sentence)
+    static ALL: OnceLock<Sentences> = OnceLock::new();
+    ALL.get_or_init(|| Sentences::with(&[])).translated(sentence)
 }
 
-fn all() -> &'static Catalogue {
-    static ALL: OnceLock<Catalogue> = OnceLock::new();
-    ALL.get_or_init(|| Catalogue::new(PARTS.iter().map(|part| part.sentences)))
+/// The sentences of the server, and those of a door that has some of its own.
+pub struct Sentences(Catalogue);
+
+impl Sentences {
+    /// Both together, for a sentence of the one may stand within one of the other. A door has its own as an `id.txt` has them.
+    pub fn with(own: &[&'static str]) -> Sentences {
+        Sentences(Catalogue::new(PARTS.iter().map(|part| part.sentences).chain(own.iter().copied())))
+    }
+
+    /// A sentence in Indonesian; `None` where it has none.
+    pub fn translated(&self, sentence: &str) -> Option<String> {
+        self.0.translated(sentence)
+    }
 }
 
 /// The sentences of a part, each with what it is in Indonesian, as both stand in its file.

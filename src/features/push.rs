@@ -9,6 +9,7 @@ use crate::model::code::Code;
 use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::secrets::Secret;
+use crate::protocol::sealed;
 
 pub(crate) mod rules;
 pub(crate) mod state;
@@ -139,6 +140,39 @@ pub enum Notice {
     Ended(u64),
     /// A user is to be told something.
     Push(Push),
+    /// Lines are not what they were: this is their text now, or they have none any more. What waits is not told as it was.
+    Changed(Lines, Option<String>),
+}
+
+/// Lines that are changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Lines {
+    /// One of a room, or of a direct talk.
+    One(RoomName, u64),
+    /// All before this number.
+    Before(RoomName, u64),
+    /// All.
+    Room(RoomName),
+    /// All of an author, in whatever room.
+    From(Name),
+}
+
+impl Lines {
+    /// Whether the line that a push shows is one of them.
+    pub fn have(&self, push: &Push) -> bool {
+        match self {
+            Lines::One(room, id) => push.room == *room && push.id == *id,
+            Lines::Before(room, id) => push.room == *room && push.id < *id,
+            Lines::Room(room) => push.room == *room,
+            Lines::From(name) => push.from == *name,
+        }
+    }
+}
+
+/// What a push shows of a text. Of one that is sealed it shows that.
+pub(crate) fn excerpt(text: &str) -> String {
+    let shown = if sealed::is_sealed(text) { sealed::WORDS } else { text };
+    shown.chars().take(EXCERPT).collect()
 }
 
 /// Takes what the sender is told: it must be quick.
@@ -147,8 +181,10 @@ pub type Courier = Box<dyn Fn(Notice) + Send>;
 /// What an answer of the store changes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PushPurpose {
-    /// Subscriptions are there.
+    /// A subscription is there.
     Kept,
+    /// All are there that there were at the start. Where the store was busy it is asked again.
+    Loaded,
     /// Subscriptions are no more.
     Ended,
 }

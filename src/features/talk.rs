@@ -4,3 +4,4 @@
 pub(crate) mod limits;
 pub(crate) mod rules;
 pub(crate) mod state;
+pub mod verbs;

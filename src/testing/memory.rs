@@ -6,6 +6,7 @@ mod members;
 mod programs;
 mod pushes;
 mod search;
+mod trouble;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{self, SyncSender};
@@ -62,6 +63,8 @@ struct Memory {
     /// Why it cannot write at the moment, and what waits for that.
     trouble: Option<&'static str>,
     backlog: VecDeque<Record>,
+    /// How many questions it is too busy for.
+    busy: usize,
 }
 
 struct Kept {
@@ -136,11 +139,6 @@ impl MemoryStore {
         self.lock().accounts.add(name, Secret::new(password), role);
     }
 
-    /// From now on it can write nothing, for this reason; or it can again. What was handed over before is written before.
-    pub fn fail(&self, trouble: Option<&'static str>) {
-        self.at_rest().trouble = trouble;
-    }
-
     /// The memory when all that was handed over is done: a router does not wait for the answer to each question.
     fn at_rest(&self) -> MutexGuard<'_, Memory> {
         let memory = self.lock();
@@ -163,6 +161,7 @@ impl Store for Desk {
     }
 
     fn ask(&mut self, number: u64, question: Question) -> Result<(), Busy> {
+        self.memory.is_there()?;
         self.hand_over(Job::Ask(number, question))
     }
 }

@@ -81,7 +81,7 @@ const RINGS: &[(&str, &str)] = &[];
 /// own layer and those before it.
 const INSIDE: &[(&str, &str)] = &[(
     "crates/chat_web/src",
-    "lock error models http place config session state task handlers websocket events server crate",
+    "lock words error models http place config session state task handlers websocket events server crate",
 )];
 
 /// The layer of a module of `src/`.

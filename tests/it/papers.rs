@@ -156,7 +156,14 @@ fn every_thread_has_its_row() {
             let Some(name) = rest.strip_prefix("format!(").unwrap_or(rest).strip_prefix('"') else { continue };
             let (name, _) = name.split_once('"').expect("a name ends");
             let name = name.split_once('{').map_or_else(|| name.to_string(), |(stem, _)| format!("{stem}N"));
-            named.insert(name);
+            // One that is all field stands where it is made.
+            named.extend(Some(name).filter(|name| name != "N"));
+        }
+        // Those of a sender: `Names { desk: "push", caller: "push", … }`, the second with a number.
+        for crew in source.split(": Names = Names {").skip(1) {
+            let after = |mark: &str| crew.split_once(mark).and_then(|(_, rest)| rest.split('"').next());
+            named.extend(after("desk: \"").map(String::from));
+            named.extend(after("caller: \"").map(|stem| format!("{stem}-N")));
         }
         // Those that a part of the server starts: `starting.thread("lab", …)`.
         let of_parts = source.split(".thread(\"").skip(1).filter_map(|rest| rest.split('"').next());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use chat_server::features::VERBS;
-use chat_server::features::language::{PARTS, Part, indonesian, pairs};
+use chat_server::features::language::{PARTS, Part, Sentences, pairs};
 use chat_server::model::verbs::KERNEL;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
@@ -26,10 +26,49 @@ const NOT_SAID: &[&str] = &[
     "features/together.rs",
 ];
 
+/// Files of the page's door whose words are for programs and operators of the machine: why a socket closes and what the figures mean, the OpenAPI
+/// document, headers, and the answer that is given before a call is read.
+const NOT_SAID_BY_WEB: &[&str] = &[
+    "handlers/assets.rs",
+    "http/cookies.rs",
+    "server/listener/full.rs",
+    "server/openapi.rs",
+    "server/routes.rs",
+    "session.rs",
+    "state/figures.rs",
+    "websocket.rs",
+    "websocket/writer.rs",
+];
+/// Words in its other files that only programs read: why a socket closes, parts of a page, a header, what a test or a panic says.
+const NO_SENTENCES_OF_WEB: &[&str] = &[
+    "<!doctype",
+    "; filename=",
+    "sandbox; ",
+    "private, ",
+    "described here, read elsewhere",
+    ": the same frames",
+    ": still here",
+    "id: {id}",
+    "read too slowly",
+    "the server goes away",
+    "explains each frame",
+    "is read before the frame",
+    "the system gives",
+    "the session is over",
+    "too many connections of one session",
+    "no sign of life",
+    "text frames only",
+    "a frame is one JSON object",
+    "a frame has at most",
+    "a text frame is UTF-8",
+    "no WebSocket frame",
+    "a connection broke",
+];
+
 /// What stands below this line in a file is put together from several pieces in the code.
 const COMPOSED: &str = "// Composed in the code:";
 
-/// The text literals of a file.
+/// The text literals of a file; its errors' words as well, which stand in attributes.
 #[derive(Default)]
 struct Literals(BTreeSet<String>);
 
@@ -74,12 +113,19 @@ impl<'ast> Visit<'ast> for Literals {
     }
 
     // What a developer reads: docstrings, the log, panics.
-    fn visit_attribute(&mut self, _: &'ast syn::Attribute) {}
+    fn visit_attribute(&mut self, attribute: &'ast syn::Attribute) {
+        if let syn::Meta::List(list) = &attribute.meta
+            && list.path.is_ident("error")
+        {
+            self.tokens(list.tokens.clone());
+        }
+    }
 
     fn visit_macro(&mut self, item: &'ast syn::Macro) {
         let name = item.path.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>().join("::");
-        let is_said =
-            !["log::", "assert", "debug_assert", "panic", "unreachable"].iter().any(|no| name.starts_with(no));
+        let is_said = !["log::", "tracing::", "assert", "debug_assert", "panic", "unreachable"]
+            .iter()
+            .any(|no| name.starts_with(no));
         if is_said {
             self.tokens(item.tokens.clone());
         }
@@ -115,6 +161,29 @@ fn literals(part: &str) -> BTreeSet<String> {
         found.visit_file(&syn::parse2(tokens).unwrap_or_else(|e| panic!("{}: {e}", file.display())));
     }
     found.0
+}
+
+/// The literals of the page's door, and its part.
+fn of_web() -> (BTreeSet<String>, Part) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/chat_web/src");
+    let sentences = fs::read_to_string(folder.join("id.txt")).expect("crates/chat_web/src/id.txt");
+    let mut files = Vec::new();
+    rust_files(&folder, &mut files);
+    let mut found = Literals::default();
+    for file in files.iter().filter(|file| !NOT_SAID_BY_WEB.iter().any(|not| *file == &folder.join(not))) {
+        let tokens = TokenStream::from_str(&fs::read_to_string(file).expect("a source file")).expect("Rust");
+        found.visit_file(&syn::parse2(tokens).expect("a file of Rust"));
+    }
+    let is_read = |literal: &String| !NO_SENTENCES_OF_WEB.iter().any(|not| literal.contains(not));
+    (found.0.into_iter().filter(is_read).collect(), Part { name: "chat_web", sentences: sentences.leak() })
+}
+
+/// All parts, with what looks a sentence of each up.
+fn parts() -> Vec<(Part, Sentences)> {
+    let parts = PARTS.iter().map(|Part { name, sentences }| (Part { name, sentences }, Sentences::with(&[])));
+    let web = of_web().1;
+    let with_web = Sentences::with(&[web.sentences]);
+    parts.chain([(web, with_web)]).collect()
 }
 
 /// Whether a literal is a sentence for clients: two words at least, that are no usage of a command and no answer in another protocol.
@@ -160,11 +229,23 @@ fn fields(sentence: &str) -> BTreeSet<String> {
 #[test]
 fn each_sentence_of_a_part_is_in_both_languages() {
     let mut wrong = Vec::new();
-    for part in PARTS {
-        let (code, file) = (literals(part.name), written(part));
-        let known: BTreeSet<&str> = file.iter().map(|(sentence, _)| *sentence).collect();
+    let (of_web, web) = of_web();
+    // A plain literal has its braces as they are, where a sentence with fields has two.
+    let of_web: BTreeSet<String> = of_web.into_iter().flat_map(|literal| [braced(&literal), literal]).collect();
+    let all = PARTS.iter().map(|part| (literals(part.name), part)).chain([(of_web, &web)]);
+    let of_server: BTreeSet<&str> = PARTS.iter().flat_map(written).map(|(sentence, _)| sentence).collect();
+    for (code, part) in all {
+        let file = written(part);
+        let mut known: BTreeSet<&str> = file.iter().map(|(sentence, _)| *sentence).collect();
         assert_eq!(known.len(), file.len(), "{}: a sentence stands there twice", part.name);
-        let missing = code.iter().filter(|literal| is_sentence(literal) && !known.contains(literal.as_str()));
+        if part.name == web.name {
+            // The page's door says some of the server's as well, and has none of those a second time.
+            let twice: Vec<_> = known.intersection(&of_server).collect();
+            assert!(twice.is_empty(), "also the server's: {twice:?}");
+            known.extend(&of_server);
+        }
+        let is_known = |literal: &str| known.contains(literal) || known.contains(braced(literal).as_str());
+        let missing = code.iter().filter(|literal| is_sentence(literal) && !is_known(literal));
         wrong.extend(missing.map(|literal| format!("{}: not in Indonesian: {literal}", part.name)));
         let gone = file.iter().filter(|(sentence, is_composed)| !is_composed && !code.contains(*sentence));
         wrong.extend(gone.map(|(sentence, _)| format!("{}: not in the code any more: {sentence}", part.name)));
@@ -172,9 +253,18 @@ fn each_sentence_of_a_part_is_in_both_languages() {
     assert!(wrong.is_empty(), "a sentence stands in the id.txt of its part:\n{}", wrong.join("\n"));
 }
 
+/// `{"name":"…"}` as a file of sentences has it; what has fields is left as it is.
+fn braced(literal: &str) -> String {
+    if literal.contains("{\"") && !literal.contains("{{") {
+        literal.replace('{', "{{").replace('}', "}}")
+    } else {
+        literal.into()
+    }
+}
+
 #[test]
 fn both_languages_have_the_same_fields() {
-    for part in PARTS {
+    for (part, _) in &parts() {
         for (english, other) in pairs(part) {
             assert_eq!(fields(english), fields(other), "{}: {english}\n{other}", part.name);
         }
@@ -184,7 +274,7 @@ fn both_languages_have_the_same_fields() {
 /// No other sentence is taken for one, whatever stands in its fields.
 #[test]
 fn each_sentence_is_found_again() {
-    for part in PARTS {
+    for (part, all) in &parts() {
         for (english, other) in pairs(part) {
             let holds_a_sentence = |name: &str| other.contains(&format!("{{{name}!}}"));
             let values: BTreeMap<String, (String, String)> = fields(english)
@@ -199,7 +289,7 @@ fn each_sentence_is_found_again() {
                 .collect();
             let said = filled(english, |name| values[name].0.clone());
             let expected = filled(other, |name| values[name].1.clone());
-            assert_eq!(indonesian(&said).as_deref(), Some(expected.as_str()), "{}: {said}", part.name);
+            assert_eq!(all.translated(&said).as_deref(), Some(expected.as_str()), "{}: {said}", part.name);
         }
     }
 }

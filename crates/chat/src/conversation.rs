@@ -137,6 +137,8 @@ enum Ask {
     Device,
     /// The devices of a talk, to seal for.
     Devices(errand::For),
+    /// What the account prefers, of what this client does itself.
+    Preference,
     Quiet,
 }
 

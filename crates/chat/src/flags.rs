@@ -27,8 +27,9 @@ const MORE: &str = "\
 At a terminal: type and press Enter. /help shows the commands, Tab completes, Ctrl-D leaves. A password that the server \
 asks for (/login NAME, /register, /passwd) is not shown and kept nowhere on disk; --login takes it from the first line of \
 the file that CHAT_PASSWORD_FILE names as well. /send FILE [#room or user] sends a file, and /get TOKEN [name] fetches one; \
-Ctrl-C cancels it. /bell rings when a line speaks to you. /seal @NAME seals what you say in a direct talk, /safety @NAME shows the number to \
-compare, /unseal @NAME ends it.
+Ctrl-C cancels it. /bell rings when a line speaks to you: by @name, or by your bare name if your account prefers that \
+(/pref mentions bare). /pref lang id makes the server speak Indonesian to you. /seal @NAME seals what you say in a direct talk, \
+/safety @NAME shows the number to compare, /unseal @NAME ends it.
 
 In a pipe: lines go in, the protocol comes out. The exit code is 0 if every line was accepted, 1 if something was refused \
 (standard error says what), 2 for a wrong flag, 69 if there is no server.

@@ -15,7 +15,6 @@ mod man;
 mod mention;
 mod output;
 mod pipe;
-mod request;
 mod secrets;
 mod session;
 mod stream;

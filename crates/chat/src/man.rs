@@ -26,6 +26,12 @@ Who signs in comes into all rooms of the account, and sees what is unread.
 What stands on the screen is read when you type.
 \fB/unread\fR shows what is not.
 .PP
+What your account prefers holds on every device.
+\fB/pref mentions bare\fR makes your bare name speak to you,
+not only \fI@name\fR.
+\fB/pref lang id\fR makes the server speak Indonesian to you.
+\fB/pref\fR shows all.
+.PP
 What is pasted is one message.
 Behind \fB/edit\fR \fI12\fR, \fB/answer\fR \fI12\fR, \fB/whisper\fR \fIname\fR
 and the like it is the text of that.

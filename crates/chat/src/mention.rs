@@ -1,58 +1,47 @@
-//! Where a text speaks to a person by name, by the rule of the page (`mentions` in static/js/names.js of chat_web): `@ani` always, a
-//! bare `ani` where it stands as a word of its own. Names of one or two letters are called by `@` alone.
+//! Where a text speaks to a person by name: the server's own reading of it (`membership::mention`), with the place of each name.
 
 use std::ops::Range;
 
-/// The places of a name in a text, each with its `@`. They do not overlap.
-pub(crate) fn mentions(text: &str, name: &str) -> Vec<Range<usize>> {
-    let mut found: Vec<Range<usize>> = Vec::new();
-    if name.is_empty() {
-        return found;
-    }
-    for (at, _) in text.char_indices() {
-        let end = at + name.len();
-        let is_name = text.get(at..end).is_some_and(|word| word.eq_ignore_ascii_case(name));
-        let (before, has_at) = match text[..at].strip_suffix('@') {
-            Some(before) if !before.ends_with(is_of_a_name) => (before, true),
-            _ => (&text[..at], false),
-        };
-        if is_name
-            && !before.ends_with(is_of_a_name)
-            && !text[end..].starts_with(is_of_a_name)
-            && (has_at || name.len() > 2)
-        {
-            found.push(before.len()..end);
-        }
-    }
-    found
-}
+use chat_server::features::membership::mention::{bare, mentioned};
 
-/// What a name is made of, so that it is no end of a word.
-fn is_of_a_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
+/// The places of a name in a text, each with its `@`. They do not overlap. The name alone is one where the account prefers that.
+pub(crate) fn mentions(text: &str, name: &str, is_bare: bool) -> Vec<Range<usize>> {
+    let mut words = mentioned(text);
+    if is_bare {
+        words.extend(bare(text));
+    }
+    let place = |word: &str| {
+        // Each word is a part of the text.
+        let start = word.as_ptr() as usize - text.as_ptr() as usize;
+        let at = usize::from(text[..start].ends_with('@'));
+        start - at..start + word.len()
+    };
+    let own = words.into_iter().filter(|word| word.eq_ignore_ascii_case(name));
+    let mut found: Vec<Range<usize>> = own.map(place).collect();
+    found.sort_by_key(|place| place.start);
+    found.dedup();
+    found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The first are those of the page (tests/js/words.test.mjs), so that both have one rule.
     #[test]
-    fn a_name_is_a_word_of_its_own_or_has_an_at() {
-        for (text, name, marked) in [
-            ("halo Ana!", "ana", &["Ana"][..]),
-            ("@ana", "ana", &["@ana"]),
-            ("banana ana-maria", "ana", &[]),
-            ("x", "", &[]),
-            ("@jo", "jo", &["@jo"]),
-            ("jo", "jo", &[]),
-            ("ana, ana and a@ana; ana_ -ana éana", "ana", &["ana", "ana", "ana", "ana"]),
-            ("@@ana @ANA.", "ana", &["@ana", "@ANA"]),
-            ("日ana日 аna", "ana", &["ana"]),
-            ("an", "ana", &[]),
+    fn a_name_is_marked_where_the_server_finds_it() {
+        for (text, name, marked, marked_bare) in [
+            ("halo Ana!", "ana", &[][..], &["Ana"][..]),
+            ("@ana", "ana", &["@ana"], &["@ana"]),
+            ("ana: halo\nAna, halo\nhalo ana", "ana", &["ana", "Ana"], &["ana", "Ana", "ana"]),
+            ("banana ana-maria", "ana", &[], &[]),
+            ("x", "", &[], &[]),
+            ("@jo and jo", "jo", &["@jo"], &["@jo", "jo"]),
+            ("a@ana ana_ /ana @ana.", "ana", &["@ana"], &["@ana"]),
         ] {
-            let found: Vec<&str> = mentions(text, name).into_iter().map(|place| &text[place]).collect();
-            assert_eq!(found, marked, "{name} in {text}");
+            let found = |is_bare| -> Vec<&str> {
+                mentions(text, name, is_bare).into_iter().map(|place| &text[place]).collect()
+            };
+            assert_eq!((found(false), found(true)), (marked.to_vec(), marked_bare.to_vec()), "{name} in {text}");
         }
     }
 }

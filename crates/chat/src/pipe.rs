@@ -16,12 +16,12 @@ use crate::flags::Settings;
 use crate::flags::{CANNOT_CONNECT, NO_SERVER, WRONG_PORT};
 use crate::line::{Blocks, LINE, Line, next_line};
 use crate::output::complain;
-use crate::request::args_of;
 use crate::secrets::{PASSWORD_FILE, is_typable, lacks_two};
 use crate::stream::{Server, Stream};
 use crate::terminal;
 use crate::view::View;
 use crate::window::{ANSWER, Asking, Window};
+use chat_server::protocol::typed::args_of;
 
 /// Sends standard input, shows what comes. Returns the exit code.
 pub(crate) fn run(settings: &Settings, server: &Server) -> u8 {

@@ -45,6 +45,8 @@ pub(crate) struct View {
     pub(crate) vault: Option<Vault>,
     /// Whether the line that is drawn was sealed, and is opened.
     is_opened: bool,
+    /// Whether the name alone speaks to the person, as the account prefers (`/pref mentions bare`).
+    pub(crate) by_bare_name: bool,
 }
 
 impl View {
@@ -59,8 +61,8 @@ impl View {
     pub(crate) fn plain() -> View {
         let zone = |at: DateTime<Utc>| at.with_timezone(&Local).naive_local();
         let current = Some("#lobby".into());
-        let (me, vault, is_opened) = (String::new(), None, false);
-        View { colours: false, column: 0, width: 0, zone, day: None, current, me, vault, is_opened }
+        let (me, vault, is_opened, by_bare_name) = (String::new(), None, false, false);
+        View { colours: false, column: 0, width: 0, zone, day: None, current, me, vault, is_opened, by_bare_name }
     }
 
     /// Draws what came; empty for what a person need not see.
@@ -125,6 +127,7 @@ impl View {
             "PONG" if first == "*" => String::new(),
             // Another connection of the person's has read a room.
             "READ" => String::new(),
+            "PREF" => self.preference(line),
             "PONG" => self.quiet(line, format!("pong {first}").trim_end()),
             "" => String::new(),
             // Of a newer server, or of a feature: who did what is in the fields, and the text may be but a part of it.
@@ -133,6 +136,19 @@ impl View {
                 let fields = line.fields.join(" ");
                 self.quiet(line, &format!("{} {fields}{colon}{text}", kind.to_lowercase()))
             }
+        }
+    }
+
+    /// The account prefers something, by another connection. What is for other programs, and a draft, is nothing to see here.
+    fn preference(&mut self, line: &Line) -> String {
+        match (line.field(1), line.pair("default")) {
+            (key @ ("lang" | "mentions"), None) => {
+                self.quiet(line, &format!("your account prefers {key} {} now", line.text))
+            }
+            (key @ ("lang" | "mentions"), Some(_)) => {
+                self.quiet(line, &format!("your account prefers no {key} any more"))
+            }
+            _ => String::new(),
         }
     }
 
@@ -168,7 +184,7 @@ impl View {
         let is_me = |name: &str| name.eq_ignore_ascii_case(&self.me);
         match line.kind.as_str() {
             "MSG" if line.field(0).starts_with('@') => !is_me(line.field(2)),
-            "MSG" | "ACT" => !is_me(line.field(2)) && !mentions(&line.text, &self.me).is_empty(),
+            "MSG" | "ACT" => !is_me(line.field(2)) && !mentions(&line.text, &self.me, self.by_bare_name).is_empty(),
             "WHISPER" => !is_me(line.field(0)) && is_me(line.field(1)),
             "FILE" => is_me(line.field(0)),
             _ => false,
@@ -179,7 +195,8 @@ impl View {
     fn called(&self, who: &str, words: &str) -> String {
         let mut out = String::new();
         let mut rest = 0;
-        for place in mentions(words, &self.me).into_iter().filter(|_| !who.eq_ignore_ascii_case(&self.me)) {
+        let calls = mentions(words, &self.me, self.by_bare_name);
+        for place in calls.into_iter().filter(|_| !who.eq_ignore_ascii_case(&self.me)) {
             out += &words[rest..place.start];
             out += &self.ink(CALL, &words[place.clone()]);
             rest = place.end;
@@ -422,7 +439,7 @@ mod tests {
 
     #[test]
     fn the_own_name_is_marked_where_it_speaks_to_the_person() {
-        let mut view = View { me: "ani".into(), ..view(true) };
+        let mut view = View { me: "ani".into(), by_bare_name: true, ..view(true) };
         let said = |view: &mut View, who: &str, words: &str| {
             let line = format!("2026-08-21T10:00:12Z MSG #lobby 4 {who}: {words}");
             assert_eq!(view.is_called_by(&Line::parse(&line)), words.contains("Ani") && who != "ani", "{line}");
@@ -437,6 +454,9 @@ mod tests {
         assert!(seen.contains("waves to \x1b[1;30;43mani"), "{seen:?}");
         view.colours = false;
         assert!(!said(&mut view, "budi", "Ani?").contains('\x1b'));
+        view.by_bare_name = false;
+        assert!(!view.is_called_by(&Line::parse("t MSG #lobby 4 budi: is Ani here?")));
+        assert!(view.is_called_by(&Line::parse("t MSG #lobby 4 budi: Ani, are you here?")));
         for (line, is_called) in
             [("WHISPER budi ani: x", true), ("FILE ani 0 budi 5 t: x", true), ("TOPIC #a budi: ani", false)]
         {

@@ -1,5 +1,5 @@
 //! Calls the addresses that users give, by HTTP: no address inside, without redirects, and each call with an end. The senders of webhooks
-//! and of pushes call by this and nothing else.
+//! and of pushes call by this and nothing else, each with threads of its own ([`Crew`]).
 #![warn(missing_docs)]
 
 use std::io::Read;
@@ -15,9 +15,12 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
+mod crew;
 #[cfg(test)]
 #[path = "../tests/receiver/mod.rs"]
 mod receiver;
+
+pub use crew::{Crew, Ends, Names};
 
 /// How much of an answer is read, for its first words.
 const ANSWER: u64 = 4 * 1024;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chat_server::features::push::{Notice, Push, Subscription, Why};
+use chat_server::features::push::{Lines, Notice, Push, Subscription, Why, Wish};
 use chat_server::model::names::{Name, RoomName};
 use chat_server::model::now::Moment;
 
@@ -32,12 +32,18 @@ pub(crate) struct Desk {
     of: BTreeMap<Name, BTreeSet<u64>>,
     /// When something may be sent to a browser that is not being called.
     due: BTreeSet<(Moment, u64)>,
-    /// The browsers whose service is being called, and its origin.
-    calling: BTreeMap<u64, String>,
+    /// The browsers whose service is being called.
+    calling: BTreeMap<u64, Called>,
     /// How many calls there may be at a time.
     threads: usize,
     bytes: usize,
     figures: Arc<Figures>,
+}
+
+/// Which service is being called, and for whom.
+struct Called {
+    origin: String,
+    account: Name,
 }
 
 /// A browser that is told.
@@ -61,6 +67,18 @@ struct Note {
     push: Push,
     count: u32,
     due: Moment,
+    left: Left,
+}
+
+/// What is left to be told of a push, for lines can be deleted while it waits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// All.
+    Words,
+    /// That something was said.
+    Count,
+    /// Nothing.
+    Nothing,
 }
 
 impl Note {
@@ -68,12 +86,33 @@ impl Note {
         256 + self.push.text.len()
     }
 
-    /// Takes what came before for the same room into this. A mention that was not sent yet is what is shown.
+    /// Takes what came before for the same room into this. A mention that was not sent yet is what is shown, if it has its words still.
     fn stand_for(&mut self, before: Note) {
         self.count += before.count;
         self.due = self.due.min(before.due);
-        if before.push.why > self.push.why {
+        if self.left == Left::Count || before.push.why > self.push.why && before.left == Left::Words {
             self.push = Push { unread: self.push.unread, ..before.push };
+            self.left = before.left;
+        }
+    }
+
+    /// Lines were changed: this is their text now, if they have one.
+    fn change(&mut self, lines: &Lines, text: Option<&str>) {
+        if !lines.have(&self.push) {
+            return;
+        }
+        // The others that it stands for are there still, unless all of the room went up to this one.
+        let is_one_of_many = self.count > 1 && matches!(lines, Lines::One(..) | Lines::From(_));
+        match (text, self.left) {
+            (Some(text), Left::Words) => text.clone_into(&mut self.push.text),
+            (None, Left::Words) if is_one_of_many => {
+                self.push.text.clear();
+                self.count -= 1;
+                self.left = Left::Count;
+            }
+            (None, Left::Words) => self.left = Left::Nothing,
+            (None, Left::Count) if !is_one_of_many => self.left = Left::Nothing,
+            _ => {}
         }
     }
 }
@@ -90,6 +129,7 @@ impl Desk {
             Notice::Made(subscription) => self.made(subscription, now),
             Notice::Ended(number) => self.ended(number),
             Notice::Push(push) => self.push(push, now),
+            Notice::Changed(lines, text) => self.changed(&lines, text.as_deref()),
         }
     }
 
@@ -115,7 +155,7 @@ impl Desk {
 
     fn ended(&mut self, number: u64) {
         let Some(browser) = self.browsers.remove(&number) else { return };
-        self.bytes -= browser.waiting.values().chain(&browser.sending).map(Note::cost).sum::<usize>();
+        self.bytes -= browser.cost();
         if let Some(at) = browser.due {
             self.due.remove(&(at, number));
         }
@@ -135,8 +175,26 @@ impl Desk {
                 continue;
             }
             let due = if push.why == Why::Room { browser.rooms_again.max(now) } else { now };
-            self.wait(number, Note { push: push.clone(), count: 1, due });
+            self.wait(number, Note { push: push.clone(), count: 1, due, left: Left::Words });
         }
+    }
+
+    /// Lines were changed. What waits is told as they are now; so is what is being sent, should it come back.
+    fn changed(&mut self, lines: &Lines, text: Option<&str>) {
+        let mut shorter = Vec::new();
+        for (number, browser) in &mut self.browsers {
+            let before = browser.cost();
+            for note in browser.waiting.values_mut().chain(&mut browser.sending) {
+                note.change(lines, text);
+            }
+            let count = browser.waiting.len();
+            browser.waiting.retain(|_, note| note.left != Left::Nothing);
+            self.bytes = self.bytes + browser.cost() - before;
+            if browser.waiting.len() < count {
+                shorter.push(*number);
+            }
+        }
+        shorter.into_iter().for_each(|number| self.schedule(number));
     }
 
     /// A push waits for its browser, in the place of what waits there of the same room.
@@ -170,7 +228,8 @@ impl Desk {
         }
     }
 
-    /// What is to be sent now, if there is a thread for it. One slow service leaves a thread for the others.
+    /// What is to be sent now, if there is a thread for it. One slow service leaves a thread for the others, and an account has one
+    /// thread: its browsers may all have a service that does not answer.
     pub(crate) fn next(&mut self, now: Moment) -> Option<Job> {
         if self.calling.len() >= self.threads {
             return None;
@@ -178,9 +237,10 @@ impl Desk {
         let is_free = |number: &u64| {
             let Some(browser) = self.browsers.get(number) else { return false };
             // It was renewed, or made anew under its old number, while it is called.
-            let origin = browser.subscription.endpoint.origin();
-            let busy = self.calling.values().filter(|other| *other == origin).count();
-            !self.calling.contains_key(number) && busy < (self.threads - 1).max(1)
+            let Subscription { endpoint, account, .. } = &browser.subscription;
+            let busy = self.calling.values().filter(|called| called.origin == endpoint.origin()).count();
+            let is_waited_for = self.calling.values().any(|called| called.account == *account);
+            !self.calling.contains_key(number) && !is_waited_for && busy < (self.threads - 1).max(1)
         };
         let ready = self.due.iter().take_while(|(at, _)| *at <= now).map(|(_, number)| *number);
         let number = ready.into_iter().find(is_free)?;
@@ -193,10 +253,12 @@ impl Desk {
             browser.rooms_again = now + ROOMS;
         }
         let subscription = browser.subscription.clone();
-        let body = body(&note.push, note.count, subscription.wish);
+        let wish = Wish { words: subscription.wish.words && note.left == Left::Words, ..subscription.wish };
+        let body = body(&note.push, note.count, wish);
         let is_urgent = note.push.why != Why::Room;
         browser.sending = Some(note);
-        self.calling.insert(number, subscription.endpoint.origin().into());
+        let (origin, account) = (subscription.endpoint.origin().into(), subscription.account.clone());
+        self.calling.insert(number, Called { origin, account });
         self.schedule(number);
         Some(Job { subscription, body, is_urgent })
     }
@@ -208,7 +270,7 @@ impl Desk {
 
     /// A call has ended. Returns whether the router is to end the subscription.
     pub(crate) fn called(&mut self, number: u64, outcome: Outcome, now: Moment) -> bool {
-        let Some(origin) = self.calling.remove(&number) else { return false };
+        let Some(Called { origin, .. }) = self.calling.remove(&number) else { return false };
         let counter = match outcome {
             Outcome::Delivered => &self.figures.delivered,
             Outcome::Gone => &self.figures.gone,
@@ -248,7 +310,7 @@ impl Desk {
 
     /// What could not be sent waits again, unless something newer of its room does.
     fn back(&mut self, number: u64, note: Note) {
-        let Some(browser) = self.browsers.get_mut(&number) else { return };
+        let Some(browser) = self.browsers.get_mut(&number).filter(|_| note.left != Left::Nothing) else { return };
         match browser.waiting.remove(&note.push.room) {
             None => self.wait(number, note),
             Some(mut newer) => {
@@ -278,6 +340,11 @@ impl Desk {
 }
 
 impl Browser {
+    /// What its pushes take of memory.
+    fn cost(&self) -> usize {
+        self.waiting.values().chain(&self.sending).map(Note::cost).sum()
+    }
+
     /// When there is place for one more push.
     fn has_place(&self) -> Moment {
         let others = EVERY * (BURST - 1);

@@ -6,7 +6,8 @@
 //! The router decides whom it tells, and says so when the turn is kept. Of each room the newest message waits for each browser of the
 //! account, and stands for those before it. A browser gets ten pushes at once and then one in ten seconds; of rooms where no message speaks to
 //! its user, one a minute. A service that fails is called again in 5 and 30 seconds, 2 and 10 minutes, or when it says so; then what waits
-//! is given up. The unread marks hold what was said, so nothing of this is kept over a restart.
+//! is given up. A line that is edited or deleted while it waits is told as it is then, or not at all. The unread marks hold what was
+//! said, so nothing of this is kept over a restart.
 //!
 //! # Threads
 //!
@@ -15,14 +16,14 @@
 #![warn(missing_docs)]
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::time::Duration;
 
+use chat_calls::{Crew, Ends, Names};
 use chat_server::features::calls::{Call, PushCall};
-use chat_server::features::push::{self, Notice};
+use chat_server::features::push::{self, Notice, Push};
 use chat_server::model::now::{Moment, Now};
 use chat_server::net::server::ServerHandle;
 
@@ -41,6 +42,7 @@ pub use vapid::Vapid;
 
 /// How many services are called at a time.
 const THREADS: usize = 4;
+const NAMES: Names = Names { desk: "push", caller: "push", called: "a push service" };
 /// What of the router may wait, in bytes.
 const BYTES: usize = 1024 * 1024;
 
@@ -62,13 +64,7 @@ impl Default for Settings {
 }
 
 /// The sender of pushes at work. Dropping it stops it.
-pub struct Pusher {
-    to_desk: Sender<In>,
-    desk: Option<JoinHandle<()>>,
-    callers: Vec<JoinHandle<()>>,
-    /// Closed when all threads have ended.
-    ended: Receiver<()>,
-}
+pub struct Pusher(Crew<In>);
 
 /// What comes to the desk.
 enum In {
@@ -83,69 +79,40 @@ impl Pusher {
     /// # Errors
     /// The system has no thread for it.
     pub fn start(handle: ServerHandle, vapid: Vapid, settings: &Settings) -> io::Result<Pusher> {
-        let (to_desk, inbox) = mpsc::channel();
-        let (to_callers, jobs) = mpsc::channel::<Job>();
-        let (alive, ended) = mpsc::channel();
         let (figures, load, key) = (Arc::new(Figures::default()), Arc::new(AtomicUsize::new(0)), vapid.public().into());
         let services = Services { caller: caller(settings.inside), vapid, contact: settings.contact.clone() };
-        let (jobs, services) = (Arc::new(Mutex::new(jobs)), Arc::new(services));
-        let mut callers = Vec::new();
-        for number in 1..=THREADS {
-            let (jobs, services, to_desk, alive) = (jobs.clone(), services.clone(), to_desk.clone(), alive.clone());
-            let work = move || {
-                call_services(&jobs, &services, &to_desk);
-                drop(alive);
-            };
-            callers.push(thread::Builder::new().name(format!("push-{number}")).spawn(work)?);
-        }
-        let counted = figures.clone();
-        handle.add_figures(move |text| counted.append(text));
-        let courier = courier(to_desk.clone(), load.clone(), figures.clone());
-        let hands = (handle.clone(), to_callers);
-        let work = move || {
-            run(&hands, &inbox, Desk::new(figures, THREADS), &load);
-            drop(alive);
+        let call = move |job: Job| {
+            let outcome = services.call(&job, Now::read().wall.timestamp());
+            In::Called(job.subscription.number, outcome)
         };
-        let desk = Some(thread::Builder::new().name("push".into()).spawn(work)?);
+        let (counted, desk, taken, router) = (figures.clone(), figures.clone(), load.clone(), handle.clone());
+        let work = move |ends: Ends<In, Job>| run(&router, &ends, Desk::new(desk, THREADS), &taken);
+        let crew = Crew::start(NAMES, THREADS, || In::Stop, call, work)?;
+        handle.add_figures(move |text| counted.append(text));
+        let courier = courier(crew.to_desk(), load, figures);
         let sender = push::Sender { courier, key, inside: settings.inside };
         handle.send(Call::Push(PushCall::Attach(sender)).into());
-        Ok(Pusher { to_desk, desk, callers, ended })
+        Ok(Pusher(crew))
     }
 
     /// Stops it. What is not sent is not sent any more.
     ///
     /// # Errors
     /// A service is still being called after `patience`; its thread is left behind.
-    pub fn stop(mut self, patience: Duration) -> io::Result<()> {
-        self.end(patience)
-    }
-
-    fn end(&mut self, patience: Duration) -> io::Result<()> {
-        let Some(desk) = self.desk.take() else { return Ok(()) };
-        let _ended_by_itself = self.to_desk.send(In::Stop);
-        if self.ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "a push service is still being called"));
-        }
-        for thread in [desk].into_iter().chain(self.callers.drain(..)) {
-            if thread.join().is_err() {
-                log::error!("a thread of the pushes panicked; the panic's own message stands above");
-            }
-        }
-        Ok(())
+    pub fn stop(self, patience: Duration) -> io::Result<()> {
+        self.0.stop(patience)
     }
 }
 
-impl Drop for Pusher {
-    fn drop(&mut self) {
-        let _left_behind = self.end(Duration::from_secs(1));
-    }
-}
-
-/// The router's end. Where too much waits a push is dropped; who is subscribed is always taken.
+/// The router's end. Where too much waits a push is dropped; who is subscribed, and what of lines is changed, is always taken.
 fn courier(to_desk: Sender<In>, load: Arc<AtomicUsize>, figures: Arc<Figures>) -> push::Courier {
     Box::new(move |notice| {
-        let bytes = if let Notice::Push(push) = &notice { 256 + push.text.len() } else { 0 };
-        if bytes > 0 && load.load(Ordering::Relaxed) + bytes > BYTES {
+        let is_push = matches!(notice, Notice::Push(_));
+        let bytes = match &notice {
+            Notice::Push(Push { text, .. }) | Notice::Changed(_, Some(text)) => 256 + text.len(),
+            _ => 0,
+        };
+        if is_push && load.load(Ordering::Relaxed) + bytes > BYTES {
             return Figures::count(&figures.dropped);
         }
         load.fetch_add(bytes, Ordering::Relaxed);
@@ -153,22 +120,11 @@ fn courier(to_desk: Sender<In>, load: Arc<AtomicUsize>, figures: Arc<Figures>) -
     })
 }
 
-/// Calls services until the desk has ended.
-fn call_services(jobs: &Mutex<Receiver<Job>>, services: &Services, to_desk: &Sender<In>) {
-    loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
-        let outcome = services.call(&job, Now::read().wall.timestamp());
-        if to_desk.send(In::Called(job.subscription.number, outcome)).is_err() {
-            return;
-        }
-    }
-}
-
-fn run((handle, to_callers): &(ServerHandle, Sender<Job>), inbox: &Receiver<In>, mut desk: Desk, load: &AtomicUsize) {
+fn run(handle: &ServerHandle, ends: &Ends<In, Job>, mut desk: Desk, load: &AtomicUsize) {
+    let Ends { inbox, to_callers, .. } = ends;
     loop {
         let now = Moment::now();
-        // The callers end after this thread.
+        // They end after this thread.
         while let Some(job) = desk.next(now) {
             let _they_are_there = to_callers.send(job);
         }

@@ -1,5 +1,6 @@
 //! What a REST call is refused with: RFC 9457 problems, also where axum finds the fault.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Json;
@@ -15,6 +16,7 @@ use utoipa::ToSchema;
 
 pub(crate) mod problems;
 
+use crate::words::indonesian;
 use problems::PROBLEMS;
 
 /// A refusal.
@@ -148,7 +150,7 @@ pub struct Problem {
     #[schema(example = "/problems/name-in-use")]
     pub kind: String,
     /// What kind it is, in words.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// The HTTP status.
     pub status: u16,
     /// What is wrong here, and what to do.
@@ -165,6 +167,25 @@ pub struct Problem {
     /// Which fields are wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// The same in Indonesian; `None` where what is wrong has no sentence there.
+    pub(crate) fn in_indonesian(&self) -> Option<Problem> {
+        let Problem { kind, title, status, detail, instance, code, instead, errors } = self;
+        let known = |words: &str| indonesian(words).unwrap_or_else(|| words.into());
+        let field = |error: &FieldError| FieldError { pointer: error.pointer.clone(), detail: known(&error.detail) };
+        Some(Problem {
+            kind: kind.clone(),
+            title: known(title).into(),
+            status: *status,
+            detail: indonesian(detail)?,
+            instance: instance.clone(),
+            code,
+            instead: instead.clone(),
+            errors: errors.iter().map(field).collect(),
+        })
+    }
 }
 
 /// One field that is wrong.
@@ -247,7 +268,7 @@ impl AppError {
         let instead = if let AppError::Chat(error) = self { error.word("try").map(String::from) } else { None };
         Problem {
             kind: format!("/problems/{code}"),
-            title,
+            title: title.into(),
             status,
             detail: self.to_string(),
             instance: None,

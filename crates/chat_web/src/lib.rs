@@ -4,6 +4,7 @@
 //! those above it in this list.
 //!
 //! - `lock`: how this crate takes a lock.
+//! - `words`: the sentences of this door, in two languages.
 //! - `error`: what a call is refused with, and a page for each kind of problem.
 //! - `models`: what goes over the wire. Objects, frames, ids; no state.
 //! - `http`: what every call says of itself. Address, cookies, encodings.
@@ -19,6 +20,7 @@
 #![warn(missing_docs)]
 
 mod lock;
+mod words;
 mod error;
 mod models;
 mod http;
@@ -40,3 +42,4 @@ pub use state::AppState;
 pub use state::receipts::{Receipt, Receipts};
 pub use state::rooms::{Page, PageQuery, RoomLog, Rooms};
 pub use state::sockets::OpenSockets;
+pub use words::indonesian;

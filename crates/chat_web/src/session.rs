@@ -169,8 +169,14 @@ impl Session {
 
     /// Whether the user reads the server's sentences in Indonesian.
     pub fn is_indonesian(&self) -> bool {
-        let Language { asked, account, accepted } = lock(&self.profile).language;
-        asked.or(account).unwrap_or(accepted)
+        let accepted = lock(&self.profile).language.accepted;
+        self.chosen_language().unwrap_or(accepted)
+    }
+
+    /// Whether the user has chosen to read them in Indonesian; `None`: has chosen nothing.
+    pub fn chosen_language(&self) -> Option<bool> {
+        let Language { asked, account, .. } = lock(&self.profile).language;
+        asked.or(account)
     }
 
     /// The rooms that the user is in.

@@ -15,10 +15,9 @@
 #![warn(missing_docs)]
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use chat_server::chat::message::Message;
@@ -39,12 +38,13 @@ mod signature;
 mod receiver;
 
 use call::{Job, Outcome, call, caller};
-use chat_calls::Caller;
+use chat_calls::{Crew, Ends, Names};
 use desk::{Desk, Do};
 use figures::Figures;
 
 /// How many receivers are called at a time.
 const THREADS: usize = 4;
+const NAMES: Names = Names { desk: "webhooks", caller: "webhook", called: "a receiver of a webhook" };
 /// What of the tap may wait, in bytes. What finds no room is read again.
 const TAP_BYTES: usize = 4 * 1024 * 1024;
 
@@ -56,13 +56,7 @@ pub struct Settings {
 }
 
 /// The sender of webhooks at work. Dropping it stops it.
-pub struct Webhooks {
-    to_desk: Sender<In>,
-    desk: Option<JoinHandle<()>>,
-    callers: Vec<JoinHandle<()>>,
-    /// Closed when all threads have ended.
-    ended: Receiver<()>,
-}
+pub struct Webhooks(Crew<In>);
 
 /// What comes to the desk.
 enum In {
@@ -110,73 +104,30 @@ impl Webhooks {
     /// # Errors
     /// The system has no thread for it.
     pub fn start(handle: ServerHandle, settings: Settings) -> io::Result<Webhooks> {
-        let (to_desk, inbox) = mpsc::channel();
-        let (to_callers, jobs) = mpsc::channel::<Job>();
-        let (alive, ended) = mpsc::channel();
-        let (jobs, caller) = (Arc::new(Mutex::new(jobs)), caller(settings.inside));
-        let mut callers = Vec::new();
-        for number in 1..=THREADS {
-            let (jobs, caller, to_desk, alive) = (jobs.clone(), caller.clone(), to_desk.clone(), alive.clone());
-            let work = move || {
-                call_receivers(&jobs, &caller, &to_desk);
-                drop(alive);
-            };
-            callers.push(thread::Builder::new().name(format!("webhook-{number}")).spawn(work)?);
-        }
-        let (figures, load) = (Arc::new(Figures::default()), Arc::new(Load::default()));
-        let counted = figures.clone();
+        let (figures, load, caller) =
+            (Arc::new(Figures::default()), Arc::new(Load::default()), caller(settings.inside));
+        let call = move |job: Job| In::Called(job.webhook, job.event, call(&caller, &job));
+        let (counted, taken, router) = (figures.clone(), load.clone(), handle.clone());
+        let work = move |ends: Ends<In, Job>| {
+            let Ends { inbox, to_desk, to_callers } = ends;
+            let hands = Hands { handle: router, to_desk, to_callers };
+            hands.run(&inbox, Desk::new(figures, THREADS, Moment::now()), &taken);
+        };
+        let crew = Crew::start(NAMES, THREADS, || In::Stop, call, work)?;
         handle.add_figures(move |text| counted.append(text));
-        let courier = to_desk.clone();
+        let courier = crew.to_desk();
         let courier = Box::new(move |notice| drop(courier.send(In::Notice(notice))));
         handle.send(Call::Webhooks(WebhookCall::Attach(courier, settings.inside)).into());
-        handle.send(Message::Tap(Box::new(Tap { to_desk: to_desk.clone(), load: load.clone() })));
-        let hands = Hands { handle, to_desk: to_desk.clone(), to_callers };
-        let work = move || {
-            hands.run(&inbox, Desk::new(figures, THREADS, Moment::now()), &load);
-            drop(alive);
-        };
-        let desk = Some(thread::Builder::new().name("webhooks".into()).spawn(work)?);
-        Ok(Webhooks { to_desk, desk, callers, ended })
+        handle.send(Message::Tap(Box::new(Tap { to_desk: crew.to_desk(), load })));
+        Ok(Webhooks(crew))
     }
 
     /// Stops it. What is not delivered is in the store, and is sent after the next start.
     ///
     /// # Errors
     /// A receiver is still being called after `patience`; its thread is left behind.
-    pub fn stop(mut self, patience: Duration) -> io::Result<()> {
-        self.end(patience)
-    }
-
-    fn end(&mut self, patience: Duration) -> io::Result<()> {
-        let Some(desk) = self.desk.take() else { return Ok(()) };
-        let _ended_by_itself = self.to_desk.send(In::Stop);
-        if self.ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "a receiver of a webhook is still being called"));
-        }
-        for thread in [desk].into_iter().chain(self.callers.drain(..)) {
-            if thread.join().is_err() {
-                log::error!("a thread of the webhooks panicked; the panic's own message stands above");
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Webhooks {
-    fn drop(&mut self) {
-        let _left_behind = self.end(Duration::from_secs(1));
-    }
-}
-
-/// Calls receivers until the desk has ended.
-fn call_receivers(jobs: &Mutex<Receiver<Job>>, caller: &Caller, to_desk: &Sender<In>) {
-    loop {
-        let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = job else { return };
-        let outcome = call(caller, &job);
-        if to_desk.send(In::Called(job.webhook, job.event, outcome)).is_err() {
-            return;
-        }
+    pub fn stop(self, patience: Duration) -> io::Result<()> {
+        self.0.stop(patience)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::features::membership::state::Members;
 use crate::features::moderation::bans::Bans;
 use crate::features::operators::audit::Act;
 use crate::features::preferences::state::Preferences;
+use crate::features::push::Lines;
 use crate::features::rooms::told::{Modes, Purged, Topic};
 use crate::features::state::{Features, Room, RoomState};
 use crate::features::talk::limits::TALK_LINES;
@@ -157,6 +158,7 @@ impl Turn<'_, Features> {
         });
         archive.forgotten.push((name.clone(), last_id));
         self.forget_members(name);
+        self.router.features.pushes.change(Lines::Room(name.clone()), None);
         self.forget_drafts(name);
     }
 
@@ -276,6 +278,7 @@ impl Turn<'_, Features> {
             let Some(room) = self.router.place_mut(&name) else { continue };
             room.features.first_id = room.features.first_id.max(first_id);
             room.history.forget_before(first_id);
+            self.router.features.pushes.change(Lines::Before(name.clone(), first_id), None);
             if let Some(files) = &self.router.features.files {
                 files.forget(&name, Some(first_id));
             }

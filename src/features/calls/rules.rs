@@ -15,12 +15,19 @@ impl Turn<'_, Features> {
             Call::Ask { question, is_private, reply } => self.ask_for_door(question, is_private, reply),
             Call::MayRead { who, what, reply } => reply(self.charged_access(who, &what)),
             Call::Read { who, question, reply } => self.read_for_door(who, *question, reply),
-            Call::OwnRooms { client, reply } => reply(self.unread_by_call(client)),
+            Call::OwnRooms { client, reply } => {
+                reply(self.charge_call(client).and_then(|()| self.unread_by_call(client)))
+            }
             Call::Members { who, room, reply } => reply(self.members_by_call(who, room)),
             Call::MarkRead { client, room, id, reply } => reply(self.read_by_call(client, room, id)),
-            Call::Preferences { client, reply } => reply(self.preferences_of(client)),
+            Call::Preferences { client, reply } => {
+                reply(self.charge_call(client).and_then(|()| self.preferences_of(client)));
+            }
             Call::Prefer { client, key, value, reply } => reply(self.prefer(client, None, key, value)),
-            Call::Retention { client, room, reply } => reply(self.retention_of(client, &room).map(|keep| keep.days())),
+            Call::Retention { client, room, reply } => {
+                let keep = self.charge_call(client).and_then(|()| self.retention_of(client, &room));
+                reply(keep.map(|keep| keep.days()));
+            }
             Call::Talks { who, reply } => reply(self.talks_by_call(who)),
             Call::NotRead(not_read) => self.not_read(*not_read),
             Call::Rights { client, reply } => reply(self.rights(client)),

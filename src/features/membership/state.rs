@@ -85,6 +85,8 @@ pub(crate) struct Member {
 #[derive(Default)]
 pub(crate) struct Members {
     accounts: BTreeMap<Name, BTreeMap<RoomName, Member>>,
+    /// The accounts of each room that has any: what is said there looks at these alone.
+    by_room: BTreeMap<RoomName, BTreeSet<Name>>,
     /// Rooms that an account was invited to while it was away, and by which user, the oldest first.
     invited: BTreeMap<Name, Vec<(RoomName, Name)>>,
     /// Connections that follow their account (`FOLLOW`).
@@ -113,9 +115,7 @@ impl Members {
                 members.invite(&account, &room, by);
                 continue;
             }
-            let mark = mark.unwrap_or_default();
-            let rooms = members.accounts.entry(account).or_default();
-            rooms.insert(room, Member { mark, ..Member::default() });
+            members.insert(&account, &room, mark.unwrap_or_default());
         }
         for Mention { account, room, id } in mentions {
             members.mention(&account, &room, id);
@@ -148,18 +148,28 @@ impl Members {
 
     /// Whether any account is a member of a room.
     pub(crate) fn has_members(&self, room: &RoomName) -> bool {
-        self.accounts.values().any(|rooms| rooms.contains_key(room))
+        self.by_room.contains_key(room)
+    }
+
+    /// Those of some accounts that are members of a room. It takes the time of the smaller of the two.
+    pub(crate) fn among<'a>(&'a self, room: &RoomName, accounts: &'a BTreeSet<Name>) -> impl Iterator<Item = &'a Name> {
+        self.by_room.get(room).into_iter().flat_map(|members| members.intersection(accounts))
     }
 
     /// An account is a member of a room, which is read so far. Returns whether it was none.
     pub(crate) fn add(&mut self, account: &Name, room: &RoomName, read: u64) -> bool {
-        let rooms = self.accounts.entry(account.clone()).or_default();
-        let is_new = !rooms.contains_key(room);
+        let is_new = self.get(account, room).is_none();
         if is_new {
-            rooms.insert(room.clone(), Member { mark: Mark { read, ..Mark::default() }, ..Member::default() });
+            self.insert(account, room, Mark { read, ..Mark::default() });
             self.uninvite(account, room);
         }
         is_new
+    }
+
+    fn insert(&mut self, account: &Name, room: &RoomName, mark: Mark) {
+        let rooms = self.accounts.entry(account.clone()).or_default();
+        rooms.insert(room.clone(), Member { mark, ..Member::default() });
+        self.by_room.entry(room.clone()).or_default().insert(account.clone());
     }
 
     /// An account that is away is invited to a room. Returns a room whose invitation makes way for it.
@@ -232,7 +242,17 @@ impl Members {
         if rooms.is_empty() {
             self.accounts.remove(account);
         }
+        self.is_out(account, room);
         was_member
+    }
+
+    /// Takes an account out of the list of a room.
+    fn is_out(&mut self, account: &Name, room: &RoomName) {
+        let Some(accounts) = self.by_room.get_mut(room) else { return };
+        accounts.remove(account);
+        if accounts.is_empty() {
+            self.by_room.remove(room);
+        }
     }
 
     /// A room is read up to a line. A mark moves forward only; returns whether it did.
@@ -258,8 +278,10 @@ impl Members {
 
     /// A line is deleted, and mentions no user any more.
     pub(crate) fn unmention(&mut self, room: &RoomName, id: u64) {
-        for member in self.accounts.values_mut().filter_map(|rooms| rooms.get_mut(room)) {
-            member.mentions.remove(&id);
+        for account in self.by_room.get(room).into_iter().flatten() {
+            if let Some(member) = self.accounts.get_mut(account).and_then(|rooms| rooms.get_mut(room)) {
+                member.mentions.remove(&id);
+            }
         }
     }
 
@@ -283,10 +305,9 @@ impl Members {
 
     /// A room is no more.
     pub(crate) fn forget_room(&mut self, room: &RoomName) {
-        self.accounts.retain(|_, rooms| {
-            rooms.remove(room);
-            !rooms.is_empty()
-        });
+        for account in self.by_room.remove(room).into_iter().flatten() {
+            self.end(&account, room);
+        }
         self.invited.retain(|_, invited| {
             invited.retain(|(other, _)| other != room);
             !invited.is_empty()
@@ -295,7 +316,9 @@ impl Members {
 
     /// An account is removed.
     pub(crate) fn forget_account(&mut self, account: &Name) {
-        self.accounts.remove(account);
+        for room in self.accounts.remove(account).into_iter().flat_map(BTreeMap::into_keys) {
+            self.is_out(account, &room);
+        }
         self.invited.remove(account);
     }
 
@@ -329,6 +352,32 @@ mod tests {
         assert_eq!(written.len(), 1);
         assert_eq!(written[0].mark.map(|mark| mark.read), Some(7));
         assert!(members.take_moved(None).is_empty() && !members.has_moved());
+    }
+
+    #[test]
+    fn the_list_of_a_room_is_what_its_accounts_say_whatever_happens() {
+        let names = ["ani", "budi", "citra", "dewi"].map(|name| Name::parse(name).unwrap());
+        let rooms = ["#a", "#b", "@ani+budi"].map(|room| RoomName::any(room).unwrap());
+        let all: BTreeSet<Name> = names.iter().cloned().collect();
+        let mark = Some(Mark::default());
+        let kept = Membership { account: names[3].clone(), room: rooms[0].clone(), mark, invited_by: None };
+        let mut members = Members::restored(vec![kept], Vec::new());
+        let mut draw = 1_u64;
+        for step in 0..2_000 {
+            draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let (name, room) = (&names[(draw >> 40) as usize % 4], &rooms[(draw >> 50) as usize % 3]);
+            match (draw >> 33) % 8 {
+                0..=3 => drop(members.add(name, room, step)),
+                4 | 5 => drop(members.end(name, room)),
+                6 => members.forget_room(room),
+                _ => members.forget_account(name),
+            }
+            for room in &rooms {
+                let right: Vec<&Name> = names.iter().filter(|name| members.get(name, room).is_some()).collect();
+                assert_eq!(members.among(room, &all).collect::<Vec<_>>(), right, "{step}: {room}");
+                assert_eq!(members.has_members(room), !right.is_empty());
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::features::files::file_name;
 use crate::features::messages;
 use crate::features::messages::emoji::{NO_EMOJI, is_reaction, without_selectors};
 use crate::features::messages::lines::{apply, disown, reactions};
+use crate::features::push::Lines;
 use crate::features::state::{Answer, Features, Later, Room};
 use crate::model::code::Code;
 use crate::model::command::Line;
@@ -154,6 +155,7 @@ impl Turn<'_, Features> {
         if let Some(files) = &self.router.features.files {
             files.remove_of(account);
         }
+        self.router.features.pushes.change(Lines::From(account.clone()), None);
         if let Some(archive) = &mut self.router.features.archive {
             archive.wiped.push(account.clone());
         }

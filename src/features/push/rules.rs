@@ -8,35 +8,49 @@ use crate::features::archive::store::{Answer as StoreAnswer, Question};
 use crate::features::calls::{PushCall, Reply};
 use crate::features::membership::OwnRoom;
 use crate::features::membership::state::{Mark, Notify};
-use crate::features::push::{Ask, EXCERPT, OFF, Push, PushPurpose, Subscription, Why};
+use crate::features::push::{Ask, Lines, Notice, OFF, Push, PushPurpose, Subscription, Why, excerpt};
 use crate::features::state::Features;
-use crate::model::event::{Envelope, Event, Speech, Version};
+use crate::model::event::{Change, Envelope, Event, Speech, Version, What};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
-use crate::protocol::sealed;
 
 impl Turn<'_, Features> {
-    /// A line was said: the accounts that want to hear of it by push, and have no page in sight, are told when it is kept.
+    /// A line was said, or was changed: when that is kept, the accounts that want to hear of it by push are told, or are not told of it
+    /// any more.
     pub(crate) fn push_line(&mut self, room: &RoomName, line: &Envelope) {
-        let Event::Said(speech) = &line.event else { return };
-        let pushes = &self.router.features.pushes;
-        if pushes.is_idle() || speech.version != Version::First {
+        if self.router.features.pushes.is_idle() {
             return;
         }
-        let mentions: BTreeSet<Name> = self.names_called(room, speech).into_iter().collect();
-        let mut accounts: BTreeSet<Name> =
-            if room.is_talk() { room.members().collect() } else { pushes.of_rooms().cloned().collect() };
-        // What is said in a talk is told to its members alone, whomever it mentions.
-        if !room.is_talk() {
-            accounts.extend(mentions.iter().cloned());
+        match &line.event {
+            Event::Said(speech) if speech.version == Version::First => self.push_speech(room, speech),
+            Event::Changed(Change { target, what, .. }) => {
+                let text = match what {
+                    What::Edited(text) => Some(text.as_str()),
+                    What::Deleted => None,
+                    What::Reacted(_) | What::Unreacted(_) => return,
+                };
+                self.router.features.pushes.change(Lines::One(room.clone(), *target), text);
+            }
+            _ => {}
         }
+    }
+
+    fn push_speech(&mut self, room: &RoomName, speech: &Speech) {
+        let mentions: BTreeSet<Name> = self.names_called(room, speech).into_iter().collect();
+        // What is said in a talk is told to its members alone, whomever it mentions.
+        let accounts: BTreeSet<Name> = if room.is_talk() {
+            room.members().collect()
+        } else {
+            let of_rooms = self.router.features.pushes.of_rooms();
+            self.router.features.members.among(room, of_rooms).chain(&mentions).cloned().collect()
+        };
         for account in accounts {
             if account != speech.from
                 && self.router.features.pushes.is_subscribed(&account)
                 && let Some(why) = self.reason_to_push(&account, room, speech, mentions.contains(&account))
             {
                 let push = self.push_of(account, room, speech, why);
-                self.router.features.pushes.pending.push(push);
+                self.router.features.pushes.pending.push(Notice::Push(push));
             }
         }
     }
@@ -60,10 +74,7 @@ impl Turn<'_, Features> {
     }
 
     fn push_of(&self, account: Name, room: &RoomName, speech: &Speech, why: Why) -> Push {
-        let text = match sealed::is_sealed(speech.text.as_str()) {
-            true => sealed::WORDS.into(),
-            false => speech.text.as_str().chars().take(EXCERPT).collect(),
-        };
+        let text = excerpt(speech.text.as_str());
         let unread = self.count_for_push(&account);
         let (from, room) = (speech.from.clone(), room.clone());
         Push { account, room, id: speech.id, from, text, is_file: speech.file.is_some(), why, unread }
@@ -82,9 +93,8 @@ impl Turn<'_, Features> {
     pub(crate) fn push_call(&mut self, call: PushCall) {
         match call {
             PushCall::Attach(sender) => {
-                let load = Ask::Load(sender.key.clone());
                 self.router.features.pushes.sender = Some(sender);
-                self.ask_of_pushes(load, PushPurpose::Kept, Box::new(drop));
+                self.load_pushes();
             }
             PushCall::Gone(number) => self.ask_of_pushes(Ask::End(number, None), PushPurpose::Ended, Box::new(drop)),
             PushCall::Sight { client, is_in_sight } => {
@@ -96,7 +106,7 @@ impl Turn<'_, Features> {
                 }
             }
             PushCall::Own { client, reply } => {
-                let own = self.may_subscribe(client);
+                let own = self.charge_call(client).and_then(|()| self.may_subscribe(client));
                 reply(own.map(|(account, key)| (key, self.router.features.pushes.of(&account))));
             }
             PushCall::Subscribe { client, subscription, reply } => match self.to_keep(client, *subscription) {
@@ -128,6 +138,22 @@ impl Turn<'_, Features> {
         Ok(Ask::Keep(Box::new(Subscription { account, server_key, ..subscription })))
     }
 
+    /// Asks the store for all subscriptions.
+    fn load_pushes(&mut self) {
+        self.router.features.pushes.must_load = false;
+        if let Some(sender) = &self.router.features.pushes.sender {
+            let load = Ask::Load(sender.key.clone());
+            self.ask_of_pushes(load, PushPurpose::Loaded, Box::new(drop));
+        }
+    }
+
+    /// A second went by.
+    pub(crate) fn tick_pushes(&mut self) {
+        if self.router.features.pushes.must_load {
+            self.load_pushes();
+        }
+    }
+
     fn ask_of_pushes(&mut self, ask: Ask, purpose: PushPurpose, reply: Reply) {
         // Where there is no store it was refused, or there is no sender.
         let _number = self.put(Question::Push(ask), Asker::Door(reply), Then::Push(purpose));
@@ -135,12 +161,15 @@ impl Turn<'_, Features> {
 
     /// What an answer of the store about subscriptions changes.
     pub(crate) fn push_answered(&mut self, purpose: PushPurpose, answer: &StoreAnswer) {
-        let StoreAnswer::Push { subscriptions, ended } = answer else { return };
         let pushes = &mut self.router.features.pushes;
+        let StoreAnswer::Push { subscriptions, ended } = answer else {
+            pushes.must_load |= purpose == PushPurpose::Loaded;
+            return;
+        };
         for (account, number) in ended {
             pushes.end(account, *number);
         }
-        if purpose == PushPurpose::Kept {
+        if purpose != PushPurpose::Ended {
             for subscription in subscriptions {
                 // It may have been removed while the store was asked.
                 if self.account_name(&subscription.account).is_some() {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::features::push::{Notice, Push, Sender, Subscription};
+use crate::features::push::{Lines, Notice, Sender, Subscription, excerpt};
 use crate::model::names::{ClientId, Name};
 
 /// What the router knows of pushes.
@@ -12,10 +12,14 @@ pub(crate) struct Pushes {
     pub(super) sender: Option<Sender>,
     /// The subscriptions of each account that has any, by number.
     subscribed: BTreeMap<Name, BTreeMap<u64, Subscription>>,
+    /// Those of them that want to hear of each message of some rooms.
+    of_rooms: BTreeSet<Name>,
+    /// The store is to be asked for the subscriptions, with the next tick: it was busy.
+    pub(super) must_load: bool,
     /// Connections whose page its user sees.
     pub(crate) in_sight: BTreeSet<ClientId>,
     /// What this turn tells, when it is kept.
-    pub(super) pending: Vec<Push>,
+    pub(super) pending: Vec<Notice>,
 }
 
 impl Pushes {
@@ -29,9 +33,18 @@ impl Pushes {
     }
 
     /// The accounts that want to hear of each message of some rooms.
-    pub(super) fn of_rooms(&self) -> impl Iterator<Item = &Name> {
-        let wants = |own: &BTreeMap<u64, Subscription>| own.values().any(|subscription| subscription.wish.rooms);
-        self.subscribed.iter().filter(move |(_, own)| wants(own)).map(|(account, _)| account)
+    pub(super) fn of_rooms(&self) -> &BTreeSet<Name> {
+        &self.of_rooms
+    }
+
+    /// Finds out anew whether an account wants that.
+    fn look_at_wish(&mut self, account: &Name) {
+        let own = self.subscribed.get(account);
+        if own.is_some_and(|own| own.values().any(|subscription| subscription.wish.rooms)) {
+            self.of_rooms.insert(account.clone());
+        } else {
+            self.of_rooms.remove(account);
+        }
     }
 
     /// The subscriptions of an account, the oldest first.
@@ -42,6 +55,7 @@ impl Pushes {
     pub(super) fn add(&mut self, subscription: Subscription) {
         let own = self.subscribed.entry(subscription.account.clone()).or_default();
         own.insert(subscription.number, subscription.clone());
+        self.look_at_wish(&subscription.account);
         self.tell(Notice::Made(subscription));
     }
 
@@ -51,6 +65,7 @@ impl Pushes {
         if own.is_empty() {
             self.subscribed.remove(account);
         }
+        self.look_at_wish(account);
         self.tell(Notice::Ended(number));
     }
 
@@ -59,12 +74,20 @@ impl Pushes {
         for number in self.subscribed.remove(account).into_iter().flatten().map(|(number, _)| number) {
             self.tell(Notice::Ended(number));
         }
+        self.of_rooms.remove(account);
+    }
+
+    /// Lines are not what they were, which is told when it is kept.
+    pub(crate) fn change(&mut self, lines: Lines, text: Option<&str>) {
+        if !self.is_idle() {
+            self.pending.push(Notice::Changed(lines, text.map(excerpt)));
+        }
     }
 
     /// What the turn tells goes out: it is kept.
     pub(crate) fn hand_out(&mut self) {
-        for push in std::mem::take(&mut self.pending) {
-            self.tell(Notice::Push(push));
+        for notice in std::mem::take(&mut self.pending) {
+            self.tell(notice);
         }
     }
 

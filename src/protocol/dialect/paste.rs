@@ -128,7 +128,7 @@ const LINES: &str = "…";
 /// # Errors
 /// What stands there is no command, or one that takes no lines (PROTOCOL.md section 4, "Verbs").
 pub fn command_of(behind: &str, verbs: &Verbs) -> Result<Option<Command>, Refusal> {
-    const RIGHT: &str = "Behind /paste stands nothing, or a command without its text: say, me, answer, edit, whisper or reply, as in /paste edit 12.";
+    const RIGHT: &str = "Behind /paste stands nothing, or a command without its text: say, me, do, answer, edit, whisper or reply, as in /paste edit 12.";
     if behind.is_empty() {
         return Ok(None);
     }

@@ -188,7 +188,7 @@ impl Conversation {
         self.stage = Stage::Here;
         for speech in std::mem::take(&mut self.unacknowledged) {
             let room = speech.room.clone().unwrap_or_default();
-            let is_plain = !speech.act && speech.lines.len() == 1;
+            let is_plain = speech.lines.len() == 1;
             if self.room(&room).is_some()
                 && (is_plain || room.starts_with('@') || self.view.current.as_ref() == Some(&room))
             {

@@ -33,6 +33,19 @@ impl Conversation {
         } else {
             self.goes_back_to(&lobby);
         }
+        self.asks_preferences();
+    }
+
+    /// Asks what the account prefers, of what this client does itself: whether the bare name speaks to the user.
+    pub(super) fn asks_preferences(&mut self) {
+        self.ask("PREF", "mentions", Ask::Preference);
+    }
+
+    /// The account prefers this.
+    pub(super) fn prefers(&mut self, lines: &[Line]) {
+        for line in lines.iter().filter(|line| line.field(1) == "mentions") {
+            self.view.by_bare_name = line.text == "bare";
+        }
     }
 
     /// Shows what is unread in a room of the account, or was missed since the connection before.

@@ -23,6 +23,7 @@ impl Conversation {
                     // By a sign-in, whose block has no tag, or by one that came later.
                     Some(Ask::Follow) => self.followed(&block),
                     Some(Ask::Devices(why)) => self.devices_came(why, &block),
+                    Some(Ask::Preference) => self.prefers(&block.lines),
                     None if self.came_into.is_some() && block.what == "UNREAD" => self.followed(&block),
                     Some(_) => {}
                     None => {
@@ -120,7 +121,7 @@ impl Conversation {
                 self.gives_up(&ask);
                 self.draw(line);
             }
-            Ask::Quiet => {}
+            Ask::Preference | Ask::Quiet => {}
         }
         Heard::Nothing
     }
@@ -164,6 +165,12 @@ impl Conversation {
             }
             "HELLO" if self.was_here => {}
             "READ" => self.is_read(line.field(0), line.number(1)),
+            "PREF" => {
+                self.prefers(std::slice::from_ref(&line));
+                self.draw(&line);
+            }
+            // The server speaks the account's language from now on.
+            "OK" if line.field(0) == "OPT" && self.stage == Stage::Knocking => {}
             "PROMPT" if line.field(0) == "password" => {
                 self.answers += 1;
                 self.asked_for_a_password(&line);
@@ -218,9 +225,14 @@ impl Conversation {
                 self.wanted = None;
                 if line.field(0) == "LOGOUT" {
                     (self.signs_in, self.password) = (false, None);
+                    self.view.by_bare_name = false;
                 }
             }
-            "LOGIN" | "REGISTER" | "PASSWD" => self.signed_in(line),
+            "LOGIN" | "REGISTER" | "PASSWD" => {
+                self.signed_in(line);
+                self.asks_preferences();
+            }
+            "PREF" if line.pair("key") == Some("mentions") => self.asks_preferences(),
             "READ" => self.is_read(&room, line.pair("id").and_then(|id| id.parse().ok())),
             "WHISPER" | "REPLY" | "PASTE" if line.pair("to").is_some() => self.whispered(line),
             _ => {}

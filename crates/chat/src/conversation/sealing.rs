@@ -11,9 +11,9 @@ use super::errand::For;
 use super::speech::Speech;
 use super::{Ask, Conversation};
 use crate::line::Block;
-use crate::request::args_of;
 use crate::vault::Vault;
 use crate::words::short;
+use chat_server::protocol::typed::args_of;
 
 const ACCOUNTS: &str = "A sealed talk is one between two accounts: sign in first (/login NAME, or /register).";
 
@@ -193,7 +193,8 @@ impl Conversation {
         if !self.view.vault.as_ref().is_some_and(|vault| vault.seals_any()) {
             return false;
         }
-        let placed = self.placed(line.lines().next().unwrap_or_default());
+        // What has no place there is not sent at all.
+        let Ok(placed) = self.placed(line.lines().next().unwrap_or_default()) else { return false };
         let request = Text::new(&placed).ok().and_then(|text| parse::parse(&text, &VERBS));
         let Some(request) = request else { return false };
         let verb = request.verb.map_or("", |verb| verb.name);
@@ -217,7 +218,7 @@ impl Conversation {
             (_, "REPLY") => true,
             (_, "SEND") => is_named() || is_current(),
             _ if is_send => is_named() || is_current(),
-            (_, "ANSWER" | "EDIT" | "PASTE" | "SAY" | "ACT" | "WHISPER") => is_named(),
+            (_, "ANSWER" | "EDIT" | "PASTE" | "SAY" | "ACT" | "DO" | "WHISPER") => is_named(),
             _ => false,
         };
         if is_open {

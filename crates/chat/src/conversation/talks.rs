@@ -4,20 +4,18 @@ use std::fmt::Write;
 
 use chat_server::features::VERBS;
 use chat_server::model::names::{Name, RoomName};
+use chat_server::model::refusal::Refusal;
 use chat_server::model::text::Text;
 use chat_server::protocol::dialect::paste;
-use chat_server::protocol::parse;
+use chat_server::protocol::typed::args_of;
+use chat_server::protocol::{parse, typed};
 
 use super::Conversation;
 use crate::line::Line;
-use crate::request::args_of;
 use crate::words::short;
 
-/// Verbs that take the current room where none is said: in a talk they are meant there.
-const OF_A_PLACE: [&str; 11] =
-    ["ANSWER", "EDIT", "DELETE", "REACT", "UNREACT", "TYPING", "HISTORY", "EXPORT", "READ", "NOTIFY", "FILES"];
 /// Verbs whose text may have several lines.
-const OF_LINES: [&str; 6] = ["SAY", "ACT", "ANSWER", "EDIT", "WHISPER", "REPLY"];
+const OF_LINES: [&str; 7] = ["SAY", "ACT", "DO", "ANSWER", "EDIT", "WHISPER", "REPLY"];
 
 impl Conversation {
     /// The whole name of the talk that is meant by `@budi`.
@@ -48,7 +46,6 @@ impl Conversation {
                 let prompt = self.prompt();
                 self.own(&format!("you speak in {} again", prompt.trim_end_matches("> ")));
             }
-            "ME" | "ACT" if is_in_talk => self.trouble("/me is for rooms; here it is said by name: I wave."),
             _ => return false,
         }
         self.answers += 1;
@@ -68,30 +65,20 @@ impl Conversation {
     }
 
     /// A command as it goes to the server: with the talk where it names no other place.
-    pub(super) fn placed(&self, text: &str) -> String {
-        let Some(talk) = self.view.current.as_deref().filter(|current| current.starts_with('@')) else {
-            return text.into();
-        };
-        let request = Text::new(text).ok().and_then(|text| parse::parse(&text, &VERBS));
-        let Some(request) = request else { return text.into() };
-        let verb = request.verb.map_or("", |verb| verb.name);
-        // Behind a tag they stand as behind a verb.
-        let args = match &request.tag {
-            Some(_) => text.split_once(':').map_or("", |(_, args)| args),
-            None => args_of(text, verb),
-        };
-        let args = args.trim_start();
-        if !OF_A_PLACE.contains(&verb) || args.starts_with(['@', '#']) || (verb == "READ" && args == "all") {
-            return text.into();
+    ///
+    /// # Errors
+    /// It is about a room, and names none.
+    pub(super) fn placed(&self, text: &str) -> Result<String, Refusal> {
+        match self.view.current.as_deref().filter(|current| current.starts_with('@')) {
+            Some(talk) => typed::in_talk(text, talk, &VERBS),
+            None => Ok(text.into()),
         }
-        let tag = request.tag.map_or(String::new(), |tag| format!("={}", tag.as_str()));
-        format!("{verb}{tag}:{talk} {args}").trim_end().to_string()
     }
 
     /// A command whose text has several lines, as `/edit 12` in front of them: what stands behind `PASTE:`, and the lines. `None`
     /// where the first line is no such command.
     pub(super) fn command_of_lines(&self, lines: &[String]) -> Option<(String, Vec<String>)> {
-        let first = self.placed(lines.first()?);
+        let first = self.placed(lines.first()?).ok()?;
         let verb = Text::new(&first).ok().and_then(|text| parse::parse(&text, &VERBS))?.verb?;
         // Without its colon or slash it would be words.
         let is_command = first.starts_with('/') && !first.starts_with("//") || first.starts_with(verb.name);

@@ -514,24 +514,25 @@ fn the_last_line_says_how_it_ended() {
 #[test]
 fn the_bell_rings_for_what_speaks_to_the_person_and_only_where_it_is_wanted() {
     let mut client = Played::new();
-    client.comes_in(&["MSG #lobby 1 budi: ani?"]);
+    client.comes_in(&["MSG #lobby 1 budi: @ani?"]);
     client.sent();
     let rings = |client: &mut Played, line: &str| {
         client.hears(line);
         std::mem::take(&mut client.0.rings)
     };
-    assert!(!rings(&mut client, "MSG #lobby 2 budi: ani!"), "the bell was not asked for");
+    assert!(!rings(&mut client, "MSG #lobby 2 budi: @ani!"), "the bell was not asked for");
     client.types("/bell");
     assert_eq!(client.sent().0, [] as [String; 0], "it is no command of the server");
-    assert!(rings(&mut client, "MSG #lobby 3 budi: ani!") && rings(&mut client, "WHISPER budi ani: psst"));
-    for line in ["MSG #lobby 4 budi: animals", "MSG #lobby 5 ani: ani am I", "NOTE *: ani", "OK WHISPER to=budi"] {
+    assert!(rings(&mut client, "MSG #lobby 3 budi: @ani!") && rings(&mut client, "WHISPER budi ani: psst"));
+    for line in ["MSG #lobby 4 budi: animals, ani", "MSG #lobby 5 ani: @ani am I", "NOTE *: @ani", "OK WHISPER to=budi"]
+    {
         assert!(!rings(&mut client, line), "{line}");
     }
     client.types("/nick citra");
     client.hears("OK NICK name=citra: You are citra now.");
-    assert!(rings(&mut client, "MSG #lobby 6 budi: citra?") && !rings(&mut client, "MSG #lobby 7 budi: ani?"));
+    assert!(rings(&mut client, "MSG #lobby 6 budi: @citra?") && !rings(&mut client, "MSG #lobby 7 budi: @ani?"));
     client.types("/bell off");
-    assert!(!rings(&mut client, "MSG #lobby 8 budi: citra?"));
+    assert!(!rings(&mut client, "MSG #lobby 8 budi: @citra?"));
     client.types("/bell loud");
     assert!(client.shown().contains("It is written /bell or /bell off."));
 }

@@ -8,10 +8,10 @@ use chat_server::model::secrets::Secret;
 use chat_server::model::text::Text;
 use chat_server::protocol::dialect::paste;
 use chat_server::protocol::parse;
+use chat_server::protocol::typed::args_of;
 
 use super::speech::Speech;
 use super::{Ask, Conversation, Stage};
-use crate::request::args_of;
 use crate::secrets::{Asking, Question, has_secret};
 
 /// Lines that wait for a connection, and lines that wait for the server's word that it has them.
@@ -119,7 +119,7 @@ impl Conversation {
         {
             return;
         }
-        let Ok(text) = Text::new(&self.placed(&text)) else { return };
+        let Some(text) = self.placed_or_told(&text) else { return };
         let Some(request) = parse::parse(&text, &VERBS) else { return };
         match request.what {
             Ok(Command::Say { room, re: None, act, text, .. }) if request.tag.is_none() => {
@@ -155,6 +155,16 @@ impl Conversation {
             // The server answers everything else, also what it refuses.
             Ok(_) | Err(_) => self.put(&text),
         }
+    }
+
+    /// A command as it is meant where the user is; `None`: the user is told why there is none.
+    fn placed_or_told(&mut self, text: &str) -> Option<Text> {
+        let placed = self.placed(text).and_then(|text| Text::new(&text));
+        if let Err(error) = &placed {
+            self.answers += 1;
+            self.trouble(&error.to_string());
+        }
+        placed.ok()
     }
 
     /// `/bell` and `/bell off` are this client's.
@@ -233,10 +243,12 @@ impl Conversation {
         let room = speech.room.as_deref().unwrap_or_default();
         let first = speech.lines.first().map_or("", String::as_str);
         match &speech.lines[..] {
+            [_, _, ..] if named && speech.act => self.put_paste(&format!("PASTE={tag}:DO {room}"), &speech.lines),
             [_, _, ..] if named && room.starts_with('@') => {
                 self.put_paste(&format!("PASTE={tag}:SAY {room}"), &speech.lines);
             }
             [_, _, ..] => self.put_paste(&format!("PASTE={tag}:"), &speech.lines),
+            _ if speech.act && named => self.put(&format!("DO={tag}:{room} {first}")),
             _ if speech.act => self.put(&format!("ACT={tag}:{first}")),
             _ if named => self.put(&format!("SAY={tag}:{room} {first}")),
             _ => self.put(&format!("MSG={tag}:{first}")),

@@ -39,6 +39,7 @@ impl View {
             }
             "UNREAD" if count == 0 => self.own("nothing is unread"),
             "UNREAD" => self.unread(&block.lines),
+            "PREF" => self.preferences(&block.lines),
             "BANS" if count == 0 => self.own("no user is banned or muted"),
             "BANS" => {
                 let rows = block.lines.iter().map(|ban| {
@@ -90,6 +91,24 @@ impl View {
             ]
         });
         self.table("unread", rows.collect(), false)
+    }
+
+    fn preferences(&self, lines: &[Line]) -> String {
+        if lines.is_empty() {
+            let how = "/pref mentions bare makes your bare name speak to you, /pref lang id|en sets the language";
+            return self.own(&format!("your account prefers nothing; {how}"));
+        }
+        let rows = lines.iter().map(|row| {
+            let lines = row.pair("lines").and_then(|lines| lines.parse().ok());
+            let more = lines.map_or(0, |lines: u64| lines.saturating_sub(1));
+            let value = match row.pair("default") {
+                Some(_) => "not set".into(),
+                None if more == 0 => row.text.clone(),
+                None => format!("{} ... and {more} more lines", row.text),
+            };
+            vec![row.field(1).to_string(), value]
+        });
+        self.table("what your account prefers, on every device", rows.collect(), false)
     }
 
     fn invitations(&self, lines: &[Line]) -> String {

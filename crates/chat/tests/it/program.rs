@@ -734,8 +734,8 @@ fn who_is_spoken_to_sees_it_and_hears_the_bell_but_no_pipe_does() {
     let args = ["--name", "ani", "--addr", &server.addr, "--bell"];
     let mut plain = Terminal::start(&args);
     plain.shows("#lobby> ");
-    budi.says("MSG=m:is Ani there?");
-    plain.shows("is Ani there?");
+    budi.says("MSG=m:is @Ani there?");
+    plain.shows("is @Ani there?");
     plain.shows("\x07");
     plain.types("/bell off");
     plain.shows("the bell does not ring");
@@ -743,20 +743,20 @@ fn who_is_spoken_to_sees_it_and_hears_the_bell_but_no_pipe_does() {
     assert_eq!(plain.ends().1.matches('\x07').count(), 1);
     let mut coloured = Terminal::with(dir, "/dev/null/none", &args, "", &[]);
     coloured.shows("#lobby> ");
-    budi.says("MSG=n:is Ani there?");
-    coloured.shows("is \x1b[1;30;43mAni\x1b[0m there?");
+    budi.says("MSG=n:is @Ani there?");
+    coloured.shows("is \x1b[1;30;43m@Ani\x1b[0m there?");
     coloured.types("/quit");
     assert_eq!(coloured.ends().0, 0);
     // What is told to be dumb gets no escape sequence, but may ring.
     let mut dumb = Terminal::with(dir, "/dev/null/none", &args, "", &[("TERM", "dumb")]);
     dumb.shows("#lobby> ");
-    budi.says("MSG=o:hello ani");
-    dumb.shows("hello ani");
+    budi.says("MSG=o:hello @ani");
+    dumb.shows("hello @ani");
     dumb.presses("/quit\n");
     let (code, screen) = dumb.ends();
     assert!(code == 0 && !screen.contains('\x1b') && screen.contains('\x07'), "{screen:?}");
     let (_, out, err) = piped(&["--name", "ani", "--addr", &server.addr, "--bell", "--plain"], b"HISTORY:\nMSG:x\n");
-    assert!(out.contains("hello ani") && !out.contains(['\x07', '\x1b']), "{out}{err}");
+    assert!(out.contains("hello @ani") && !out.contains(['\x07', '\x1b']), "{out}{err}");
 }
 
 #[test]

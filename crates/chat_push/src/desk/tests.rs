@@ -19,8 +19,12 @@ fn browser(number: u64, account: &str, host: &str, wish: Wish) -> Notice {
 }
 
 fn push(why: Why, room: &str, id: u64) -> Notice {
+    push_to("budi", why, room, id)
+}
+
+fn push_to(account: &str, why: Why, room: &str, id: u64) -> Notice {
     let (room, text) = (RoomName::any(room).unwrap(), format!("word {id}"));
-    let (account, from) = (name("budi"), name("ani"));
+    let (account, from) = (name(account), name("ani"));
     Notice::Push(Push { account, room, id, from, text, is_file: false, why, unread: id })
 }
 
@@ -151,17 +155,17 @@ fn what_a_service_refuses_is_not_sent_again() {
 
 #[test]
 fn one_slow_service_leaves_a_thread_for_the_others() {
-    let mut desk = desk();
-    for number in 2..=5 {
-        desk.noticed(browser(number, "budi", "push.example", Wish::default()), START);
+    let mut desk = Desk::new(Arc::default(), 4);
+    for number in 1..=6 {
+        let (account, host) = (format!("user{number}"), if number == 6 { "other.example" } else { "push.example" });
+        desk.noticed(browser(number, &account, host, Wish::default()), START);
+        desk.noticed(push_to(&account, Why::Mention, "#tea", 1), START);
     }
-    desk.noticed(browser(6, "budi", "other.example", Wish::default()), START);
-    desk.noticed(push(Why::Mention, "#tea", 1), START);
     let called: Vec<u64> = std::iter::from_fn(|| desk.next(START)).map(|job| job.subscription.number).collect();
     assert_eq!(called, [1, 2, 3, 6]);
     // It ends while it is called, and comes back.
     desk.noticed(Notice::Ended(1), START);
-    desk.noticed(browser(1, "budi", "push.example", Wish::default()), START);
+    desk.noticed(browser(1, "user1", "push.example", Wish::default()), START);
     desk.called(6, Outcome::Delivered, START);
     assert!(desk.next(START).is_none(), "three calls of that service are open");
     assert!(!desk.called(1, Outcome::Gone, START), "the answer is for the one that has ended");
@@ -179,4 +183,92 @@ fn what_waits_is_bounded_in_bytes() {
     assert!(desk.bytes <= BYTES && figure(&desk, "chat_push_dropped_total") > 0);
     desk.noticed(Notice::Ended(1), START);
     assert_eq!((desk.bytes, desk.due.len()), (0, 0));
+}
+
+#[test]
+fn an_account_has_one_thread_however_many_of_its_services_are_silent() {
+    let mut desk = Desk::new(Arc::default(), 4);
+    for number in 1..=10 {
+        desk.noticed(browser(number, "budi", &format!("silent{number}.example"), Wish::default()), START);
+    }
+    desk.noticed(browser(11, "citra", "push.example", Wish::default()), START);
+    desk.noticed(push(Why::Mention, "#tea", 1), START);
+    desk.noticed(push_to("citra", Why::Mention, "#tea", 1), START);
+    let called: Vec<u64> = std::iter::from_fn(|| desk.next(START)).map(|job| job.subscription.number).collect();
+    assert_eq!(called, [1, 11]);
+    desk.called(1, Outcome::Failed("no answer".into(), None), at(10));
+    assert_eq!(desk.next(at(10)).map(|job| job.subscription.number), Some(2), "each has its turn");
+}
+
+fn changed(lines: Lines, text: Option<&str>) -> Notice {
+    Notice::Changed(lines, text.map(String::from))
+}
+
+fn line(room: &str, id: u64) -> Lines {
+    Lines::One(RoomName::any(room).unwrap(), id)
+}
+
+/// What is sent now, as `room text xcount`, and delivered.
+fn words(desk: &mut Desk, now: Moment) -> Vec<String> {
+    let mut sent = Vec::new();
+    while let Some(job) = desk.next(now) {
+        let body: serde_json::Value = serde_json::from_slice(&job.body).unwrap();
+        sent.push(format!("{} {} x{}", body["room"].as_str().unwrap(), body["text"], body["count"]));
+        assert!(!desk.called(job.subscription.number, Outcome::Delivered, now));
+    }
+    sent
+}
+
+#[test]
+fn what_waits_is_told_as_its_line_is_by_then() {
+    let mut desk = desk();
+    for id in 1..=4 {
+        desk.noticed(push(Why::Mention, &format!("#r{id}"), id), START);
+    }
+    desk.noticed(changed(line("#r1", 1), Some("another word")), START);
+    desk.noticed(changed(line("#r2", 2), None), START);
+    desk.noticed(changed(line("#r3", 2), None), START);
+    desk.noticed(changed(Lines::Before(RoomName::parse("#r4").unwrap(), 4), None), START);
+    assert_eq!(words(&mut desk, START), ["r4 \"word 4\" x1", "r3 \"word 3\" x1", "r1 \"another word\" x1"]);
+    for lines in [Lines::Room(RoomName::parse("#r1").unwrap()), Lines::From(name("ani"))] {
+        desk.noticed(push(Why::Mention, "#r1", 5), START);
+        desk.noticed(changed(lines, None), START);
+        assert_eq!((words(&mut desk, START), desk.bytes, desk.due.len()), (Vec::new(), 0, 0));
+    }
+}
+
+#[test]
+fn of_several_that_wait_the_words_go_and_the_others_are_counted() {
+    let mut desk = desk();
+    let soon = |desk: &mut Desk| {
+        desk.noticed(push(Why::Room, "#tea", 1), START);
+        words(desk, START);
+        desk.noticed(push(Why::Room, "#tea", 2), START);
+        desk.noticed(push(Why::Room, "#tea", 3), START);
+        desk.noticed(changed(line("#tea", 3), None), START);
+    };
+    soon(&mut desk);
+    assert_eq!(words(&mut desk, at(60)), ["tea null x1"]);
+    let mut desk = self::desk();
+    soon(&mut desk);
+    desk.noticed(changed(Lines::Room(RoomName::parse("#tea").unwrap()), None), START);
+    assert_eq!((words(&mut desk, at(60)), desk.bytes), (Vec::new(), 0));
+    let mut desk = self::desk();
+    soon(&mut desk);
+    desk.noticed(push(Why::Room, "#tea", 4), START);
+    assert_eq!(words(&mut desk, at(60)), ["tea \"word 4\" x2"], "what comes then has its words");
+    assert_eq!(desk.bytes, 0);
+}
+
+#[test]
+fn what_is_deleted_while_it_is_sent_is_not_sent_again() {
+    for (text, again) in [(None, Vec::new()), (Some("by then"), vec!["tea \"by then\" x1".to_string()])] {
+        let mut desk = desk();
+        desk.noticed(push(Why::Mention, "#tea", 1), START);
+        desk.next(START).expect("a try");
+        desk.noticed(changed(line("#tea", 1), text), START);
+        desk.called(1, Outcome::Failed("answer 500".into(), None), START);
+        assert_eq!(words(&mut desk, at(5)), again);
+        assert_eq!((desk.bytes, figure(&desk, "chat_push_waiting")), (0, 0));
+    }
 }

@@ -39,6 +39,7 @@ impl Stage {
         Stage::of(memory, folder, true)
     }
 
+    /// With the memory and the folder of one that has stopped.
     fn of(memory: MemoryStore, folder: PathBuf, inside: bool) -> Stage {
         let policy = Policy { plain_passwords: true, ..Policy::default() };
         let server = TestServer::with(Setup { kept: Some((memory.clone(), policy)), ..quick().into() });
@@ -248,12 +249,17 @@ fn a_service_that_is_busy_is_called_again_and_one_that_is_slow_holds_nothing_up(
     let slow = Receiver::new(std::mem::forget);
     let (busy, address) = service(&[&answer("429 Slow down", "Retry-After: 6\r\n", ""), &ok()]);
     let (slow_one, busy_one) = (Browser::new("slow"), Browser::new("busy"));
-    let mut budi = stage.signed_in("budi");
-    stage.subscribe(&slow_one, &format!("http://{}", slow.addr), WORDS).expect("it is kept");
-    stage.subscribe(&busy_one, &address, WORDS).expect("it is kept");
-    budi.send("QUIT");
-    budi.rest();
+    for (name, browser, service) in
+        [("citra", &slow_one, &format!("http://{}", slow.addr)), ("budi", &busy_one, &address)]
+    {
+        let mut user = stage.signed_in(name);
+        stage.subscribe(browser, service, WORDS).expect("it is kept");
+        user.send("QUIT");
+        user.rest();
+    }
     let mut ani = stage.signed_in("ani");
+    ani.send("MSG:@citra hello");
+    ani.settle();
     ani.send("MSG:@budi first");
     ani.settle();
     slow.next();
@@ -265,6 +271,55 @@ fn a_service_that_is_busy_is_called_again_and_one_that_is_slow_holds_nothing_up(
     assert!(first.elapsed().as_secs() >= 5, "it came before the service wanted it");
     assert_eq!((&told["text"], &told["count"]), (&json!("@budi second"), &json!(2)), "both in one");
     drop(ani);
+    stage.end();
+}
+
+#[test]
+fn what_is_corrected_or_deleted_before_it_is_sent_is_not_told_as_it_was() {
+    let stage = Stage::new("corrected");
+    let (service, address) = service(&[&ok()]);
+    let browser = Browser::new("phone");
+    let mut budi = stage.signed_in("budi");
+    stage.subscribe(&browser, &address, WORDS).expect("it is kept");
+    budi.send("QUIT");
+    budi.rest();
+    let mut ani = stage.signed_in("ani");
+    // All places for pushes at once are taken, so that what comes waits.
+    for number in 0..10 {
+        ani.send(&format!("MSG:@budi {number}"));
+        ani.settle();
+        service.next();
+    }
+    ani.send("/w budi a slip of the tongue");
+    ani.send("MSG:@budi the wrong word");
+    ani.settle();
+    ani.send("/edit last @budi the right word");
+    ani.send("/delete @budi last");
+    ani.settle();
+    assert_eq!(browser.open(&service.next().bytes)["text"], json!("@budi the right word"));
+    stage.figure("chat_push_waiting 0\n");
+    stage.end();
+    assert!(service.is_quiet(), "what was deleted is not told");
+}
+
+#[test]
+fn subscriptions_that_a_busy_store_does_not_give_at_the_start_come_later() {
+    let stage = Stage::new("late");
+    let (service, address) = service(&[&ok()]);
+    let browser = Browser::new("phone");
+    let mut budi = stage.signed_in("budi");
+    stage.subscribe(&browser, &address, WORDS).expect("it is kept");
+    budi.send("QUIT");
+    budi.rest();
+    let (memory, folder) = stage.stop();
+
+    memory.be_busy(1);
+    let stage = Stage::of(memory, folder, true);
+    stage.figure("chat_push_subscriptions 1\n");
+    let mut ani = stage.signed_in("ani");
+    ani.send("MSG:@budi after the trouble");
+    ani.settle();
+    assert_eq!(browser.open(&service.next().bytes)["text"], json!("@budi after the trouble"));
     stage.end();
 }
 

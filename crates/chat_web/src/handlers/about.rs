@@ -17,10 +17,12 @@ use super::extract::{PathParam, no_store};
 use super::place::picture_of;
 use crate::error::problems::PROBLEMS;
 use crate::error::{AppError, Problem};
+use crate::http::negotiation::prefers_indonesian;
 use crate::http::peer::Peer;
 use crate::models::names::bare;
 use crate::models::objects::{Room, Talk};
 use crate::state::AppState;
+use crate::words::indonesian;
 
 /// The rooms one may know of
 ///
@@ -139,13 +141,21 @@ pub(crate) async fn readyz(State(state): Shared) -> Result<Json<Health>, AppErro
 ///
 /// # Errors
 /// 404 for a code that there is not.
-pub(crate) async fn problem(PathParam(code): PathParam<String>) -> Result<Html<String>, AppError> {
+pub(crate) async fn problem(headers: HeaderMap, PathParam(code): PathParam<String>) -> Result<Response, AppError> {
     let known = PROBLEMS.iter().find(|(known, ..)| *known == code).ok_or(AppError::NotFound)?;
     let (code, status, title, advice) = *known;
-    let advice = advice.replace('&', "&amp;").replace('<', "&lt;");
-    Ok(Html(format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
+    let is_indonesian = prefers_indonesian(&headers);
+    let shown = |words: &str| {
+        let other = if is_indonesian { indonesian(words) } else { None };
+        other.unwrap_or_else(|| words.into()).replace('&', "&amp;").replace('<', "&lt;")
+    };
+    let lang = if is_indonesian { "id" } else { "en" };
+    let (title, advice) = (shown(title), shown(advice));
+    let last = shown(&format!("Code {code}, HTTP status {status}."));
+    let page = format!(
+        "<!doctype html><html lang=\"{lang}\"><meta charset=\"utf-8\"><title>{title}</title>\
          <link rel=\"stylesheet\" href=\"/app.css\"><main class=\"problem\"><h1>{title}</h1>\
-         <p>{advice}</p><p>Code <code>{code}</code>, HTTP status {status}.</p></main></html>"
-    )))
+         <p>{advice}</p><p>{last}</p></main></html>"
+    );
+    Ok(([(header::CONTENT_LANGUAGE, lang), (header::VARY, "accept-language")], Html(page)).into_response())
 }

@@ -88,6 +88,7 @@ pub(crate) struct Mentions {
 #[utoipa::path(get, path = "/me/rooms", tag = "rooms", security(("session" = []), ("cookie" = [])), responses(
     (status = 200, description = "By name", body = Vec<AccountRoom>),
     (status = 401, description = "No user is signed on, or it is a guest", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 501, description = "The server keeps nothing", body = Problem),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub(crate) async fn list(State(state): Shared, SignedOn(session): SignedOn) -> Result<Response, AppError> {

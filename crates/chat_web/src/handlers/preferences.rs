@@ -53,6 +53,7 @@ pub(crate) struct PreferenceValue {
     security(("session" = []), ("cookie" = [])), responses(
     (status = 200, description = "Each key with its value", body = BTreeMap<String, String>),
     (status = 401, description = "No user is signed on, or it is a guest or a bot", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 501, description = "The server keeps nothing", body = Problem),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub(crate) async fn list(State(state): Shared, SignedOn(session): SignedOn) -> Result<Response, AppError> {
@@ -69,6 +70,7 @@ pub(crate) async fn list(State(state): Shared, SignedOn(session): SignedOn) -> R
     (status = 401, description = "No user is signed on, or it is a guest or a bot", body = Problem),
     (status = 404, description = "It is a draft for what can be no room", body = Problem),
     (status = 422, description = "That can be no key", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 501, description = "The server keeps nothing", body = Problem),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub(crate) async fn get(

@@ -105,6 +105,7 @@ pub(crate) enum PushLanguage {
 #[utoipa::path(get, path = "/me/push", operation_id = "list_push", tag = "push", security(("session" = []), ("cookie" = [])), responses(
     (status = 200, description = "The key, and the browsers", body = Pushes),
     (status = 401, description = "No user is signed on, or it is a guest", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 501, description = "The server sends no pushes", body = Problem),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub(crate) async fn list(State(state): Shared, SignedOn(session): SignedOn) -> Result<Response, AppError> {

@@ -44,6 +44,7 @@ impl Retention {
     (status = 401, description = "No user is signed on", body = Problem),
     (status = 403, description = "You may not read there", body = Problem),
     (status = 404, description = "There is no such room", body = Problem),
+    (status = 429, description = "Too much is read from your address", body = Problem, headers(("Retry-After" = u64))),
     (status = 501, description = "The server keeps nothing", body = Problem),
     (status = 503, description = "The server is stopping", body = Problem)))]
 pub(crate) async fn show(

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
 use chat_server::config::hosts;
 use chat_server::features::moderation::network::Network;
 
@@ -68,8 +68,14 @@ fn values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
 
 impl From<&Parts> for Peer {
     fn from(parts: &Parts) -> Peer {
+        Peer::from(&parts.extensions)
+    }
+}
+
+impl From<&Extensions> for Peer {
+    fn from(extensions: &Extensions) -> Peer {
         let unknown = Peer { address: SocketAddr::new(UNKNOWN, 0), is_tls: false };
-        parts.extensions.get::<Peer>().copied().unwrap_or(unknown)
+        extensions.get::<Peer>().copied().unwrap_or(unknown)
     }
 }
 

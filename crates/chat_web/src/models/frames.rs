@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use axum::extract::ws::Utf8Bytes;
-use chat_server::features::language::indonesian;
 use chat_server::model::verb::Verb;
 use serde::Serialize;
 use uuid::Uuid;
+
+use crate::words::indonesian;
 
 use super::objects::{Author, FileInfo, Message, OwnRoom, Presence, User};
 

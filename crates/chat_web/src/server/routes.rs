@@ -11,7 +11,6 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use chat_server::config::hosts::Site;
-use chat_server::features::language::indonesian;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -20,8 +19,10 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::gate::gate;
 use super::openapi::api;
 use crate::error::{AppError, Problem};
+use crate::handlers::caller::session_of;
 use crate::handlers::{about, assets, files, place};
 use crate::http::negotiation::{self, OnlyCompressed};
+use crate::http::peer::Peer;
 use crate::models::ids::random_uuid;
 use crate::state::AppState;
 use crate::websocket;
@@ -107,19 +108,18 @@ async fn finish(State(state): State<Arc<AppState>>, request: Request, next: Next
     let (method, path) = (request.method().clone(), request.uri().path().to_string());
     // For the log: in a path may stand what only its owner knows, such as the token of a file.
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let is_indonesian = negotiation::prefers_indonesian(request.headers());
+    let session = session_of(&state, request.headers(), Peer::from(request.extensions()));
+    // The user's own choice goes before what the browser asks for.
+    let chosen = session.and_then(|session| session.chosen_language());
+    let is_indonesian = chosen.unwrap_or_else(|| negotiation::prefers_indonesian(request.headers()));
     let mut response = next.run(request).await;
     let status = response.status();
     state.figures.answered(status);
-    if let Some(Problem { kind, title, status, detail, code, instead, errors, .. }) =
-        response.extensions_mut().remove::<Arc<Problem>>().and_then(Arc::into_inner)
-    {
-        let instance = Some(format!("/requests/{id}"));
-        // What the page's own door says is in English.
-        let translated = if is_indonesian { indonesian(&detail) } else { None };
+    if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>().and_then(Arc::into_inner) {
+        let problem = Problem { instance: Some(format!("/requests/{id}")), ..problem };
+        let translated = is_indonesian.then(|| problem.in_indonesian()).flatten();
         let language = if translated.is_some() { "id" } else { "en" };
-        let detail = translated.unwrap_or(detail);
-        let problem = Problem { kind, title, status, detail, instance, code, instead, errors };
+        let problem = translated.unwrap_or(problem);
         let (mut parts, _) = response.into_parts();
         parts.headers.remove(header::CONTENT_LENGTH);
         parts.headers.append(header::VARY, HeaderValue::from_static("accept-language"));

@@ -13,6 +13,7 @@ use chat_server::model::names::RoomName;
 use chat_server::model::refusal::Refusal;
 use chat_server::model::text::Text;
 use chat_server::protocol::parse;
+use chat_server::protocol::typed::in_talk;
 use tokio::sync::oneshot;
 
 use super::Task;
@@ -255,6 +256,13 @@ impl Task {
 
     /// Any line of the line protocol. What it says is as if it had come in its own frame.
     async fn line(&mut self, asker: Asker, room: Option<RoomName>, line: &Text) {
+        let talk = room.as_ref().filter(|room| room.is_talk());
+        let placed = talk.map(|talk| in_talk(line, talk.as_str(), &VERBS).and_then(|line| Text::new(&line)));
+        let line = match &placed {
+            Some(Err(error)) => return self.refused(asker, error),
+            Some(Ok(line)) => line,
+            None => line,
+        };
         let Some(request) = parse::parse(line, &VERBS) else { return self.refused(asker, &Refusal::NO_TEXT) };
         if let (Some(verb), Ok(command)) = (request.verb, &request.what)
             && let Some(error) = unfit(verb, command)
@@ -277,11 +285,6 @@ impl Task {
                 self.request(asker, verb, Command::Whisper { to, text }, wanted).await;
             }
             Ok(mut command) => {
-                if let Command::History(query) = &mut command
-                    && let Some(talk) = room.as_ref().filter(|room| room.is_talk())
-                {
-                    query.room.get_or_insert(talk.clone());
-                }
                 if let Some(change) = open::<messages::ChangeLine>(&command) {
                     let messages::ChangeLine { room, line, what } = change.clone();
                     let place = Some(room.unwrap_or(here));

@@ -5,7 +5,7 @@ use axum::extract::ws::Utf8Bytes;
 use chat_server::chat::message::Message as ToRouter;
 use chat_server::features::calls::{Call, NotRead};
 use chat_server::model::event::{Change, Envelope, Event, Speech};
-use chat_server::model::names::{ClientId, RoomName};
+use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::text::Text;
 
 use super::Task;
@@ -48,8 +48,10 @@ impl Task {
         let at = timestamp(envelope.at);
         self.keep_private(Whisper { by, at, text, place, frame: frame.clone(), is_unread }).await;
         if is_first {
-            self.remark(by, "is not connected at the moment. Your whisper waits; you are told if it cannot be read.")
-                .await;
+            let say = |name: &Name| {
+                format!("{name} is not connected at the moment. Your whisper waits; you are told if it cannot be read.")
+            };
+            self.remark(by, say).await;
         }
     }
 
@@ -96,7 +98,10 @@ impl Task {
         });
         match (place, text) {
             (Some((talk, number)), text) => self.wait_in_talk(talk, number, by, text).await,
-            (None, Some(text)) => self.remark(by, &format!("was not there to read your whisper: {text}")).await,
+            (None, Some(text)) => {
+                let say = |name: &Name| format!("{name} was not there to read your whisper: {text}");
+                self.remark(by, say).await;
+            }
             (None, None) => {}
         }
     }
@@ -109,10 +114,10 @@ impl Task {
     }
 
     /// Sends a user a sentence that begins with the name of this session's user.
-    async fn remark(&self, to: ClientId, what: &str) {
+    async fn remark(&self, to: ClientId, say: impl FnOnce(&Name) -> String) {
         let Some(name) = self.session.name() else { return };
         // A name and a whisper are texts already, so that this is one.
-        let Ok(text) = Text::new(&format!("{name} {what}")) else { return };
+        let Ok(text) = Text::new(&say(&name)) else { return };
         self.state.tell_router(ToRouter::Tell(to, text)).await;
     }
 }

@@ -298,6 +298,7 @@ const app = /** @type {any} */ ({
     dress();
     lately((parts) => parts.own.set(key, value));
   },
+  callByName: (on) => lately((parts) => parts.own.callByName(on)),
   dress,
   cookieKept: () => session.kept(),
   stop: () => connection.feed({ type: 'stop' }),
@@ -404,7 +405,7 @@ async function lately(act, failed = () => {}) {
 }
 
 /** Commands that say words, which would go out as they are. */
-const SPEAKS = /^\/(say|answer|re|edit|reply|r|act|paste|send)\b/i;
+const SPEAKS = /^\/(say|do|answer|re|edit|reply|r|act|paste|send)\b/i;
 /** Said to a talk from another room, or to whom the server alone knows. */
 const MAYBE_TALK = /\s@|^\/r(eply)?\s/i;
 const sealsIn = (room) => seals(state.me?.name, room);

@@ -71,10 +71,17 @@ export function own(app) {
   }
 
   function takePref(key, value) {
-    if (key === 'mentions') preferred.bare = value === 'bare';
+    if (key === 'mentions') return callByName(value === 'bare');
     const name = Object.keys(KEYS).find((one) => KEYS[one] === key);
     if (!name || value == null || prefs[name] === value) return;
     setPref(name, value);
+    app.dress();
+  }
+
+  /** Whether the user's bare name in a text speaks to the user: what stands here is marked anew. */
+  function callByName(on) {
+    if (preferred.bare === on) return;
+    preferred.bare = on;
     app.dress();
   }
 
@@ -110,6 +117,11 @@ export function own(app) {
         // Each browser goes by its own again.
         if (value === 'auto' && state.signedIn) tell('lang', '');
       } else if (name in KEYS && state.signedIn) tell(KEYS[name], value);
+    },
+    /** The user has said here whether the bare name speaks to them. The account keeps it, and no browser. */
+    callByName(on) {
+      callByName(on);
+      tell('mentions', on ? 'bare' : '');
     },
     /** A draft has changed on this page. */
     drafted(room) {

@@ -429,3 +429,76 @@ test('a draft and the looks follow the account to another device, and what is ty
   await draftIs(desk, '');
   await until((all) => !('draft.lobby' in all));
 });
+
+test('what was not sent is gone from the browser when its user signs out, and is there for the next one of the account', async () => {
+  const server = await serve(directory());
+  for (const everywhere of [false, true]) {
+    const name = everywhere ? 'budi' : 'ana';
+    const page = await visitor(['401']);
+    await register(page, server.url, name);
+    await isLive(page);
+    await page.fill('#text', 'a secret that was not sent');
+    const kept = () => page.evaluate(async () => (await (await fetch('/api/me/preferences')).json())['draft.lobby']);
+    while ((await kept()) !== 'a secret that was not sent') await page.waitForTimeout(100);
+    const left = () => page.evaluate(() => Object.entries(localStorage).filter(([key, value]) => key.startsWith('chat.draft.') || key === 'chat.synced' || value.includes('secret')));
+    assert.notEqual((await left()).length, 0, 'this browser has it while its user is here');
+    await page.click('#me');
+    await page.click(everywhere ? '#everywhere' : '#settings .danger');
+    await page.waitForSelector('#signin:not([hidden])');
+    assert.deepEqual(await left(), []);
+    assert.equal(await page.inputValue('#text'), '');
+    // The account has it, where it signs in again.
+    await way(page, 'I have a password');
+    await page.fill('#name', name);
+    await page.fill('#password', PASSWORD);
+    await page.keyboard.press('Enter');
+    await isLive(page);
+    await page.waitForFunction(() => document.querySelector('#text').value === 'a secret that was not sent');
+    assert.deepEqual(page.errors, []);
+  }
+});
+
+test('the bare name mentions its user where the account wants that, on each of its devices', async () => {
+  const server = await serve(directory());
+  const desk = await visitor();
+  await register(desk, server.url, 'ana');
+  await isLive(desk);
+  const budi = await terminal(server, 'budi');
+  const pinged = (page) => page.locator('.msg.ping').count();
+  budi.say('is ana here?');
+  await sees(desk, 'is ana here?');
+  assert.equal(await pinged(desk), 0);
+  const phone = await visitor();
+  await phone.goto(server.url);
+  await way(phone, 'I have a password');
+  await phone.fill('#name', 'ana');
+  await phone.fill('#password', PASSWORD);
+  await phone.keyboard.press('Enter');
+  await isLive(phone);
+  await sees(phone, 'is ana here?');
+  await desk.click('#me');
+  await desk.click('[data-set=by-name]');
+  // What stands there is marked as well, here and there.
+  for (const page of [desk, phone]) await page.waitForSelector('.msg.ping');
+  assert.ok(await desk.isChecked('[data-set=by-name]'));
+  const kept = () => desk.evaluate(async () => (await (await fetch('/api/me/preferences')).json()).mentions);
+  while ((await kept()) !== 'bare') await desk.waitForTimeout(100);
+  // Another device takes it back.
+  await phone.click('#me');
+  assert.ok(await phone.isChecked('[data-set=by-name]'));
+  await phone.click('[data-set=by-name]');
+  for (const page of [desk, phone]) await page.waitForSelector('.msg.ping', { state: 'detached' });
+  await desk.waitForFunction(() => !document.querySelector('[data-set=by-name]').checked);
+  while ((await kept()) !== undefined) await desk.waitForTimeout(100);
+  assert.deepEqual([...desk.errors, ...phone.errors], []);
+});
+
+test('a guest reads why the bare name cannot mention them yet, in Indonesian too', async () => {
+  const server = await serve(directory());
+  const page = await visitor([], { locale: 'id-ID' });
+  await enter(page, server.url, 'ana');
+  await page.click('#me');
+  assert.ok(await page.isDisabled('[data-set=by-name]'));
+  assert.match(await page.textContent('#settings'), /Nama saya tanpa @ menyebut saya.*Simpan dulu nama Anda/s);
+  assert.deepEqual(page.errors, []);
+});

@@ -170,3 +170,58 @@ fn a_notice_is_in_the_readers_language() {
     let words = notice["text"].as_str().expect("words");
     assert!(words.starts_with("budi mengundang Anda ke #den"), "{words}");
 }
+
+#[test]
+fn what_this_door_itself_refuses_is_in_the_readers_language() {
+    let stage = stage();
+    let in_indonesian = |call: Call| stage.call(call.header("accept-language", "id, en;q=0.5"));
+    for (path, title, detail) in [
+        ("/api/nowhere", "Tidak ada apa-apa di alamat ini", "Tidak ada apa-apa di alamat ini. GET /api/openapi.json"),
+        ("/api/me", "Tidak ada pengguna yang masuk", "Masuk dulu: POST /api/users dengan {\"name\":\"…\"} memberi"),
+        ("/api/messages?limit=0", "Permintaan tidak bisa dimengerti", "limit adalah angka dari 1 sampai 200."),
+        ("/api/messages?limit=x", "Permintaan tidak bisa dimengerti", "Parameter di alamat tidak bisa dibaca: "),
+        ("/api/admin/audit", "Ini untuk administrator", "Ini untuk administrator: masuk dengan akun admin"),
+    ] {
+        let reply = in_indonesian(get(path));
+        let problem = reply.json();
+        assert_eq!((&problem["title"], reply.header("content-language")), (&json!(title), Some("id")), "{path}");
+        assert!(problem["detail"].as_str().is_some_and(|words| words.starts_with(detail)), "{path}: {problem}");
+        assert_eq!(stage.call(get(path)).header("content-language"), Some("en"), "{path}");
+    }
+    let typed = |body: &str| call("POST", "/api/users").header("content-type", "application/json").body(body);
+    let problem = in_indonesian(typed("{").header("content-length", "1")).json();
+    assert!(
+        problem["detail"].as_str().is_some_and(|words| words.starts_with("Isi permintaan bukan JSON")),
+        "{problem}"
+    );
+    let problem = in_indonesian(typed("{\"x\":1}").header("content-length", "7")).json();
+    for words in [&problem["detail"], &problem["errors"][0]["detail"]] {
+        assert!(words.as_str().is_some_and(|words| words.starts_with("Isi JSON tidak punya kolom")), "{problem}");
+    }
+    let page = in_indonesian(get("/problems/no-such-room")).text();
+    assert!(page.contains("<html lang=\"id\">") && page.contains("Tidak ada ruang seperti itu"), "{page}");
+
+    // What the account has chosen goes before what the browser asks for.
+    let ani = signed_in(&stage, "ani");
+    set(&ani, "lang", "id");
+    let limit = || get("/api/messages?limit=0").header("accept-language", "en");
+    assert_eq!(ani.call(limit()).json()["detail"], "limit adalah angka dari 1 sampai 200.");
+    assert_eq!(stage.call(limit()).json()["detail"], "limit is a number from 1 to 200.");
+    let mut socket = ani.connect();
+    for (frame, title) in [
+        (
+            json!({ "type": "Nonsense", "ref": 1 }),
+            "Tidak ada frame dengan jenis ini; docs/protocol.md menyebut semuanya.",
+        ),
+        (json!({ "type": "Send", "ref": 2, "room": 7, "text": "x" }), "Frame ini tidak bisa dibaca: "),
+        (
+            json!({ "type": "Send", "ref": 3, "room": "lobby", "text": "x", "cid": "short" }),
+            "cid punya 16 sampai 64 huruf",
+        ),
+        (json!({ "type": "Command", "ref": 4, "line": "QUIT" }), "\"QUIT\" tidak cocok di sini."),
+    ] {
+        socket.send(&frame);
+        let refused = socket.until(&json!({ "type": "Error", "ref": frame["ref"] }));
+        assert!(refused["title"].as_str().is_some_and(|words| words.starts_with(title)), "{refused}");
+    }
+}

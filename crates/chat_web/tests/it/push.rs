@@ -135,3 +135,29 @@ fn what_cannot_be_is_refused_in_words() {
     assert_eq!(ani.call(put(&wrong)).status, 422);
     assert_eq!(ani.call(get("/api/me/push")).json()["subscriptions"], json!([]));
 }
+
+#[test]
+fn who_asks_again_and_again_what_is_their_own_is_told_when_to_come_again() {
+    for path in [
+        "/api/me/push",
+        "/api/me/rooms",
+        "/api/me/preferences",
+        "/api/me/preferences/lang",
+        "/api/rooms/lobby/retention",
+        "/api/talks",
+    ] {
+        let mut config = quick();
+        (config.read_burst, config.reads_per_second) = (3, 0.01);
+        let accounts = [("ani", "correct-horse", Role::Member)];
+        let kept = Some((MemoryStore::from_iter(accounts), Policy::default()));
+        let stage = Stage::with(Setup { kept, ..config.into() }, WebConfig::default());
+        let _notices = sender(&stage);
+        let ani = signed_in(&stage, "ani");
+        for _ in 0..3 {
+            assert_eq!(ani.call(get(path)).status, 200, "{path}");
+        }
+        let refused = ani.call(get(path));
+        assert_eq!((refused.status, refused.problem().as_str()), (429, "too-fast"), "{path}");
+        assert!(refused.header("retry-after").is_some(), "{path}");
+    }
+}

@@ -1,11 +1,14 @@
 //! How long a room keeps what is said, by REST.
 
+use chat_server::features::archive::store::Report;
+use chat_server::features::calls::Call as RouterCall;
+use chat_server::model::names::RoomName;
 use chat_server::model::roles::{Policy, Role};
 use chat_web::WebConfig;
 use serde_json::{Value, json};
 
 use crate::admin::{signed_in, token};
-use crate::kit::{Call, MemoryStore, Setup, Stage, call, get, quick};
+use crate::kit::{Call, MemoryStore, Setup, Stage, call, eventually, get, quick};
 
 const PATH: &str = "/api/rooms/tea/retention";
 
@@ -50,4 +53,34 @@ fn a_server_that_keeps_nothing_says_so() {
     let budi = stage.guest("budi");
     assert_eq!(budi.call(get("/api/rooms/lobby/retention")).status, 501);
     assert_eq!(budi.call(put(&json!({ "days": 7 }))).status, 501);
+}
+
+/// What the store has deleted for good, by `/retain` or by the server's own settings, is nowhere in this door's memory either.
+#[test]
+fn what_is_too_old_is_gone_from_the_memory_of_the_page() {
+    let stage = Stage::start();
+    let (ana, mut page) = stage.page("ana");
+    let mut line = stage.line("eka");
+    for number in 1..=5 {
+        line.send(&format!("line {number}"));
+    }
+    line.settle();
+    page.until(&json!({ "type": "Message", "text": "line 5" }));
+    let list = || stage.call(get("/api/messages?room=lobby")).json();
+    let texts = |list: &Value| -> Vec<String> {
+        list.as_array().expect("messages").iter().map(|message| message["text"].to_string()).collect()
+    };
+    let all = list();
+    assert_eq!(texts(&all).len(), 5);
+    let first = format!("/api/messages/{}", all[0]["id"].as_str().expect("an id"));
+    assert_eq!(stage.call(get(&first)).status, 200);
+    let purged = Report::Purged(vec![(RoomName::lobby(), 4)]);
+    stage.server().handle().send(RouterCall::Store(purged).into());
+    eventually("the first is gone", || stage.call(get(&first)).status, |status| *status == 404);
+    assert_eq!(texts(&list()), ["\"line 4\"", "\"line 5\""]);
+    // Nor does a page that was away get it.
+    let mut again = ana.connect();
+    again.send(&json!({ "type": "Resume", "ref": 1, "rooms": { "lobby": 0 } }));
+    let next = again.until(&json!({ "type": "Message" }));
+    assert_eq!(next["text"], "line 4");
 }

@@ -212,6 +212,8 @@ interface App {
   loadOlder(room: Room, limit?: number): Promise<boolean>;
   fill(room: Room, seq: number): Promise<void>;
   set(key: string, value: any): void;
+  /** Whether the user's bare name speaks to the user, as the account keeps it. */
+  callByName(on: boolean): void;
   /** Shows the page by its settings. */
   dress(): void;
   cookieKept(): Promise<any>;
@@ -264,7 +266,7 @@ declare namespace Needs {
   type SealedSheet = Pick<App, 'labelComposer'>;
   type Sealing = Pick<App, 'state' | 'order' | 'talkOf' | 'redraw'>;
   type Secret = Pick<App, 'state' | 'order' | 'focusComposer' | 'settings'>;
-  type Settings = Pick<App, 'state' | 'set' | 'give' | 'sorry' | 'sheet' | 'focusComposer'>;
+  type Settings = Pick<App, 'state' | 'set' | 'callByName' | 'give' | 'sorry' | 'sheet' | 'focusComposer'>;
   type Shortcuts = Pick<App, 'nextMention' | 'state' | 'switch' | 'step' | 'escape' | 'sheet' | 'focusComposer'>;
   type Switcher = Pick<App, 'state' | 'directory' | 'everyone' | 'open' | 'join' | 'openDm' | 'lookAround' | 'focusComposer'>;
   type Timeline = Message & Pick<App, 'box' | 'dropNote' | 'watched' | 'loadOlder' | 'fill' | 'sorry' | 'lately' | 'focusComposer' | 'reply' | 'visit' | 'card'>;

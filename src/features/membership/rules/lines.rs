@@ -75,8 +75,7 @@ impl Turn<'_, Features> {
     /// The members of a room who want to be mentioned by their bare name, and are by this line.
     fn wanted_bare(&self, room: &RoomName, speech: &Speech) -> Vec<Name> {
         let wanted = self.router.features.preferences.mentioned_by_bare_names();
-        let members = &self.router.features.members;
-        let mut wanted = wanted.filter(|account| members.get(account, room).is_some()).peekable();
+        let mut wanted = self.router.features.members.among(room, wanted).peekable();
         // Most lines are said where no member wants it, and are not looked at.
         if wanted.peek().is_none() {
             return Vec::new();

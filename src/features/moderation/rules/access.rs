@@ -76,6 +76,13 @@ impl Turn<'_, Features> {
         self.access(who, what)
     }
 
+    /// A call that asks for what a user has of their own, or for what is set in a room, counts as a page that is read.
+    pub(crate) fn charge_call(&mut self, client: ClientId) -> Result<(), Refusal> {
+        let reads = &mut self.router.features.reads;
+        let place = reads.place(self.clients.get(client).and_then(Client::address));
+        reads.charge(place, reads::PAGE, Duration::ZERO, self.now.mono).map(drop)
+    }
+
     /// The ban on the connection of the caller, or on the address of the call.
     fn ban_on_caller(&self, who: Caller, bans: &Bans) -> Option<Box<Notice>> {
         if bans.is_empty() || who.client.is_some_and(|id| self.role(id) >= Role::Op) {

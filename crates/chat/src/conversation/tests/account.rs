@@ -30,7 +30,7 @@ fn what_is_unread_is_shown_and_nothing_is_entered_twice() {
     let (sent, tags) = signs_in(&mut client, &ROWS);
     let pages = ["HISTORY:#lobby limit=20", "HISTORY:#plan after=7 limit=500", "HISTORY:@ani+budi after=2 limit=500"];
     assert_eq!(sent[..3], pages);
-    assert_eq!(sent[3..], ["LIST:", "ROOMS:", "ROOM:#plan"]);
+    assert_eq!(sent[3..], ["LIST:", "ROOMS:", "ROOM:#plan", "PREF:mentions"]);
     assert!(!client.0.is_here());
     client.page("#lobby", &tags[0], &["MSG #lobby 4 budi: old"], "");
     client.page("#plan", &tags[1], &["MSG #plan 8 budi: the plan", "MSG #plan 9 budi: ani?"], "");
@@ -95,7 +95,7 @@ fn after_a_cut_only_what_is_new_is_asked_for_and_what_was_left_elsewhere_is_gone
     client.sent();
     client.0.cut();
     let (sent, _) = signs_in(&mut client, &["UNREAD #lobby 0 read=4 last=4", "UNREAD @ani+budi 1 read=3 last=4"]);
-    assert_eq!(sent, ["HISTORY:@ani+budi after=2 limit=500", "ROOM:#lobby"]);
+    assert_eq!(sent, ["HISTORY:@ani+budi after=2 limit=500", "ROOM:#lobby", "PREF:mentions"]);
     assert_eq!(client.0.prompt(), "@budi> ");
     assert!(client.0.room("#plan").is_none());
 }
@@ -116,4 +116,64 @@ fn a_server_that_follows_no_account_lets_in_as_before() {
     assert!(client.shown().contains("#lobby  all is read  muted"));
     client.hears("BEGIN UNREAD * 0\nEND UNREAD *");
     assert!(client.shown().contains("nothing is unread"));
+}
+
+#[test]
+fn the_bare_name_speaks_to_the_person_where_the_account_prefers_that_on_whatever_device() {
+    let mut client = Played::new();
+    client.0.has_bell = true;
+    let mut number = 4;
+    let mut rings = |client: &mut Played| {
+        number += 1;
+        client.hears(&format!("MSG #lobby {number} budi: is ani here?"));
+        std::mem::take(&mut client.0.rings)
+    };
+    let (_, tags) = signs_in(&mut client, &ROWS[..1]);
+    client.page("#lobby", &tags[0], &["MSG #lobby 4 budi: old"], "");
+    let asked = tags.last().expect("PREF:mentions");
+    assert!(!rings(&mut client), "the account has not said so yet");
+    client.hears(&format!("BEGIN PREF * 1\nPREF * mentions: bare\nEND PREF * tag={asked}"));
+    assert!(rings(&mut client));
+    client.shown();
+    // Another device takes it back, and this one wants it again.
+    client.hears("PREF * mentions default=yes");
+    assert!(client.shown().contains("your account prefers no mentions any more") && !rings(&mut client));
+    client.types("/pref mentions bare");
+    assert_eq!(client.sent().0.last().map(String::as_str), Some("/pref mentions bare"));
+    client.hears("OK PREF key=mentions: mentions is bare now, for all your devices.");
+    let (sent, tags) = client.sent();
+    assert_eq!(sent, ["PREF:mentions"]);
+    client.hears(&format!("BEGIN PREF * 1\nPREF * mentions: bare\nEND PREF * tag={}", tags[0]));
+    assert!(rings(&mut client));
+    // What other programs keep there, and drafts, are no news.
+    client.shown();
+    client.hears("PREF * page.theme: dark\nPREF * draft.lobby: ha\nPREF * draft.rust default=yes\nPREF * lang: id");
+    assert_eq!(client.shown().matches("--").count(), 1, "the language alone");
+    client.types("/logout");
+    client.hears("OK LOGOUT name=ani: You are a guest again.");
+    assert!(!rings(&mut client));
+}
+
+#[test]
+fn preferences_are_shown_as_a_table_and_the_language_of_the_account_comes_without_a_word() {
+    let mut client = Played::new();
+    client.0.signs_in_with(Some(Secret::new("from a file")));
+    client.0.connected();
+    client.shown();
+    client.hears("OK OPT lang=id");
+    assert_eq!(client.shown(), "");
+    let mut client = Played::new();
+    client.comes_in(&[]);
+    client.types("/pref");
+    client.shown();
+    client.hears(
+        "BEGIN PREF * 3\nPREF * lang: id\nPREF * draft.lobby lines=3: first\nPREF * mentions default=yes\nEND PREF *",
+    );
+    let shown = client.shown();
+    for words in ["what your account prefers", "lang         id", "first ... and 2 more lines", "mentions     not set"]
+    {
+        assert!(shown.contains(words), "{words} in {shown}");
+    }
+    client.hears("BEGIN PREF * 0\nEND PREF *");
+    assert!(client.shown().contains("/pref mentions bare"));
 }

@@ -31,7 +31,11 @@ fn one_speaks_in_a_talk_until_one_leaves_it() {
         ("/react last 👍", "REACT:@ani+budi last 👍"),
         ("/edit #lobby last x", "/edit #lobby last x"),
         ("/edit @citra last x", "/edit @citra last x"),
-        ("/topic x", "/topic x"),
+        ("/topic #lobby x", "/topic #lobby x"),
+        ("/me waves", "DO:@ani+budi waves"),
+        ("ACT=t:waves", "DO=t:@ani+budi waves"),
+        ("/do #lobby waves", "DO:#lobby waves"),
+        ("/me waves\nand goes", "PASTE:DO @ani+budi\nwaves\nand goes\n."),
         ("/read all", "/read all"),
         ("/say #lobby x", "SAY:#lobby x"),
     ] {
@@ -46,8 +50,13 @@ fn one_speaks_in_a_talk_until_one_leaves_it() {
         };
         assert_eq!(line, sent);
     }
-    client.types("/me waves");
-    assert_eq!(client.sent().0, [] as [String; 0]);
+    // What is for rooms does not go to the room that the server has for the current one.
+    client.shown();
+    for typed in ["/roll 2d6", "/topic x", "/kick citra"] {
+        client.types(typed);
+        assert_eq!(client.sent().0, [] as [String; 0], "{typed}");
+        assert!(client.shown().contains("This is a direct talk"), "{typed}");
+    }
     client.types("/part");
     assert_eq!((client.sent().0.len(), client.0.prompt()), (0, "#lobby> ".to_string()));
     client.types("back");

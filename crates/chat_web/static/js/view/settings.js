@@ -3,7 +3,7 @@ import { $, h } from '../dom.js';
 import { icon } from './icons.js';
 import { t, LANGS } from '../i18n.js';
 import { prefs } from '../prefs.js';
-import { isName } from '../names.js';
+import { isName, preferred } from '../names.js';
 import { dialog as makeDialog } from './dialog.js';
 import { account } from './account.js';
 import { chime, notify } from './notify.js';
@@ -141,6 +141,12 @@ export function settings(app, accounts) {
         'announce',
         ['all', 'mentions', 'none'].map((v) => [v, t(`announce_${v}`)]),
       ),
+      onOff(t('byName'), app.state.signedIn ? t('byNameMore', { name: app.state.me.name }) : t('byNameAccount'), {
+        checked: app.state.signedIn && preferred.bare,
+        disabled: !app.state.signedIn,
+        'data-set': 'by-name',
+        onchange: (e) => app.callByName(e.target.checked),
+      }),
       onOff(
         t('notify'),
         secure ? (Notification.permission === 'denied' ? t('notifyDenied') : t('notifyMore')) : t('notifySecure'),
