@@ -1,5 +1,6 @@
 //! Packs the page's files: each is in the binary as it is and compressed, with its tag, so that no list has to be kept.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -10,11 +11,13 @@ use flate2::write::GzEncoder;
 // The tag is made by the same lines as at run time.
 include!("src/handlers/tag.rs");
 include!("src/handlers/served.rs");
+include!("src/handlers/joined.rs");
 
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=static");
     println!("cargo:rerun-if-changed=src/handlers/tag.rs");
     println!("cargo:rerun-if-changed=src/handlers/served.rs");
+    println!("cargo:rerun-if-changed=src/handlers/joined.rs");
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("static");
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
     let mut paths = Vec::new();
@@ -23,9 +26,10 @@ fn main() -> io::Result<()> {
     let mut files = Vec::new();
     for path in &paths {
         let name = path.strip_prefix(&root).unwrap_or(path).to_string_lossy().replace('\\', "/");
-        let bytes = served(&name, fs::read(path)?);
-        files.push((name, bytes));
+        files.push((name, fs::read(path)?));
     }
+    let mut files: Vec<(String, Vec<u8>)> =
+        joined(files).into_iter().map(|(name, bytes)| (name.clone(), served(&name, bytes))).collect();
     let version = put_version(&mut files)?;
     let mut rows = String::new();
     for (number, (name, bytes)) in files.iter().enumerate() {

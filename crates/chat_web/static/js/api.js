@@ -1,6 +1,6 @@
 // Api: the REST calls of the page, each with a deadline. An error carries the server's own words, in the language of
 // the page.
-import { lang } from './i18n.js';
+import { language } from './i18n.js';
 
 /**
  * One call. `body` goes as JSON; `ms`: how long the answer may take.
@@ -12,7 +12,7 @@ export async function call(path, { method = 'GET', body, headers, ms = 10000 } =
   try {
     response = await fetch(path, {
       method,
-      headers: { 'accept-language': lang, ...(body ? { 'content-type': 'application/json' } : {}), ...headers },
+      headers: { 'accept-language': language(), ...(body ? { 'content-type': 'application/json' } : {}), ...headers },
       body: body && JSON.stringify(body),
       credentials: 'same-origin',
       cache: 'no-store',
@@ -98,9 +98,27 @@ export const rooms = () => call('/api/rooms');
 export const users = () => call('/api/users');
 
 /** A page of a room's history: the newest, or before / after a seq. */
-export function page(room, { before, after, limit = 50 } = /** @type {PageOf} */ ({})) {
+export function page(room, of = /** @type {PageOf} */ ({})) {
+  const path = pathOf(room, of);
+  const soon = early.get(path);
+  early.delete(path);
+  return soon ? soon.then((answer) => answer ?? call(path)) : call(path);
+}
+
+function pathOf(room, { before, after, limit = 50 } = /** @type {PageOf} */ ({})) {
   const query = new URLSearchParams({ limit: String(limit) });
   if (before != null) query.set('before', String(before));
   if (after != null) query.set('after', String(after));
-  return call(`/api/rooms/${encodeURIComponent(room)}/messages?${query}`);
+  return `/api/rooms/${encodeURIComponent(room)}/messages?${query}`;
+}
+
+/** Pages that were asked for before the conversation was there; each is taken once. */
+const early = new Map();
+/** Asks for a room's newest page before its view wants it. */
+export function ahead(room) {
+  const path = pathOf(room);
+  early.set(
+    path,
+    call(path).catch(() => null),
+  );
 }

@@ -47,6 +47,12 @@ export function typeInto(field, text, from = field.selectionStart, to = field.se
  */
 export const $ = (selector, from = document) => from.querySelector(selector);
 
+/** A sheet of style, which is there when it resolves. */
+export const style = (href) =>
+  new Promise((ready, fail) =>
+    document.head.append(h('link', { rel: 'stylesheet', href, onload: ready, onerror: fail })),
+  );
+
 const SVG = 'http://www.w3.org/2000/svg';
 export function svg(tag, props, ...children) {
   const el = document.createElementNS(SVG, tag);

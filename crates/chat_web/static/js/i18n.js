@@ -4,7 +4,9 @@ import en from './i18n/en.js';
 
 export const LANGS = { en: 'English', id: 'Bahasa Indonesia' };
 let strings = en;
-export let lang = 'en';
+let lang = 'en';
+/** The language that is read now. */
+export const language = () => lang;
 
 export const choose = (pref, offered = globalThis.navigator?.languages ?? []) =>
   pref in LANGS ? pref : (offered.map((one) => one.slice(0, 2)).find((one) => one in LANGS) ?? 'en');

@@ -21,7 +21,8 @@ import { badges } from './view/badges.js';
 import { banner as showBanner } from './view/banner.js';
 import { composerView } from './view/composer.js';
 import { closeDrawers, drawers } from './view/drawers.js';
-import { dress as dressPage, header } from './view/frame.js';
+import { dress as dressPage } from './view/dress.js';
+import { header } from './view/frame.js';
 import { moderated } from './view/notes.js';
 import { peopleView } from './view/people.js';
 import { roomsView } from './view/rooms.js';
@@ -650,13 +651,10 @@ async function lookAtOffer() {
   lookAtMine();
 }
 
-async function begin() {
-  // An invitation, or a reset link: its code leaves the address.
-  const [, what, code] = /^#(join|reset)=(.+)/.exec(location.hash) ?? [];
-  wanted = location.hash ? placeOf(location.hash) : null;
-  if (code) history.replaceState(null, '', '/');
-  if (what === 'reset') return (await import('./view/reset.js')).reset(code);
-  session.iAm(await session.comeIn(code ? { way: 'register', code } : undefined));
+/** `user` has come in, at an address with this `hash`. */
+export async function begin(user, hash) {
+  wanted = hash ? placeOf(hash) : null;
+  session.iAm(user);
   $('#signin').hidden = true;
   $('#app').hidden = false;
   document.body.classList.remove('splash');
@@ -773,6 +771,3 @@ function midnight() {
   setTimeout(again, Math.min(untilMidnight(now()) + 500, 3600000));
 }
 midnight();
-
-await dress();
-await begin();

@@ -1,4 +1,4 @@
-// Session: how a user comes in, and comes back when the session is over. What is unsent stays through all of it.
+// Session: how a user comes back when the session is over. What is unsent stays through all of it.
 import * as api from './api.js';
 import { $ } from './dom.js';
 import { t } from './i18n.js';
@@ -10,24 +10,6 @@ import { signIn } from './view/signin.js';
  * @param {Connection} connection
  */
 export function session(state, connection) {
-  /** Resolves with who has come in. `invited`: the code of an invitation. */
-  async function comeIn(invited) {
-    // Who was never here has no session to ask for.
-    if (!prefs.name) return signIn('', invited);
-    try {
-      const { user, signed_in } = await api.me();
-      if (!invited || signed_in) return { ...user, signed_in };
-      // A guest gives the name up, and can register it.
-      await api.signOut();
-    } catch (error) {
-      // The server is not there: the page stands ready with what it knows, and tries again.
-      if (error.status !== 401) return { name: prefs.name };
-    }
-    const back = prefs.account ? await api.comeBack().catch(() => null) : null;
-    if (back) return back;
-    return signIn(prefs.name, invited || (prefs.account ? { why: t('signedOut'), way: 'member' } : {}));
-  }
-
   function iAm(user) {
     state.me = { id: user.id, name: user.name };
     state.signedIn = !!(user.signed_in || user.role);
@@ -83,7 +65,6 @@ export function session(state, connection) {
   }
 
   return {
-    comeIn,
     again,
     keepToken,
     /** The cookie is that of the newest token. */

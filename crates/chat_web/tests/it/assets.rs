@@ -1,6 +1,6 @@
 //! The page's files: none loads anything from elsewhere, and they stay small.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,9 @@ use flate2::write::GzEncoder;
 
 use crate::kit::{Stage, get};
 
-// What build.rs makes of a file.
+// What build.rs makes of the files.
 include!("../../src/handlers/served.rs");
+include!("../../src/handlers/joined.rs");
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("static")
@@ -59,61 +60,64 @@ fn the_page_loads_nothing_from_elsewhere_and_holds_nothing_inline() {
     }
 }
 
-/// The files that `file` names after `mark`, which ends in a quote, as paths below `static/`.
-fn named(file: &str, mark: &str) -> Vec<String> {
-    let text = fs::read_to_string(root().join(file)).unwrap();
-    let folder = Path::new(file).parent().unwrap();
-    let quote = &mark[mark.len() - 1..];
-    let addresses = text.split(mark).skip(1).filter_map(|rest| rest.split(quote).next());
-    addresses
-        .map(|address| {
-            let mut path = if address.starts_with('/') { PathBuf::new() } else { folder.to_path_buf() };
-            for part in address.split('/') {
-                match part {
-                    "" | "." => {}
-                    ".." => _ = path.pop(),
-                    part => path.push(part),
-                }
-            }
-            path.to_string_lossy().into_owned()
-        })
-        .collect()
+/// What goes to browsers: build.rs does the same.
+fn sent() -> BTreeMap<String, Vec<u8>> {
+    let files = all().into_iter().map(|file| (file.clone(), fs::read(root().join(file)).unwrap())).collect();
+    joined(files).into_iter().map(|(file, bytes)| (file.clone(), served(&file, bytes))).collect()
 }
 
-/// A module and all that it cannot run without.
-fn modules(first: &str) -> BTreeSet<String> {
+fn packed(bytes: &[u8]) -> usize {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap().len()
+}
+
+/// A file and those that it cannot run without.
+fn with_needed(files: &BTreeMap<String, Vec<u8>>, first: &str) -> BTreeSet<String> {
     let (mut found, mut waiting) = (BTreeSet::new(), vec![first.to_string()]);
     while let Some(file) = waiting.pop() {
+        let text = String::from_utf8_lossy(&files[&file]).into_owned();
         if found.insert(file.clone()) {
-            waiting.extend(named(&file, " from '"));
+            let lines = text.lines().filter(|line| line.starts_with("import "));
+            waiting.extend(lines.map(|line| resolved(&file, line.split('\'').nth(1).unwrap())));
         }
     }
     found
 }
 
-/// What a phone in the bus loads before it can read and write: the shell and the files it names.
-fn first_load() -> BTreeSet<String> {
-    let mut files = modules("js/main.js");
-    files.extend(named("index.html", "href=\"").into_iter().filter(|file| root().join(file).is_file()));
-    files.insert("index.html".into());
-    files
+#[test]
+fn every_script_that_is_named_is_there_and_every_module_is_in_one_file_of_a_page() {
+    let files = sent();
+    let mut modules: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (file, bytes) in files.iter().filter(|(file, _)| file.starts_with("js/")) {
+        let text = std::str::from_utf8(bytes).unwrap();
+        for address in text.split("import('").skip(1).chain(text.split(" from '").skip(1)) {
+            let named = resolved(file, address.split('\'').next().unwrap());
+            assert!(files.contains_key(&named), "{file} names {named}");
+        }
+        for module in text.lines().filter_map(|line| line.strip_prefix("export const $")) {
+            let (module, _) = module.split_once(" = ").unwrap();
+            modules.entry(module.to_string()).or_default().push(file);
+        }
+    }
+    for file in all().iter().filter(|file| file.starts_with("js/")) {
+        let module = constant(file);
+        let places = modules.get(&module[1..]).unwrap_or_else(|| panic!("nothing asks for {file}"));
+        let of_page = places.iter().filter(|place| !place.contains("admin"));
+        assert!(of_page.count() <= 1, "{file} is in {places:?}");
+    }
+    // What the way in needs is in one file, and what the conversation needs in one more.
+    assert_eq!(with_needed(&files, "js/start.js").len(), 1);
+    assert_eq!(with_needed(&files, "js/main.js").len(), 2);
+    let shell = std::str::from_utf8(&files["index.html"]).unwrap();
+    assert!(shell.matches(".js\"").count() == 1 && shell.contains("src=\"/js/start.js\""), "{shell}");
 }
 
 #[test]
-fn the_shell_names_every_module_it_needs_at_once_and_no_other() {
-    let named: BTreeSet<String> =
-        named("index.html", "href=\"").into_iter().filter(|file| file.ends_with(".js")).collect();
-    let mut needed = modules("js/main.js");
-    needed.remove("js/main.js");
-    assert_eq!(named, needed, "named in index.html, and imported from main.js on");
-}
-
-/// As it goes over the wire, plain and packed: build.rs does the same.
-fn sent(file: &str) -> (usize, usize) {
-    let plain = served(file, fs::read(root().join(file)).unwrap());
-    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-    packed.write_all(&plain).unwrap();
-    (plain.len(), packed.finish().unwrap().len())
+#[should_panic(expected = "a ring of modules")]
+fn modules_that_need_each_other_cannot_be_joined() {
+    let file = |name: &str, text: &str| (name.to_string(), text.as_bytes().to_vec());
+    joined(vec![file("js/start.js", "import './b.js';\n"), file("js/b.js", "import { a } from './start.js';\n")]);
 }
 
 #[test]
@@ -131,82 +135,32 @@ fn no_text_of_several_lines_has_a_line_that_is_taken_for_a_comment() {
     }
 }
 
+/// What each step of a visit costs, as it goes over the wire: plain, and packed.
 #[test]
 fn the_page_stays_small() {
-    // The wish was 120 KB and 35 KB packed. What is here is readable source without its comments, as it is served; a bundler and
-    // minifier make about 105 KB and 39 KB of it, which is no reason to have one. Names with passwords and the search have made it 10 KB larger,
-    // files 4 KB: how they are shown stands among the messages, how they are sent is fetched later. So are the sheets by which
-    // order is kept, 7 KB with their words. That passwords and keys are asked for, and kept nowhere, is 3 KB. That a paste is not too
-    // much, that a menu stays while others talk, that blocked cookies are said, and the like, has cost 13 KB, 5 KB packed.
-    // Push and its words are 5 KB of what comes later, threads, the tray and pictures over the page 12 KB.
-    // js/later.js fetches these when the page is idle, and i18n.js a language when a user reads it. Not to be forgotten
-    // here: what is in neither list is not loaded.
-    let late = [
-        "later.css",
-        "js/accounts.js",
-        "js/cards.js",
-        "js/commands.js",
-        "js/emoji_names.js",
-        "js/hearing.js",
-        "js/hits.js",
-        "js/i18n/en_later.js",
-        "js/i18n/id.js",
-        "js/moderation.js",
-        "js/own.js",
-        "js/threads.js",
-        "js/picture.js",
-        "js/view/account.js",
-        "js/view/actions.js",
-        "js/view/confirm.js",
-        "js/view/dialog.js",
-        "js/view/dot.js",
-        "js/view/drop.js",
-        "js/view/first_hour.js",
-        "js/view/heavy.js",
-        "js/view/lightbox.js",
-        "js/view/menu.js",
-        "js/view/members.js",
-        "js/view/menus.js",
-        "js/view/mentions.js",
-        "js/view/notify.js",
-        "js/view/order.js",
-        "js/view/picker.js",
-        "js/view/place.js",
-        "js/view/push.js",
-        "js/view/reset.js",
-        "js/view/room_sheet.js",
-        "js/view/search.js",
-        "js/view/secret.js",
-        "js/view/settings.js",
-        "js/view/share_link.js",
-        "js/view/sheet.js",
-        "js/view/switcher.js",
-        "js/view/thread.js",
-        "js/view/uploads.js",
-    ];
-    let late: BTreeSet<String> = late.map(String::from).into();
-    let sealed = [
-        "js/sealed/envelope.js",
-        "js/sealed/hpke.js",
-        "js/sealed/keys.js",
-        "js/sealed/qr.js",
-        "js/sealed/talks.js",
-        "js/view/sealed.js",
-    ];
-    let sealed: BTreeSet<String> = sealed.map(String::from).into();
-    let first = first_load();
-    // The worker, and the icons of who installs the page.
-    let beside = |file: &String| file == "sw.js" || file.ends_with(".png");
-    let own = all().into_iter().filter(|file| !file.contains("admin") && !beside(file));
-    let first: BTreeSet<String> = first.into_iter().filter(|file| !beside(file)).collect();
-    assert_eq!(own.collect::<BTreeSet<String>>(), &(&first | &late) | &sealed);
-    // The words of sealed talks are 3 KB of the late ones; what seals is fetched by who does.
-    for (files, most_raw, most_packed) in [(&first, 208, 74), (&late, 118, 51), (&sealed, 17, 7)] {
-        let raw: usize = files.iter().map(|file| sent(file).0).sum();
-        let packed: usize = files.iter().map(|file| sent(file).1).sum();
-        println!("{} files, {raw} bytes, {packed} packed", files.len());
-        assert!(raw <= most_raw * 1024, "{raw} bytes");
-        assert!(packed <= most_packed * 1024, "{packed} bytes packed");
+    let files = sent();
+    // The worker, and the icons of a page that is installed, are fetched when nothing else is.
+    let beside = |file: &&String| file.as_str() == "sw.js" || file.ends_with(".png") || file.contains("admin");
+    let own: BTreeSet<String> = files.keys().filter(|file| !beside(file)).cloned().collect();
+    let scripts = |entry: &str, more: &[&str]| {
+        let more = more.iter().map(ToString::to_string);
+        with_needed(&files, entry).into_iter().chain(more).collect::<BTreeSet<String>>()
+    };
+    // Until a name can be typed; until messages can be read and written; what is fetched when the page is idle, or when it is
+    // asked for: other languages, a new password.
+    let door = scripts("js/start.js", &["index.html", "app.css", "icon.svg", "manifest.webmanifest"]);
+    let conversation = &scripts("js/main.js", &["talk.css"]) - &door;
+    let late = &(&own - &door) - &conversation;
+    for (what, files_of, most_raw, most_packed) in [
+        ("door", &door, 50_000, 18_500),
+        ("conversation", &conversation, 166_000, 48_000),
+        ("late", &late, 122_000, 44_000),
+    ] {
+        let raw: usize = files_of.iter().map(|file| files[file].len()).sum();
+        let packed: usize = files_of.iter().map(|file| packed(&files[file])).sum();
+        println!("{what}: {} files, {raw} bytes, {packed} packed", files_of.len());
+        assert!(raw <= most_raw, "{what}: {raw} bytes");
+        assert!(packed <= most_packed, "{what}: {packed} bytes packed");
     }
 }
 
@@ -234,7 +188,7 @@ fn files_of_a_version_are_kept_for_ever_and_what_names_them_is_not() {
     assert!(worker.contains(&format!("const VERSION = '{version}';")), "{worker:.300}");
     let files = worker.split("const FILES = [").nth(1).and_then(|rest| rest.split("];").next()).expect("files");
     let files: BTreeSet<String> = files.split(',').map(|file| file.trim_matches('\'').to_string()).collect();
-    let own = all().into_iter().filter(|file| !file.contains("admin") && file != "sw.js");
+    let own = sent().into_keys().filter(|file| !file.contains("admin") && file != "sw.js");
     let own = own.filter(|file| file.ends_with(".js") || file.ends_with(".css"));
     assert_eq!(files, own.map(|file| format!("/a/{version}/{file}")).collect());
 }

@@ -1,7 +1,7 @@
 // Composer: where one types. It is never disabled: what cannot go now is kept and goes later.
 import { h, $, isComposing, typeInto } from '../dom.js';
 import { icon } from './icons.js';
-import { t, lang } from '../i18n.js';
+import { t, language } from '../i18n.js';
 import { draft, prefs, seals } from '../prefs.js';
 import { clock, now } from '../time.js';
 import { submission } from '../composing.js';
@@ -222,7 +222,7 @@ export function composerView(form, app) {
     },
     label(of) {
       const until = Math.max(of.dm ? 0 : of.silent, app.state.silent);
-      const time = until < Infinity ? clock(until, lang, prefs.hours) : '';
+      const time = until < Infinity ? clock(until, language(), prefs.hours) : '';
       const text =
         until > now()
           ? t(time ? 'silentUntil' : 'silent', { time })

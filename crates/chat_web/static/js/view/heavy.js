@@ -1,7 +1,7 @@
 // Heavy: asks what becomes of a paste of many lines, or of one that is too much for the field.
 import { h } from '../dom.js';
 import { icon } from './icons.js';
-import { t, lang } from '../i18n.js';
+import { t, language } from '../i18n.js';
 import { bytesOf } from '../format.js';
 import { isTooLong, lineCount, overBy } from '../paste.js';
 
@@ -30,7 +30,7 @@ export const heavy = (app) => (strip, text, beside, send, put) => {
       t(words),
     );
   const file = () => send([new File([text], 'paste.txt', { type: 'text/plain' })]);
-  const size = { n: lineCount(text), size: bytesOf(new Blob([text]).size, lang) };
+  const size = { n: lineCount(text), size: bytesOf(new Blob([text]).size, language()) };
   const why = fits ? t('manyLines', size) : t('heavy', size);
   strip.replaceChildren(
     h('span', { role: 'status' }, why, !takesFiles && !fits && ` ${t('noFiles')} ${t('pasteLess')}`),

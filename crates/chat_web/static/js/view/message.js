@@ -1,7 +1,7 @@
 // Message: draws one message: who, when, the words, the quote above, the reactions below, and what went wrong with it.
 import { h, avatar } from '../dom.js';
 import { icon } from './icons.js';
-import { t, people, lang } from '../i18n.js';
+import { t, people, language } from '../i18n.js';
 import { prefs } from '../prefs.js';
 import { bytesOf, format, plainText } from '../format.js';
 import { nameOf } from '../emoji.js';
@@ -69,8 +69,8 @@ export function messageView(app, goTo) {
     ].filter(Boolean);
     const when = h(
       'time',
-      { datetime: new Date(message.at).toISOString(), title: fullTime(message.at, lang) },
-      clock(message.at, lang, prefs.hours),
+      { datetime: new Date(message.at).toISOString(), title: fullTime(message.at, language()) },
+      clock(message.at, language(), prefs.hours),
     );
     const words = message.deleted ? t('deleted') : message.file ? shared(message.file, message.text) : nodes(tree);
     const text = h(
@@ -129,7 +129,7 @@ export function messageView(app, goTo) {
         icon('file'),
         h('span.fname', {}, name),
         ' ',
-        h('span.fsize', {}, bytesOf(bytes, lang)),
+        h('span.fsize', {}, bytesOf(bytes, language())),
       );
     if (!/\.(png|jpe?g|gif|webp)$/i.test(name)) return card();
     const known = sizes.get(href) ?? [width, height];
@@ -156,7 +156,7 @@ export function messageView(app, goTo) {
       'button.card-link',
       { tabIndex: -1, 'data-place': place, hue: hue(message.from.name) },
       h('span', {}, h('b', {}, message.from.name), ` ${place.startsWith('@') ? '' : '#'}${place.split('/')[0]} · `),
-      h('span', {}, `${dayLabel(message.at, now(), lang)}, ${clock(message.at, lang, prefs.hours)}`),
+      h('span', {}, `${dayLabel(message.at, now(), language())}, ${clock(message.at, language(), prefs.hours)}`),
       h('span.words', { dir: 'auto' }, plainText(format(message.text)).slice(0, 300)),
     );
 

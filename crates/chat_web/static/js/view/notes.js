@@ -1,7 +1,7 @@
 // Notes: the thin lines between messages: who came and went, what was done, and the answers to commands.
 import { h } from '../dom.js';
 import { icon } from './icons.js';
-import { t, people, lang } from '../i18n.js';
+import { t, people, language } from '../i18n.js';
 import { span } from '../time.js';
 
 /** Users who came and went: names with a space between them. */
@@ -56,7 +56,7 @@ const subject = (/** @type {Sentence} */ { who, mine }) => (mine ? { who: t('you
 export function moderated({ what, who, by, seconds, reason, mine, own }) {
   const words = [
     t(`did_${what}`, subject({ who: who || t('anAddress'), mine })),
-    seconds ? t('forTime', { time: span(seconds, lang) }) : '',
+    seconds ? t('forTime', { time: span(seconds, language()) }) : '',
     by ? t('byWhom', { by: own ? t('youToo') : by }) : what.startsWith('un') ? t('timeOver') : '',
   ];
   return words.filter(Boolean).join(' ') + (reason ? `: ${reason}` : '');

@@ -1,6 +1,6 @@
 // Order: who enters a room and who speaks there, and for how long and why a user is muted or banned.
 import { h } from '../dom.js';
-import { t, lang } from '../i18n.js';
+import { t, language } from '../i18n.js';
 import { span } from '../time.js';
 import { dialog as makeDialog } from './dialog.js';
 import { roomSheet } from './room_sheet.js';
@@ -113,7 +113,7 @@ export function order(app, deed) {
   function held({ whom, what, by, seconds, reason }) {
     const words = [
       t(`did_${what}`, { who: whom ?? t('anAddress'), n: 1 }),
-      seconds ? t('forTime', { time: span(Math.ceil(seconds / 60) * 60, lang) }) : t('untilLifted'),
+      seconds ? t('forTime', { time: span(Math.ceil(seconds / 60) * 60, language()) }) : t('untilLifted'),
       t('byWhom', { by }),
     ].join(' ');
     return h(

@@ -1,7 +1,7 @@
 // People: who is in the room, by what door, and whether they are there.
 import { h, $, avatar, reconcile } from '../dom.js';
 import { icon } from './icons.js';
-import { t, people as names, lang } from '../i18n.js';
+import { t, people as names, language } from '../i18n.js';
 import { currentRoom, membersOf } from '../store.js';
 import { sameName } from '../names.js';
 
@@ -45,7 +45,7 @@ export function peopleView(app) {
     away,
     line: !!door && door !== 'web',
     me: !!app.state.me && sameName(name, app.state.me.name),
-    lang,
+    lang: language(),
   });
 
   return {

@@ -1,7 +1,7 @@
 // Push: this browser is told by the server when the page is closed, where its user wants that.
 import * as api from '../api.js';
 import { prefs, setPref } from '../prefs.js';
-import { lang } from '../i18n.js';
+import { language } from '../i18n.js';
 
 /** Whether the browser can be told at all: by HTTPS or on localhost, and on an iPhone from the home screen. */
 export const canPush = () => isSecureContext && 'serviceWorker' in navigator && 'PushManager' in globalThis;
@@ -43,7 +43,7 @@ export async function turnOn(wish) {
     own = null;
   }
   own ??= await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey });
-  const { number } = await api.keepPush({ ...own.toJSON(), ...wish, lang });
+  const { number } = await api.keepPush({ ...own.toJSON(), ...wish, lang: language() });
   setPref('push', { number, ...wish });
 }
 

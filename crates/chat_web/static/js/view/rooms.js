@@ -2,7 +2,7 @@
 import { hashOf } from '../addresses.js';
 import { h, $, avatar, reconcile } from '../dom.js';
 import { icon } from './icons.js';
-import { t, lang } from '../i18n.js';
+import { t, language } from '../i18n.js';
 import { isLoud, membersOf, sortedRooms, title } from '../store.js';
 import { draft } from '../prefs.js';
 
@@ -32,7 +32,7 @@ export function roomsView(app) {
       presence: room.dm ? (app.person(membersOf(room)[0])?.state ?? 'offline') : '',
       drafted: !here && draft(room.id) !== '',
       waiting: app.box.items.some((item) => item.room === room.id && item.state === 'failed'),
-      lang,
+      lang: language(),
     };
   };
 
@@ -101,7 +101,7 @@ export function roomsView(app) {
         .map(([key, { topic, users }]) => ({ key, topic, users }));
       $('#otherhead').hidden = !open.length;
       reconcile($('#others'), open, other);
-      const invitations = [...app.state.invitations].map(([key, words]) => ({ key, words, lang }));
+      const invitations = [...app.state.invitations].map(([key, words]) => ({ key, words, lang: language() }));
       $('#invitedhead').hidden = !invitations.length;
       reconcile($('#invited'), invitations, invitation);
       $('#dmhead').hidden = !all.dms.length;

@@ -1,6 +1,6 @@
 // Search: finds what was said, as far back as the server keeps it, and leads there.
 import { h } from '../dom.js';
-import { t, lang } from '../i18n.js';
+import { t, language } from '../i18n.js';
 import { prefs } from '../prefs.js';
 import { format, plainText } from '../format.js';
 import { clock, dayLabel, now } from '../time.js';
@@ -82,7 +82,7 @@ export function searchPanel(app) {
   }
 
   function hit(m) {
-    const at = `${dayLabel(m.at, now(), lang)}, ${clock(m.at, lang, prefs.hours)}`;
+    const at = `${dayLabel(m.at, now(), language())}, ${clock(m.at, language(), prefs.hours)}`;
     return h(
       'li',
       {},

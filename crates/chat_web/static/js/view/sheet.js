@@ -2,7 +2,7 @@
 import { h } from '../dom.js';
 import { t } from '../i18n.js';
 import { dialog } from './dialog.js';
-import { MOD } from './shortcuts.js';
+import { MOD } from './dress.js';
 import { openDialog } from './toast.js';
 
 const SHEET = [

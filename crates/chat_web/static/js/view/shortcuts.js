@@ -1,9 +1,7 @@
 // Shortcuts: the keys of the whole page.
 import { $, isComposing } from '../dom.js';
+import { isMac } from './dress.js';
 import { menuIsOpen } from './floating.js';
-
-const mac = /Mac|iP/.test(navigator.platform);
-export const MOD = mac ? '⌘' : 'Ctrl';
 
 /** @param {Needs.Shortcuts} app */
 export function shortcuts(app) {
@@ -11,7 +9,7 @@ export function shortcuts(app) {
     if (isComposing(e)) return;
     const target = /** @type {any} */ (e.target);
     const dialog = document.querySelector('dialog[open]');
-    const mod = mac ? e.metaKey : e.ctrlKey;
+    const mod = isMac ? e.metaKey : e.ctrlKey;
     if (mod && !e.shiftKey && !e.altKey && e.key.toLowerCase() === 'k' && app.state.me) {
       e.preventDefault();
       app.switch();

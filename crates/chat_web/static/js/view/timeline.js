@@ -1,6 +1,6 @@
 // Timeline: draws one room's messages, keeps the reader's place, and pages in the past.
 import { h, $, avatar, reconcile } from '../dom.js';
-import { t, lang } from '../i18n.js';
+import { t, language } from '../i18n.js';
 import { prefs } from '../prefs.js';
 import { clock, now } from '../time.js';
 import * as merge from '../merge.js';
@@ -61,7 +61,7 @@ export function timelineView(root, roomOf, app) {
   const context = (room) => ({
     me: app.state.me ?? { name: prefs.name },
     items: outbox.of(app.box, room.id),
-    lang,
+    lang: language(),
     hours: prefs.hours,
     now: now(),
     isKnown: app.knows,
@@ -268,7 +268,7 @@ export function timelineView(root, roomOf, app) {
     if (above)
       $('span', pill).textContent = t('since', {
         n: (room.tl.order[0] > room.line + 1 && room.unreadWas) || newCount(room),
-        time: clock(room.lineAt ?? now(), lang, prefs.hours),
+        time: clock(room.lineAt ?? now(), language(), prefs.hours),
       });
   }
 

@@ -2,7 +2,7 @@
 import * as outbox from '../outbox.js';
 import { $, h } from '../dom.js';
 import { icon } from './icons.js';
-import { t, lang } from '../i18n.js';
+import { t, language } from '../i18n.js';
 import { bytesOf } from '../format.js';
 import { announce } from './toast.js';
 
@@ -15,7 +15,7 @@ export function uploads(app) {
   function unfit(file, name) {
     const most = app.state.offer?.files;
     if (most == null) return t('noFiles');
-    if (most > 0 && file.size > most) return t('fileTooBig', { name, most: bytesOf(most, lang) });
+    if (most > 0 && file.size > most) return t('fileTooBig', { name, most: bytesOf(most, language()) });
     // A folder looks like an empty file.
     return file.size ? '' : t('fileEmpty', { name });
   }
@@ -40,7 +40,7 @@ export function uploads(app) {
       { 'data-room': room },
       h('span.face', { 'aria-hidden': 'true' }, face(file)),
       h('span.fname', {}, name),
-      h('small', {}, bytesOf(file.size, lang)),
+      h('small', {}, bytesOf(file.size, language())),
       h('button.icon.earlier', { 'aria-label': t('fileEarlier', { name }), onclick: earlier }, icon('up')),
       h('button.icon', { 'aria-label': t('fileRemove', { name }), onclick: remove }, icon('close')),
     );
@@ -137,7 +137,7 @@ export function uploads(app) {
       });
       request.open('POST', `/api/files?${query}`);
       request.setRequestHeader('content-type', 'application/octet-stream');
-      request.setRequestHeader('accept-language', lang);
+      request.setRequestHeader('accept-language', language());
       request.send(file);
       announce(t('uploading', { name }));
     });
@@ -152,8 +152,8 @@ export function uploads(app) {
     }
     if (request.status === 413)
       return problem && most
-        ? t('fileTooBig', { name, most: bytesOf(most, lang) })
-        : t('fileTooBigOnTheWay', { name, size: bytesOf(file.size, lang) });
+        ? t('fileTooBig', { name, most: bytesOf(most, language()) })
+        : t('fileTooBigOnTheWay', { name, size: bytesOf(file.size, language()) });
     return problem?.detail || t('fileRefused', { name, status: request.status });
   }
 
