@@ -675,9 +675,10 @@ const HANDLERS = {
       if (!room) continue;
       const { last_seq: last = 0, read_seq: read = 0, unread = 0, mentions: calls = 0 } = own;
       Object.assign(room, { notify: own.notify ?? 'all', muted: !!own.muted });
-      if (room.dm && !room.greeted)
-        Object.assign(room, { readSeq: read, line: unread ? read : null, unreadWas: unread });
-      if ((room.dm && !room.greeted) || (room.unread && !room.pinged && read === room.readSeq))
+      // What was heard since it was asked may not be in the answer.
+      const greets = room.dm && !room.greeted && unread >= room.unread;
+      if (greets) Object.assign(room, { readSeq: read, line: unread ? read : null, unreadWas: unread });
+      if (greets || (room.unread && !room.pinged && read === room.readSeq))
         Object.assign(room, { unread: room.dm ? unread : room.unread, pinged: room.dm ? unread : calls });
       room.greeted = true;
       if (room.dm && last > merge.last(room.tl)) changes.push(...unload(state, room));

@@ -305,3 +305,12 @@ test('an invitation stands in a list until it is used or dismissed', () => {
   assert.equal(state.invitations.size, 0);
   assert.deepEqual(take({ type: 'Notice', room: 'lobby', at: AT, text: 'It is closed now. /join #lobby' }), ['timeline', 'notice'], 'one is in it');
 });
+
+test('a whisper that is heard before the list of talks has come stays unread', () => {
+  const { state, take } = begun();
+  take({ type: 'Whisper', from: BUDI, to: ME, id: 'w1', at: AT, text: 'psst', room: '@budi', seq: 1, reactions: {} });
+  const talk = state.rooms.get('@budi');
+  assert.equal(talk.unread, 1);
+  take({ type: 'Mine', rooms: [{ id: '@ana+budi', last_seq: 1 }] });
+  assert.deepEqual([talk.unread, talk.line], [1, 0]);
+});
