@@ -5,7 +5,7 @@ import { chartsIn } from './admin/charts.js';
 import * as lists from './admin/lists.js';
 import { placePanel } from './admin/place.js';
 import { figureWords, useWords, w } from './admin/words.js';
-import { LANGS, lang } from './i18n.js';
+import { LANGS, language } from './i18n.js';
 import { prefs, setPref } from './prefs.js';
 import { span } from './time.js';
 import { drawnLink, showLink } from './view/share_link.js';
@@ -15,7 +15,7 @@ const KEY = 'chat.operator';
 /** The lists that change by acts alone are asked for each fifth time. */
 const SELDOM = 5;
 /** With the key, or without one by the session of this browser. What the server says is in the reader's language. */
-const headers = () => ({ 'accept-language': lang, ...(key ? { authorization: `Bearer ${key}` } : {}) });
+const headers = () => ({ 'accept-language': language(), ...(key ? { authorization: `Bearer ${key}` } : {}) });
 const admin = (path, body, method = body ? 'POST' : 'GET') =>
   call(`/api/admin/${path}`, { method, body, headers: headers(), ms: 5000 });
 let key = sessionStorage.getItem(KEY) ?? '',
@@ -25,7 +25,7 @@ let key = sessionStorage.getItem(KEY) ?? '',
   kept = new Map();
 
 await useWords();
-const number = new Intl.NumberFormat(lang, { maximumFractionDigits: 1 });
+const number = new Intl.NumberFormat(language(), { maximumFractionDigits: 1 });
 
 const draw = (text) => drawnLink(text, headers());
 const linkWords = (id = undefined) => ({ copy: w('copy'), copied: w('copied'), qr: w('qrOf'), id });
@@ -132,7 +132,7 @@ function dress() {
   $('#sections').setAttribute('aria-label', w('sections'));
   $('#lang').setAttribute('aria-label', w('language'));
   $('#lang').append(
-    ...Object.entries(LANGS).map(([value, name]) => h('option', { value, selected: value === lang }, name)),
+    ...Object.entries(LANGS).map(([value, name]) => h('option', { value, selected: value === language() }, name)),
   );
   $('#lang').addEventListener('change', (e) => {
     setPref('lang', e.target.value);
@@ -188,7 +188,7 @@ $('#close').addEventListener('click', async () => {
 function show({ server, totals, doors, rooms, people, stats }) {
   $('#server').textContent = server.name;
   if (document.activeElement !== $('#placename')) $('#placename').value = server.name;
-  $('#about').textContent = w('version', { version: server.version, time: span(server.uptime_s, lang) });
+  $('#about').textContent = w('version', { version: server.version, time: span(server.uptime_s, language()) });
   document.title = `${w('title')} · ${server.name}`;
   charts.show(totals);
   const counts = /** @type {[string, number][]} */ (Object.entries(doors));

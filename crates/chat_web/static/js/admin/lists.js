@@ -1,6 +1,6 @@
 // Lists: what the dashboard shows of people, accounts, rooms, invitations, bans, webhooks and the audit.
 import { $, avatar, h } from '../dom.js';
-import { lang } from '../i18n.js';
+import { language } from '../i18n.js';
 import { span } from '../time.js';
 import { button, cell, figure, fill, panel, time } from './tables.js';
 import { w } from './words.js';
@@ -113,7 +113,7 @@ export function showPeople(people, act) {
       button(w('kick'), w('kickNamed', { name }), () => act.kick({ id: key, name }), 'kick'),
     ),
   ]);
-  for (const one of people) $(`[data-key="${CSS.escape(one.id)}"] .idle`).textContent = span(one.idle ?? 0, lang);
+  for (const one of people) $(`[data-key="${CSS.escape(one.id)}"] .idle`).textContent = span(one.idle ?? 0, language());
   $('#everyonehead').textContent = `${w('hereHead')} · ${people.length}`;
 }
 
@@ -212,7 +212,7 @@ export function showBans({ bans }, act) {
     whom,
     by,
     // To the minute: each second is no news.
-    left: seconds ? span(Math.ceil(seconds / 60) * 60, lang) : w('forEver'),
+    left: seconds ? span(Math.ceil(seconds / 60) * 60, language()) : w('forEver'),
     reason: reason ?? '',
   }));
   fill('bans', rows, (one) => [

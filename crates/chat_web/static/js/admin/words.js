@@ -1,5 +1,5 @@
 // Words of the dashboard: w() gives those of a key in the reader's language, as the page's t() does.
-import { lang, useLang } from '../i18n.js';
+import { language, useLang } from '../i18n.js';
 import { prefs } from '../prefs.js';
 import en from './en.js';
 
@@ -8,7 +8,7 @@ let strings = en;
 /** Takes the language of the page, which is chosen in its settings or by the browser. */
 export async function useWords() {
   await useLang(prefs.lang);
-  strings = lang === 'id' ? (await import('./id.js')).default : en;
+  strings = language() === 'id' ? (await import('./id.js')).default : en;
 }
 
 /**
@@ -29,7 +29,7 @@ export function w(key, vars = {}) {
   let text = strings[key] ?? en[key] ?? key;
   if (text.includes('|')) {
     const [one, other] = text.split('|');
-    text = new Intl.PluralRules(lang).select(vars.n ?? 0) === 'one' ? one : other;
+    text = new Intl.PluralRules(language()).select(vars.n ?? 0) === 'one' ? one : other;
   }
   return text.replace(/\{(\w+)\}/g, (_, name) => vars[name] ?? '');
 }

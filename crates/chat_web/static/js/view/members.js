@@ -1,6 +1,6 @@
 // Members: the accounts of the room that is shown whose users are not in it, below the people who are.
 import { $, h, reconcile } from '../dom.js';
-import { lang, t } from '../i18n.js';
+import { language, t } from '../i18n.js';
 import { sameName } from '../names.js';
 import { personItem } from './people.js';
 
@@ -47,7 +47,7 @@ export function members(app) {
     const here = [...room.people.values()].map((one) => one.name);
     const isAway = (name) => !here.some((one) => sameName(one, name));
     const names = room.dm ? [] : (known.get(room.id)?.names ?? []).filter(isAway);
-    const row = (name) => ({ key: name, name, state: app.person(name)?.state ?? 'offline', lang });
+    const row = (name) => ({ key: name, name, state: app.person(name)?.state ?? 'offline', lang: language() });
     reconcile(list, names.map(row), (one) => personItem(app, one));
     head.hidden = list.hidden = !names.length;
   }

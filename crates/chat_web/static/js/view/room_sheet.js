@@ -1,7 +1,7 @@
 // Room sheet: what a room is about, who is in it, what it tells one of, its files, and the programs that post there.
 import { h } from '../dom.js';
 import { bytesOf } from '../format.js';
-import { lang, people, t } from '../i18n.js';
+import { language, people, t } from '../i18n.js';
 
 /** The most names, and the most files, that are shown at once. */
 const NAMES = 12;
@@ -100,7 +100,7 @@ export function roomSheet(app, { act, field, drawn }) {
         'li',
         {},
         h('a', { href: `/files/${file.token}`, target: '_blank', rel: 'noopener', dir: 'auto' }, text),
-        h('small', {}, `${bytesOf(file.bytes, lang)}, ${from.name}`),
+        h('small', {}, `${bytesOf(file.bytes, language())}, ${from.name}`),
       );
     const shown = known.files.slice(0, FILES);
     return part(
