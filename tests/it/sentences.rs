@@ -30,6 +30,7 @@ const NOT_SAID: &[&str] = &[
 /// document, headers, and the answer that is given before a call is read.
 const NOT_SAID_BY_WEB: &[&str] = &[
     "handlers/assets.rs",
+    "handlers/joined.rs",
     "http/cookies.rs",
     "server/listener/full.rs",
     "server/openapi.rs",
@@ -63,6 +64,9 @@ const NO_SENTENCES_OF_WEB: &[&str] = &[
     "a text frame is UTF-8",
     "no WebSocket frame",
     "a connection broke",
+    "no picture",
+    "cannot read {}",
+    "<svg ",
 ];
 
 /// What stands below this line in a file is put together from several pieces in the code.
