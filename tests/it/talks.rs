@@ -49,7 +49,7 @@ const LOOKERS: [&str; 4] = ["citra", "boss", "gita", "eko"];
 /// All, in the order in which they come.
 const ALL: [&str; 7] = ["ani", "budi", "citra", "dewi", "boss", "gita", "eko"];
 
-const LOOKS: [&str; 86] = [
+const LOOKS: [&str; 88] = [
     "LIST:",
     "LIST:#tea",
     "WHO:ani",
