@@ -6,7 +6,7 @@ use crate::model::verb::{Needs, Subject, Verb, verb};
 
 /// `/devices [user]`
 pub static DEVICES: Verb = verb(
-    Subject::Account,
+    Subject::Talk,
     "DEVICES",
     &["devices"],
     "/devices [user]",
