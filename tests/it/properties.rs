@@ -561,9 +561,10 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
             let args = format!("{room} {}", key.clone().unwrap_or_default());
             (Command::Enter { room, key }, "JOIN", args)
         }),
-        (room(), words()).prop_map(|(room, text)| {
+        (room(), any::<bool>(), words()).prop_map(|(room, act, text)| {
             let args = format!("{room} {text}");
-            (Command::Say { room: Some(room), re: None, cid: None, act: false, text: text.into() }, "SAY", args)
+            let verb = if act { "DO" } else { "SAY" };
+            (Command::Say { room: Some(room), re: None, cid: None, act, text: text.into() }, verb, args)
         }),
         words().prop_map(|text| (
             Command::Say { room: None, re: None, cid: None, act: true, text: text.clone().into() },

@@ -48,6 +48,7 @@ const LINES: &[&str] = &[
     "MSG:W",
     "W",
     "SAY:R W",
+    "DO:R W",
     "ACT:W",
     "/answer R I W",
     "/answer last W",

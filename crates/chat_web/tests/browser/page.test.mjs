@@ -774,7 +774,7 @@ test('an address with a room leads into it, also on an origin that is not secure
   await say(page, 'by plain http :tada:');
   await sees(page, 'by plain http 🎉');
   await page.click('#me');
-  assert.ok(await page.isDisabled('#settings [role=switch]'), 'notifications are for secure origins');
+  assert.ok(await page.isDisabled('#settings [data-set=notify]'), 'notifications are for secure origins');
   assert.deepEqual(page.errors, []);
 });
 

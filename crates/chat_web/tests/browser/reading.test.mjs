@@ -211,10 +211,10 @@ test('a browser that shows no notifications of a page loses nothing by it', asyn
   await page.evaluate(() => { delete document.hidden; });
   // And the settings say so where one switches them on.
   await page.click('#me');
-  await page.click('#settings [role=switch]');
-  if (!await page.isVisible('.toast:has-text("shows no notifications")')) await page.click('#settings [role=switch]');
+  await page.click('#settings [data-set=notify]');
+  if (!await page.isVisible('.toast:has-text("shows no notifications")')) await page.click('#settings [data-set=notify]');
   await page.waitForSelector('.toast:has-text("shows no notifications")');
-  assert.equal(await page.isChecked('#settings [role=switch]'), false);
+  assert.equal(await page.isChecked('#settings [data-set=notify]'), false);
   assert.deepEqual(page.errors, []);
 });
 

@@ -34,6 +34,8 @@ function build() {
     shown = null,
     isOver = false;
   const all = () => /** @type {HTMLElement[]} */ ([...list.querySelectorAll('.thumb')]);
+  // A message that is drawn anew has another element for the same picture.
+  const place = () => all().findIndex((one) => one === shown || (!shown.isConnected && one.href === shown.href));
 
   function show(thumb) {
     shown = thumb;
@@ -41,7 +43,7 @@ function build() {
     Object.assign(picture, { src, alt });
     name.textContent = alt;
     original.href = src;
-    const at = all().indexOf(thumb),
+    const at = place(),
       of = all().length;
     count.textContent = of > 1 ? t('pictureOf', { n: at + 1, of }) : '';
     before.hidden = at <= 0;
@@ -56,7 +58,7 @@ function build() {
   }
   /** Messages may have gone or come meanwhile: it goes on from the picture that is shown. */
   function step(by) {
-    const next = all()[all().indexOf(shown) + by];
+    const next = all()[place() + by];
     if (!next) return;
     show(next);
     next.scrollIntoView({ block: 'nearest' });
@@ -76,7 +78,7 @@ function build() {
     picture.removeAttribute('src');
     // Closed without Back, the step that Back would have gone is gone back here.
     if (!isOver) history.back();
-    shown.focus({ preventScroll: true });
+    (all()[place()] ?? shown).focus({ preventScroll: true });
   });
   // It stands before the page's own listener, which would look for another room.
   addEventListener(

@@ -153,6 +153,7 @@ export function settings(app, accounts) {
         {
           checked: prefs.notify && secure && Notification.permission === 'granted',
           disabled: !secure || Notification.permission === 'denied',
+          'data-set': 'notify',
           onchange: async (e) => {
             const asked = e.target.checked && (await Notification.requestPermission()) === 'granted';
             // The first one says that they come, and shows whether they can.
