@@ -70,7 +70,14 @@ test('topic, people, notifications, files, a program’s address with its curl l
   await ana.waitForSelector('.menu .item:has-text("Tell me of mentions only") [d^="M5 12.5l4.5"]');
   await ana.keyboard.press('Escape');
 
+  // Who is connected is not offline, in whatever room.
+  const back = await lineClient(server, 'guest-1');
+  ends.push(back.end);
+  back.say(`/login budi ${PASSWORD}`);
+  await back.hears('OK LOGIN');
   await ana.click('#orderbtn');
+  await ana.waitForSelector(`${part('Files')} a:has-text("resep.txt")`);
+  assert.equal(await ana.locator(`${part('People')} :text("Offline:")`).count(), 0);
   await ana.fill('#order [aria-label="Name of the program"]', 'ci');
   await ana.keyboard.press('Enter');
   const line = await (await ana.waitForSelector('#order .made code')).textContent();
