@@ -103,7 +103,7 @@ test('it is in Indonesian, and fits on 320 pixels', async () => {
   await inRoom(ani, 'dapur');
   await ani.click('#orderbtn');
   assert.deepEqual(await ani.locator('#order legend').allTextContents(),
-    ['Topik', 'Orang', 'Pemberitahuan', 'Berkas', 'Undang seseorang', 'Siapa boleh apa', 'Program yang menulis di sini']);
+    ['Topik', 'Orang', 'Pemberitahuan', 'File', 'Undang seseorang', 'Siapa boleh apa', 'Program yang menulis di sini']);
   await ani.evaluate(AXE);
   await axeFindsNothing(ani, 'the sheet at 320 pixels');
   assert.ok(await ani.evaluate(() => document.querySelector('#order').scrollWidth <= document.querySelector('#order').clientWidth));
