@@ -157,7 +157,7 @@ impl Vault {
             }
             Some(Err(Problem::NotForThisDevice)) => ("(sealed for other devices than this one)".into(), false),
             Some(Err(problem)) => (format!("(sealed, and not shown: {problem})"), false),
-            None => (format!("(sealed; in the talk {other} /seal makes this device one that opens what comes)"), false),
+            None => (format!("(sealed; after /seal @{other} this device opens what comes)"), false),
         };
         let mut opened = line.clone();
         opened.text = text;

@@ -35,6 +35,6 @@ impl Row for Listed {
 /// `MEMBERS`. `is_cut`: there are more than are listed.
 pub(crate) fn members(room: RoomName, members: Vec<Listed>, is_cut: bool) -> Block {
     let head = format!("Accounts in {room} ({}):", members.len());
-    let foot = if is_cut { "There are more; a list ends here." } else { "" };
+    let foot = if is_cut { "There are more; the list ends here." } else { "" };
     Block { room: Some(room), head: head.into(), foot, ..Block::new("MEMBERS", members) }
 }

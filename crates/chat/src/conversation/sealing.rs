@@ -129,7 +129,7 @@ impl Conversation {
             Some(Err(why)) => self.trouble(&why),
             Some(Ok(())) => {
                 self.own(&format!(
-                    "{short} is sealed: what you say there only the {} devices of you both can read",
+                    "{short} is sealed: only {} devices, yours and theirs, can read what you say there",
                     devices.len()
                 ));
                 self.show_safety(talk, devices);
@@ -141,7 +141,7 @@ impl Conversation {
         let Safety { digits, words } = Safety::of(devices.iter().map(|(_, point)| *point));
         let other = self.other_of(talk);
         self.own(&format!(
-            "compare this with {other}, by voice or side by side; if it is the same, no third party reads along:"
+            "compare this with {other}, by voice or on both screens; if it is the same, no third party reads along:"
         ));
         self.own(&words);
         self.own(&digits);
@@ -163,7 +163,7 @@ impl Conversation {
         }
         let other = self.other_of(talk);
         if !devices.iter().any(|(account, _)| account.eq_ignore_ascii_case(&other)) {
-            return self.not_said(&words, &format!("{other} has no device any more that opens it"));
+            return self.not_said(&words, &format!("{other} has no device any more that can open it"));
         }
         match self.view.vault.as_ref().map(|vault| vault.seal(talk, devices, &words)) {
             Some(Ok(sealed)) => {

@@ -459,6 +459,7 @@ function draw(what) {
       badges(state, app.room());
     }
     if (due.has('people')) who.render();
+    else if (due.has('members') && app.room()) app.offline(app.room());
     if (due.has('typing')) who.typing();
     due.clear();
   });
@@ -472,7 +473,7 @@ function applyChange(change) {
 const CHANGES = {
   timeline: (_, here) => here && plan(),
   people(_, here) {
-    if (here || app.room()?.dm) draw('people');
+    draw(here || app.room()?.dm ? 'people' : 'members');
     if (state.rooms.size > 1) draw('rooms');
   },
   typing: (_, here) => here && draw('typing'),

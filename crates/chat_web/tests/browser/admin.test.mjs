@@ -50,9 +50,9 @@ test('people, accounts, rooms, invitations, bans and webhooks are seen and seen 
   await shows(page, '#everyone', 'eka');
   // What holds is lifted, and the room hears of it.
   await shows(page, '#bans', '#dapur');
-  await page.click('[aria-label="Lift what holds noisy"]');
+  await page.click('[aria-label="Lift the ban or mute of noisy"]');
   await eka.hears('UNBANNED #dapur noisy dewi');
-  await page.click('[aria-label="Lift what holds budi"]');
+  await page.click('[aria-label="Lift the ban or mute of budi"]');
   await page.waitForSelector('#nobans:not([hidden])');
   // Roles, a reset link with its picture, and an account that goes.
   await page.selectOption('[aria-label="Role of budi"]', 'op');
@@ -67,7 +67,7 @@ test('people, accounts, rooms, invitations, bans and webhooks are seen and seen 
   await lacks(page, '#accounts', 'citra');
   // Less is kept only after a question.
   await page.selectOption('[aria-label="How long #dapur keeps what is said"]', '30');
-  await page.waitForSelector('#forget[open]:has-text("Keep less of #dapur")');
+  await page.waitForSelector('#forget[open]:has-text("Keep what is said in #dapur for a shorter time")');
   await page.keyboard.press('Escape');
   assert.equal(await page.inputValue('[aria-label="How long #dapur keeps what is said"]'), '');
   await page.selectOption('[aria-label="How long #dapur keeps what is said"]', '30');
@@ -111,7 +111,7 @@ test('axe finds nothing, and nothing runs out at 320 pixels, in either language 
   const { server } = await house();
   for (const [locale, width, colorScheme, headings] of [
     ['en-GB', 320, 'light', ['Here now', 'Accounts', 'Rooms', 'Invitations', 'Banned and muted', 'Webhooks', 'What was done by power', 'This place']],
-    ['id-ID', 320, 'dark', ['Di sini sekarang', 'Akun', 'Ruang', 'Undangan', 'Dilarang masuk dan dibisukan', 'Webhook', 'Yang dilakukan dengan wewenang', 'Tempat ini']],
+    ['id-ID', 320, 'dark', ['Di sini sekarang', 'Akun', 'Ruang', 'Undangan', 'Dilarang masuk dan dibisukan', 'Webhook', 'Tindakan operator', 'Tempat ini']],
     ['id-ID', 1280, 'light', null],
   ]) {
     const page = await boss(server, { locale, viewport: { width, height: 800 }, colorScheme });
@@ -120,7 +120,7 @@ test('axe finds nothing, and nothing runs out at 320 pixels, in either language 
     if (locale === 'id-ID') {
       await shows(page, '#stats', 'baris sejak server mulai');
       await lacks(page, '#stats', 'since the start');
-      await page.click('[aria-label="Cabut larangan noisy"] >> nth=0', { trial: true });
+      await page.click('[aria-label="Cabut larangan atau pembisuan noisy"] >> nth=0', { trial: true });
     }
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${locale} ${width}: nothing runs out`);
     const wide = await page.evaluate(() => [...document.querySelectorAll('.scroll')].filter((el) => el.scrollWidth > el.clientWidth + 1).map((el) => el.getAttribute('aria-label')));

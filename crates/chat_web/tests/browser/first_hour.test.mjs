@@ -35,7 +35,7 @@ test('name, first room, invitation: and the one who is invited comes into that r
   const { server } = await place();
   const dewi = await owner(server);
   await dewi.waitForSelector('#first[open]');
-  assert.ok((await dewi.textContent('#first .held')).includes('3 people to go'));
+  assert.ok((await dewi.textContent('#first .held')).includes('3 more people to come'));
   await dewi.keyboard.type('Warung Kopi');
   await dewi.keyboard.press('Enter');
   await dewi.waitForSelector('#first .words.good:has-text("That is its name now")');

@@ -181,7 +181,7 @@ test('order is kept in Indonesian: every word of it', async () => {
   await ani.click('#orderbtn');
   await ani.waitForSelector('#order .held li:has-text("wulan dilarang masuk sampai dicabut oleh ani")');
   assert.deepEqual(await ani.locator('#order legend, #order .switch').allTextContents(),
-    ['Topik', 'Orang', 'Berkas', 'Undang seseorang', 'Siapa boleh apa', 'Hanya yang diundang boleh masuk', 'Hanya operator boleh berbicara', 'Hanya operator boleh mengubah topik', 'Dilarang masuk dan dibisukan']);
+    ['Topik', 'Orang', 'File', 'Undang seseorang', 'Siapa boleh apa', 'Hanya yang diundang boleh masuk', 'Hanya operator boleh berbicara', 'Hanya operator boleh mengubah topik', 'Dilarang masuk dan dibisukan']);
   await ani.click('#order .held button:has-text("Cabut")');
   await ani.waitForSelector('#order .kept', { state: 'detached' });
   await ani.keyboard.press('Escape');

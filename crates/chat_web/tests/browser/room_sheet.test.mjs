@@ -70,7 +70,14 @@ test('topic, people, notifications, files, a program’s address with its curl l
   await ana.waitForSelector('.menu .item:has-text("Tell me of mentions only") [d^="M5 12.5l4.5"]');
   await ana.keyboard.press('Escape');
 
+  // Who is connected is not offline, in whatever room.
+  const back = await lineClient(server, 'guest-1');
+  ends.push(back.end);
+  back.say(`/login budi ${PASSWORD}`);
+  await back.hears('OK LOGIN');
   await ana.click('#orderbtn');
+  await ana.waitForSelector(`${part('Files')} a:has-text("resep.txt")`);
+  assert.equal(await ana.locator(`${part('People')} :text("Offline:")`).count(), 0);
   await ana.fill('#order [aria-label="Name of the program"]', 'ci');
   await ana.keyboard.press('Enter');
   const line = await (await ana.waitForSelector('#order .made code')).textContent();
@@ -96,7 +103,7 @@ test('it is in Indonesian, and fits on 320 pixels', async () => {
   await inRoom(ani, 'dapur');
   await ani.click('#orderbtn');
   assert.deepEqual(await ani.locator('#order legend').allTextContents(),
-    ['Topik', 'Orang', 'Pemberitahuan', 'Berkas', 'Undang seseorang', 'Siapa boleh apa', 'Program yang menulis di sini']);
+    ['Topik', 'Orang', 'Pemberitahuan', 'File', 'Undang seseorang', 'Siapa boleh apa', 'Program yang menulis di sini']);
   await ani.evaluate(AXE);
   await axeFindsNothing(ani, 'the sheet at 320 pixels');
   assert.ok(await ani.evaluate(() => document.querySelector('#order').scrollWidth <= document.querySelector('#order').clientWidth));

@@ -225,7 +225,7 @@ interface App {
   said(): Promise<void>;
   heavy(strip: HTMLElement, text: string, beside: string, send: (files: File[]) => void, put: () => void): void;
   pickEmoji(anchor: HTMLElement, back: HTMLElement, pick: (emoji: string) => void): void;
-  /** Shows who of the room is not in it. */
+  /** Shows which members of the room are offline. */
   offline(room: Room): void;
   personMenu(anchor: HTMLElement, name: string): void;
   roomMenu(anchor: HTMLElement, room: Room): void;
@@ -249,7 +249,7 @@ declare namespace Needs {
   type FirstHour = Pick<App, 'order' | 'ask' | 'focusComposer'>;
   type Hearing = Pick<App, 'state' | 'open'>;
   type Heavy = Pick<App, 'state' | 'focusComposer'>;
-  type Members = Pick<App, 'state' | 'ask' | 'room' | 'person' | 'personMenu' | 'offline'>;
+  type Members = Pick<App, 'state' | 'ask' | 'room' | 'personMenu' | 'offline'>;
   type Mentions = Pick<App, 'state' | 'sorry' | 'showFound'>;
   type Menus = Pick<App, 'tell' | 'state' | 'settings' | 'openDm' | 'mention' | 'ignored' | 'command' | 'orderFor' | 'sorry' | 'markRead' | 'roomOrder' | 'leave' | 'sealedTalk'>;
   type Message = Pick<App, 'thread' | 'state' | 'directory' | 'knows' | 'personMenu' | 'react' | 'retry' | 'copy' | 'discard'>;

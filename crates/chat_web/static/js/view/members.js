@@ -1,7 +1,6 @@
-// Members: the accounts of the room that is shown whose users are not in it, below the people who are.
+// Members: the accounts of the room that is shown whose users are offline, below the people who are here.
 import { $, h, reconcile } from '../dom.js';
 import { language, t } from '../i18n.js';
-import { sameName } from '../names.js';
 import { personItem } from './people.js';
 
 /** How long a list of the server counts as new: comings and goings are seen without asking. */
@@ -18,6 +17,12 @@ export function members(app) {
   let keeps = true,
     timer = 0;
 
+  /** Who is in any room of this page, in small letters. */
+  function inSight() {
+    const people = [...state.rooms.values()].flatMap((room) => [...room.people.values()]);
+    return new Set(people.map((one) => one.name.toLowerCase()));
+  }
+
   function ask(room) {
     const before = known.get(room.id);
     if (!keeps || !state.live || !room.joined) return;
@@ -30,7 +35,10 @@ export function members(app) {
     const mine = { at: performance.now(), names: before?.names ?? [], people: room.people.size };
     known.set(room.id, mine);
     const took = (ack) => {
-      mine.names = (ack.items ?? []).map((one) => one.name);
+      // One who is connected, in no room of this page, is not offline. Who is in one is seen to leave.
+      const seen = inSight();
+      const mayBe = ({ name, online }) => !online || seen.has(name.toLowerCase());
+      mine.names = (ack.items ?? []).filter(mayBe).map((one) => one.name);
       draw(room);
     };
     const refused = (error) => {
@@ -44,10 +52,10 @@ export function members(app) {
 
   function draw(room) {
     if (state.current !== room.id) return;
-    const here = [...room.people.values()].map((one) => one.name);
-    const isAway = (name) => !here.some((one) => sameName(one, name));
-    const names = room.dm ? [] : (known.get(room.id)?.names ?? []).filter(isAway);
-    const row = (name) => ({ key: name, name, state: app.person(name)?.state ?? 'offline', lang: language() });
+    const all = (!room.dm && known.get(room.id)?.names) || [];
+    const seen = all.length ? inSight() : new Set();
+    const names = all.filter((name) => !seen.has(name.toLowerCase()));
+    const row = (name) => ({ key: name, name, state: 'offline', lang: language() });
     reconcile(list, names.map(row), (one) => personItem(app, one));
     head.hidden = list.hidden = !names.length;
   }

@@ -35,8 +35,7 @@ export function roomSheet(app, { act, field, drawn }) {
       offer?.accounts && room.op && signedIn ? list(`/hook #${room.id}`) : [],
     ]);
     if (mine !== asked) return;
-    const here = new Set([...room.people.values()].map((one) => one.name.toLowerCase()));
-    const offline = members.map((one) => one.name).filter((name) => !here.has(name.toLowerCase()));
+    const offline = members.filter((one) => !one.online).map((one) => one.name);
     known = { offline, files: files.filter((one) => one.file).toReversed(), hooks };
     drawn();
   }
