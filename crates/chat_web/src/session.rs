@@ -8,6 +8,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chat_server::features::preferences::Preferred;
+use chat_server::features::preferences::state::Key;
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::now::Moment;
 use chat_server::net::bucket::Bucket;
@@ -171,6 +173,17 @@ impl Session {
     pub fn is_indonesian(&self) -> bool {
         let accepted = lock(&self.profile).language.accepted;
         self.chosen_language().unwrap_or(accepted)
+    }
+
+    /// Where a language is preferred from now on, what is said to the user is in it.
+    pub fn follow_language(&self, preferred: &Preferred) {
+        if preferred.key == Key::Language {
+            let is_indonesian = preferred.value.as_ref().map(|value| value.as_str() == "id");
+            self.update(|profile| {
+                profile.language.asked = is_indonesian;
+                profile.language.account = is_indonesian.filter(|_| profile.is_signed_in);
+            });
+        }
     }
 
     /// Whether the user has chosen to read them in Indonesian; `None`: has chosen nothing.

@@ -141,7 +141,10 @@ async fn prefer(state: &AppState, session: &Session, key: &str, value: Option<Bo
     let key = own_key(session, key)?;
     session.take_pace().map_err(AppError::TooMany)?;
     let client = session.client;
-    Ok(state.told(|reply| Call::Prefer { client, key, value, reply }).await.ok_or(AppError::Stopping)??)
+    let set = state.told(|reply| Call::Prefer { client, key, value, reply }).await.ok_or(AppError::Stopping)??;
+    // The session's task hears of it as well, but perhaps after the next call.
+    session.follow_language(&set);
+    Ok(set)
 }
 
 /// A key of a call. In a draft for a direct talk the user's own name may be missing.

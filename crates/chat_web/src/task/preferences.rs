@@ -36,13 +36,7 @@ impl Task {
 
     /// Something is preferred from now on: the sockets are told, but the one that has said it.
     pub(super) fn is_preferred(&mut self, preferred: &Preferred, but: Option<SocketId>) {
-        if preferred.key == Key::Language {
-            let is_indonesian = preferred.value.as_ref().map(|value| value.as_str() == "id");
-            self.session.update(|profile| {
-                profile.language.asked = is_indonesian;
-                profile.language.account = is_indonesian.filter(|_| profile.is_signed_in);
-            });
-        }
+        self.session.follow_language(preferred);
         let value = preferred.value.as_ref().map(|value| value.as_str().to_string());
         let frame = ServerFrame::Preference { key: preferred.key.to_string(), value };
         let others: Vec<SocketId> = self.sockets.keys().copied().filter(|other| Some(*other) != but).collect();

@@ -51,7 +51,7 @@ fn the_name_holds_at_once_at_every_door() {
         (&manifest.json()["name"], &manifest.json()["short_name"]),
         (&json!("Warung Kopi"), &json!("Warung Kopi"))
     );
-    let (_, mut page) = stage.page("ana");
+    let mut page = stage.guest("ana").connect();
     page.until(&json!({ "type": "Hello", "server": { "name": "Warung Kopi" } }));
     for wrong in ["", "  ", "two\nlines"] {
         assert_eq!(named(&stage, wrong).0, 422, "{wrong:?}");
