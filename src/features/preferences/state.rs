@@ -51,8 +51,7 @@ impl Key {
         }
         if let Some(id) = word.strip_prefix(DEVICE) {
             let is_id = id.len() == 16 && id.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'));
-            let right =
-                "The preference of a device is called device. and 16 hexadecimal digits, the beginning of its key's SHA-256.";
+            let right = "The preference of a device is called device. and 16 hexadecimal digits, the beginning of its key's SHA-256.";
             let wrong = || Refusal::bad_argument(word.chars().take(KEY).collect::<String>(), right);
             return is_id.then(|| Key::Device(id.into())).ok_or_else(wrong);
         }

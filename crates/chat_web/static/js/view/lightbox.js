@@ -33,7 +33,7 @@ function build() {
   let list = null,
     shown = null,
     isOver = false;
-  const all = () => /** @type {HTMLElement[]} */ ([...list.querySelectorAll('.thumb')]);
+  const all = () => /** @type {HTMLAnchorElement[]} */ ([...list.querySelectorAll('.thumb')]);
   // A message that is drawn anew has another element for the same picture.
   const place = () => all().findIndex((one) => one === shown || (!shown.isConnected && one.href === shown.href));
 
