@@ -132,7 +132,9 @@ const app = /** @type {any} */ ({
     // Words for one user are a whisper, at whatever door that user is.
     const whispers = room.dm && store.membersOf(room).length === 1 && reply_to === null && !act;
     const to = whispers ? { to: room.id.slice(1) } : {};
-    outbox.add(box, { cid: newCid(), room: room.id, text, reply_to, act, ...to });
+    const sealed = sealsIn(room.id);
+    const author = sealed || state.signedIn ? state.me.name : undefined;
+    outbox.add(box, { cid: newCid(), room: room.id, text, reply_to, act, ...to, author, toSeal: sealed || undefined });
     app.markRead(room);
     out.flush();
     timeline.latest();
@@ -234,7 +236,7 @@ const app = /** @type {any} */ ({
     toast(t('copied'));
   },
   retry(cid) {
-    outbox.retry(box, cid);
+    outbox.retry(box, cid, state.me.name);
     connection.feed({ type: 'retry' });
     out.flush();
   },
@@ -437,6 +439,7 @@ function take(event) {
     now: performance.now(),
     watching: watching(),
     above: timeline.isAbove(),
+    seals: sealsIn,
   });
   for (const change of changes) safely(() => applyChange(change));
 }

@@ -9,6 +9,8 @@
 // for what outlives
 // the page.
 
+import { sameName } from './names.js';
+
 const KEY = 'chat.out.';
 /** What lay longer than this before a page was opened is not sent unasked: yesterday's words may be wrong today. */
 export const STALE_MS = 10 * 60000;
@@ -46,7 +48,7 @@ function save(box, item) {
   }
 }
 
-/** `what`: {cid, room, text, reply_to?, act?, to?}. */
+/** `what`: {cid, room, text, reply_to?, act?, to?, author?, toSeal?}. */
 export function add(box, what, at = Date.now(), now = performance.now()) {
   box.last = Math.max(at * 1000, box.last + 1);
   const item = { ...what, at, since: now, n: box.last, state: 'queued' };
@@ -88,6 +90,13 @@ export function wired(box, item, wire) {
 export function fail(box, item, why) {
   Object.assign(item, { state: 'failed', why });
   save(box, item);
+}
+
+/** What another account has said on this page does not go out under the name of `me`; `why` says that for an author. */
+export function disown(box, me, why) {
+  const all = box.items.filter((one) => one.state === 'queued' && one.author && !sameName(one.author, me));
+  for (const item of all) fail(box, item, why(item.author));
+  return all.length > 0;
 }
 
 export function sent(box, cid, ref) {
@@ -134,12 +143,14 @@ export function refused(box, ref, why, now, after) {
   return item;
 }
 
-export function retry(box, cid, at = Date.now(), now = performance.now()) {
+/** The user wants it to go, as `me` now. */
+export function retry(box, cid, me = undefined, at = Date.now(), now = performance.now()) {
   const item = find(box, cid);
   if (item) {
     item.state = 'queued';
     item.why = null;
     item.wire = null;
+    if (item.author && me) item.author = me;
     item.at = at;
     item.since = now;
     box.wait = 0;

@@ -1,6 +1,7 @@
 // Sending: takes the items of the outbox to the server, one at a time, and what the server says of each back to it.
 import * as outbox from './outbox.js';
 import { awaitsNames, expand, loadEmoji } from './emoji.js';
+import { t } from './i18n.js';
 import { roomOf } from './store.js';
 import { onServer } from './time.js';
 
@@ -20,6 +21,7 @@ export function sending({ state, box, connection, take, told, announce, seal }) 
   function flush() {
     told();
     if (!connection.isLive() || seals) return undefined;
+    if (outbox.disown(box, state.me.name, (name) => t('saidByOther', { name }))) told();
     const item = outbox.next(box, performance.now(), (one) => !!one.to || roomOf(state, one.room)?.joined !== false);
     clearTimeout(patience);
     // A name of an emoji waits for the table of them; without it, it goes as it was typed.
@@ -31,6 +33,10 @@ export function sending({ state, box, connection, take, told, announce, seal }) 
     }
     outbox.rewrite(box, item, expand(item.text));
     const sealed = item.wire ? null : seal(item.room, item.text);
+    if (item.toSeal && !item.wire && !sealed) {
+      refusedHere(item, new Error(t('saidToSeal')));
+      return flush();
+    }
     if (sealed) {
       seals = true;
       const good = (wire) => outbox.wired(box, item, wire);

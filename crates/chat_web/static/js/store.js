@@ -87,12 +87,14 @@ export function totals(state) {
   return { unread: sum('unread'), pinged: sum('pinged') };
 }
 
+const NO_SCREEN = { now: 0, watching: false, above: false, seals: undefined };
 /**
  * Changes are `{what, room?, …}`: 'timeline', 'rooms', 'people', 'typing', 'me', 'holes', 'reload', 'read', 'say' (a
- * live message, for the announcer and notifications). `ctx`: {now, watching, above}: now is performance.now(), watching
- * says that the room is on the screen and at its end, above that its user reads further up.
+ * live message, for the announcer and notifications). `ctx`: {now, watching, above, seals}: now is performance.now(),
+ * watching says that the room is on the screen and at its end, above that its user reads further up, seals(room) that
+ * what is said in a talk is sealed.
  */
-export function reduce(state, event, ctx = { now: 0, watching: false, above: false }) {
+export function reduce(state, event, ctx = NO_SCREEN) {
   const handler = HANDLERS[event.type];
   const isTalk = typeof event.room === 'string' && event.room.startsWith('@');
   const about = isTalk ? { ...event, room: talkOf(state, event.room) } : event;
@@ -404,7 +406,7 @@ const HANDLERS = {
     ];
   },
 
-  UserRenamed(state, event) {
+  UserRenamed(state, event, ctx) {
     meet(state, event.user);
     const changes = [{ what: 'rooms' }];
     if (isMe(state, { id: event.user.id, name: event.old })) {
@@ -426,8 +428,9 @@ const HANDLERS = {
       });
       changes.push({ what: 'people', room: room.id }, { what: 'timeline', room: room.id });
     }
-    // A talk follows the new name of its member.
-    for (const talk of [...state.rooms.values()].filter((room) => room.dm)) {
+    // A talk follows the new name of its member. One that is sealed is an account's: who has left the account takes a
+    // new name, and the talk is not with that user.
+    for (const talk of [...state.rooms.values()].filter((room) => room.dm && !ctx.seals?.(room.id))) {
       const names = membersOf(talk);
       if (!names.some((name) => sameName(name, event.old))) continue;
       const id = talkOf(

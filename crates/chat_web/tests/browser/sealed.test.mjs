@@ -132,14 +132,24 @@ test('a new device is told before anything is sent, and reads along once it is a
   await sees(ana, 'shall we?');
   await talkWith(budi, 'ana');
   await sheet(budi, 'ana');
+  // What waits in the tray is not sealed, and stays there.
+  await ana.setInputFiles('#file', { name: 'plan.txt', mimeType: 'text/plain', buffer: Buffer.from('in the open') });
+  await ana.waitForSelector('.staged');
   await seals(ana, 'budi');
   await budi.keyboard.press('Escape');
   await seals(budi, 'ana');
   await say(ana, 'before');
+  await ana.waitForSelector('.toast:has-text("No file was sent")');
+  await ana.click('.staged button:last-child');
   await sees(budi, 'before');
   const tablet = await visitor(server.url, 'budi', { known: true, locale: 'id-ID' });
   await talkWith(tablet, 'ana');
-  await tablet.waitForSelector('.msg:has-text("(tersegel;")');
+  // A second tab, which has seen the talk without a key as well.
+  const beside = await tablet.context().newPage();
+  await beside.goto(server.url);
+  await isLive(beside);
+  await talkWith(beside, 'ana');
+  for (const tab of [tablet, beside]) await tab.waitForSelector('.msg:has-text("(tersegel;")');
   await sheet(tablet, 'ana');
   await say(ana, 'is it you?');
   await ana.waitForSelector('.msg.failed:has-text("budi has a new device")');
@@ -151,5 +161,7 @@ test('a new device is told before anything is sent, and reads along once it is a
   await ana.click('.msg.failed button:has-text("Retry"), .msg.failed button:has-text("again")');
   await sees(budi, 'is it you?');
   await sees(tablet, 'is it you?');
+  await say(beside, 'from the tab beside');
+  await sees(ana, 'from the tab beside');
   assert.deepEqual([ana.errors, budi.errors, tablet.errors], [[], [], []]);
 });

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import { test } from 'node:test';
 import * as outbox from '../../static/js/outbox.js';
+import { sending } from '../../static/js/sending.js';
 
 function shelf() {
   const kept = new Map();
@@ -37,7 +38,7 @@ test('after a cut the same goes again; a refusal that means "later" waits, anoth
   assert.equal(outbox.refused(box, 8, 'an old answer', 0), null, 'an answer to another sending changes nothing');
   outbox.refused(box, 9, 'You may not speak here.', 1000);
   assert.deepEqual([outbox.find(box, 'a').state, outbox.find(box, 'a').why, outbox.next(box, 1000).cid], ['failed', 'You may not speak here.', 'b']);
-  outbox.retry(box, 'a', 2000);
+  outbox.retry(box, 'a', undefined, 2000);
   assert.equal(outbox.next(box, 2000).cid, 'a', 'it keeps its place');
 });
 
@@ -60,7 +61,7 @@ test('a clock that is set moves neither the order nor what waits', () => {
   outbox.add(box, item('b'), 1e9 - 3600e3, 2000);
   outbox.add(box, item('c'), 1e9 + 3600e3, 3000);
   assert.deepEqual(box.items.map((one) => outbox.isLate(one, 1500 + outbox.LATE_MS)), [true, false, false], 'late is counted from when it was said');
-  outbox.retry(box, 'a', 5, 40000);
+  outbox.retry(box, 'a', undefined, 5, 40000);
   assert.equal(outbox.isLate(outbox.find(box, 'a'), 41000), false);
   assert.deepEqual(cids(outbox.outbox(store, 1e9, 0)), ['a', 'b', 'c']);
   assert.ok([...store.kept.values()].every((kept) => !kept.includes('since')), 'no reading of that clock outlives the page');
@@ -99,4 +100,28 @@ test('the words that went out are the words that go out again after a reload', (
   const box = outbox.outbox(store);
   outbox.rewrite(box, outbox.add(box, item('a'), 1), 'tada 🎉');
   assert.equal(outbox.outbox(store, 2).items[0].text, 'tada 🎉');
+});
+
+test('what one account has said waits for that account, until another user says that it may go', () => {
+  const box = outbox.outbox(shelf());
+  outbox.add(box, { ...item('a'), author: 'ani' }, 1);
+  outbox.add(box, item('b'), 1);
+  const why = (name) => `by ${name}`;
+  assert.equal(outbox.disown(box, 'Ani', why), false);
+  assert.equal(outbox.disown(box, 'ani2', why), true);
+  assert.deepEqual([outbox.find(box, 'a').state, outbox.find(box, 'a').why, outbox.next(box, 1).cid], ['failed', 'by ani', 'b']);
+  outbox.retry(box, 'a', 'ani2');
+  assert.equal(outbox.disown(box, 'ani2', why), false);
+});
+
+test('what was to be sealed does not go out in the open', () => {
+  const box = outbox.outbox(shelf());
+  const asked = [];
+  const connection = { isLive: () => true, ask: (frame) => asked.push(frame) };
+  const state = { me: { name: 'ani' }, rooms: new Map() };
+  const parts = { state, box, connection, take() {}, told() {}, announce() {}, seal: () => null };
+  outbox.add(box, { ...item('a'), to: 'budi', toSeal: true, author: 'ani' });
+  outbox.add(box, { ...item('b'), to: 'budi', author: 'ani' });
+  sending(parts).flush();
+  assert.deepEqual([outbox.find(box, 'a').state, asked.map((frame) => frame.text)], ['failed', ['b']]);
 });

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { open, pointOf, seal } from '../../static/js/sealed/hpke.js';
 import * as envelope from '../../static/js/sealed/envelope.js';
 import { qr } from '../../static/js/sealed/qr.js';
+import { sealing } from '../../static/js/sealed/talks.js';
 import { isSealed } from '../../static/js/wire.js';
 
 const values = (name) =>
@@ -70,4 +71,66 @@ test('only the devices it is for open it, and in its talk alone', async () => {
 test('what is no envelope is none', () => {
   for (const text of ['', 'sealed:1:', 'sealed:1: x', 'sealed:2:abc', 'x sealed:1:abc', 'sealed:1:a!'])
     assert.ok(!isSealed(text), text);
+});
+
+/** As much of IndexedDB as keys.js uses. */
+function shelf() {
+  const kept = new Map();
+  const store = (turn) => ({
+    get(key) {
+      const asked = {};
+      setTimeout(() => {
+        asked.result = structuredClone(kept.get(key));
+        asked.onsuccess?.();
+        turn.oncomplete();
+      });
+      return asked;
+    },
+    put: (value, key) => void kept.set(key, structuredClone(value)),
+  });
+  const transaction = () => {
+    const turn = { objectStore: () => store(turn) };
+    return turn;
+  };
+  return {
+    open() {
+      const asked = { result: { transaction, close() {} } };
+      setTimeout(() => asked.onsuccess());
+      return asked;
+    },
+  };
+}
+
+test('tabs have one key, and nothing is sealed for a third user, or for oneself alone', async () => {
+  globalThis.indexedDB = shelf();
+  const rows = new Map();
+  const row = (account, id, key) => rows.set(id, { account, id, key });
+  const app = {
+    state: { me: { name: 'ani' }, signedIn: true },
+    talkOf: ({ room }) => ({ id: room }),
+    redraw() {},
+    async order(line) {
+      const [, id, key] = /^\/pref device\.(\S+) (\S+)/.exec(line) ?? [];
+      if (id) row('ani', id, key);
+      return { items: [...rows.values()] };
+    },
+  };
+  const room = { id: '@budi', tl: { msgs: new Map(), changes: new Map() } };
+  const [one, two] = [sealing(app), sealing(app)];
+  // The words are not loaded here: a refusal is its key.
+  await assert.rejects(two.seal(room, 'x'), { message: 'sealNotListed' });
+  assert.equal(rows.size, 0, 'speaking makes no key');
+  await Promise.all([one.look(room), two.look(room)]);
+  assert.equal(rows.size, 1, 'one key');
+  await one.turnOn(room, (await one.look(room)).all);
+  await assert.rejects(two.seal(room, 'x'), { message: 'sealedNone' });
+  row('budi', held.budi_id ?? (await envelope.idOf(envelope.decode(held.budi_point))), held.budi_point);
+  await assert.rejects(two.seal(room, 'x'), { message: 'sealStranger' });
+  await one.turnOn(room, (await one.look(room)).all);
+  const wire = await two.seal(room, 'the second tab');
+  const { words } = await envelope.open({ pair: await device('budi'), talk: '@ani+budi' }, wire);
+  assert.equal(words, 'the second tab');
+  row('citra', held.ani_id, held.ani_point);
+  await assert.rejects(two.seal(room, 'x'), { message: 'sealForeign' });
+  await assert.rejects(one.look(room), { message: 'sealForeign' });
 });

@@ -145,6 +145,14 @@ test('people come, go, type and change their names; a conversation goes along', 
   assert.equal(state.me.name, 'citra');
 });
 
+test('a sealed talk keeps its name when its user leaves the account', () => {
+  const { state, take } = begun();
+  take({ type: 'whisper', name: 'budi' });
+  const ctx = { now: 0, watching: false, above: false, seals: (room) => room === '@budi' };
+  assert.ok(!take({ type: 'UserRenamed', user: { id: 'b', name: 'budi2' }, old: 'budi', at: AT }, ctx).includes('moved'));
+  assert.ok(state.rooms.has('@budi') && !state.rooms.has('@budi2'));
+});
+
 test('a whisper goes to the conversation with the other, one’s own once', () => {
   const { state, take } = begun();
   take({ type: 'Whisper', from: ME, to: BUDI, at: AT, text: 'hi', cid: 'c' });

@@ -24,6 +24,8 @@ interface Item {
   at: number; since: number; n: number; ref?: number | null; state: 'queued' | 'sent' | 'failed'; why?: string | null;
   /** What goes out in its place: the words, sealed. */
   wire?: string | null;
+  /** The account that has said it, and whether it is never to go out in the open. */
+  author?: string; toSeal?: boolean;
 }
 interface Outbox { items: Item[]; storage: Storage | null; last: number; wait: number }
 

@@ -200,4 +200,6 @@ export default {
   dropHere: 'Drop to send to {room}',
   heavy: 'One line, {size}: too much for a message.|{n} lines, {size}: too much for a message.',
   sealedTo: 'Sealed message to {name}',
+  saidByOther: 'Not sent: {name} wrote this.',
+  saidToSeal: 'Not sent: this was to be sealed.',
 };

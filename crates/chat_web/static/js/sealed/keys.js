@@ -24,7 +24,20 @@ async function within(mode, act) {
   }
 }
 
+const none = () => ({ pair: null, accepted: {} });
 /** `pair`, and for each name in small letters the points that were accepted, in base64url. */
-export const read = async (account) =>
-  (await within('readonly', (all) => all.get(account.toLowerCase()))) ?? { pair: null, accepted: {} };
-export const write = (account, kept) => within('readwrite', (all) => all.put(kept, account.toLowerCase()));
+export const read = async (account) => (await within('readonly', (all) => all.get(account.toLowerCase()))) ?? none();
+/**
+ * Puts what `act` makes of what is kept in its place, and answers it once it is kept. Other tabs keep theirs here, too:
+ * it is read and written in one transaction, so none is lost.
+ */
+export const change = (account, act) =>
+  within('readwrite', (all) => {
+    const asked = all.get(account.toLowerCase());
+    const made = { result: null };
+    asked.onsuccess = () => {
+      made.result = act(asked.result ?? none());
+      all.put(made.result, account.toLowerCase());
+    };
+    return made;
+  });

@@ -23,22 +23,15 @@ function queue() {
 export function sealing(app) {
   const me = () => app.state.me.name;
   const inTurn = queue();
-  /** @type {{ of: string, kept: any } | null} */
-  let mine = null;
+  /** What is kept, read each time: another tab may have changed it. */
+  const known = () => keys.read(me());
 
-  async function known() {
-    if (mine?.of !== me()) mine = { of: me(), kept: await keys.read(me()) };
-    return mine.kept;
-  }
-
-  /** The key of this browser, which gets one with the first call, and shows its public half to the account's talks. */
-  async function own() {
+  /** The same, with a key of this browser, which gets one with the first call. */
+  async function withKey() {
     const kept = await known();
-    if (!kept.pair) {
-      kept.pair = await newPair();
-      await keys.write(me(), kept);
-    }
-    return kept.pair;
+    if (kept.pair) return kept;
+    const pair = await newPair();
+    return keys.change(me(), (now) => ({ ...now, pair: now.pair ?? pair }));
   }
 
   const other = (room) => membersOf(room)[0];
@@ -49,11 +42,13 @@ export function sealing(app) {
       .sort()
       .join('+')}`;
 
-  /** The devices of both users. One whose name is not that of its key is none. */
+  const isOf = (room, name) => sameName(name, me()) || sameName(name, other(room));
+  /** The devices of both users. One whose name is not that of its key is none; with one of a third user all fails. */
   async function devices(room) {
     const ack = await app.order(`/devices ${other(room)}`);
     const all = [];
     for (const { account, id, key } of ack.items ?? []) {
+      if (!isOf(room, account)) throw new Error(t('sealForeign', { name: account }));
       const point = envelope.decode(key);
       if ((await envelope.idOf(point)) === id) all.push({ account, key, point });
     }
@@ -62,28 +57,31 @@ export function sealing(app) {
   const accepts = (kept, { account, key }) => !!kept.accepted[account.toLowerCase()]?.includes(key);
 
   /** Why nothing can be sealed for these devices, or nothing. */
-  function trouble(kept, all, own) {
+  function trouble(room, kept, all, own) {
     if (!all.some(({ key }) => key === own)) return t('sealNotListed');
+    const name = other(room);
+    if (!all.some(({ account }) => sameName(account, name))) return t('sealedNone', { name });
     const stranger = all.find((one) => !accepts(kept, one));
     return stranger ? t('sealStranger', { name: stranger.account }) : '';
   }
 
   async function sealNow(room, words) {
-    const [kept, by] = [await known(), await own()];
+    const kept = await known();
+    const by = kept.pair;
+    if (!by) throw new Error(t('sealNotListed'));
     const all = await devices(room);
-    const why = trouble(kept, all, envelope.encode(await pointOf(by.publicKey)));
+    const why = trouble(room, kept, all, envelope.encode(await pointOf(by.publicKey)));
     if (why) throw new Error(why);
     const to = all.map(({ point }) => point);
     return envelope.seal({ by, to, talk: nameOf(room) }, words);
   }
 
   /** What a sealed text says, and whether it was opened. */
-  async function read(room, from, text) {
-    const { pair, accepted } = await known();
+  async function read({ pair, accepted }, room, from, text) {
     if (!pair) return closed('sealedHere');
     try {
       const { from: point, words } = await envelope.open({ pair, talk: nameOf(room) }, text);
-      const is = accepted[from.toLowerCase()]?.includes(envelope.encode(point));
+      const is = isOf(room, from) && accepted[from.toLowerCase()]?.includes(envelope.encode(point));
       return is ? { text: words, sealed: 'open' } : closed('sealedStranger', { name: from });
     } catch (error) {
       return closed(error.other ? 'sealedElsewhere' : 'sealedWrong');
@@ -91,48 +89,55 @@ export function sealing(app) {
   }
 
   /** Frames and messages with a sealed text, with what it says in its place. `raw` is what was sealed. */
-  async function openOne(one) {
+  async function openOne(kept, one) {
     const raw = one.raw ?? one.text;
     const room = app.talkOf(one);
     if (!isSealed(raw)) return one;
     const mayOpen = room && membersOf(room).length === 1 && app.state.signedIn && one.from;
-    return { ...one, raw, ...(mayOpen ? await read(room, one.from.name, raw) : closed('sealedElsewhere')) };
+    return { ...one, raw, ...(mayOpen ? await read(kept, room, one.from.name, raw) : closed('sealedElsewhere')) };
+  }
+
+  async function openAll(all) {
+    const kept = await known();
+    return Promise.all(all.map((one) => openOne(kept, one)));
   }
 
   return {
     seal: (room, words) => inTurn(() => sealNow(room, words)),
     /** In the order of coming. */
-    open: (all) => inTurn(() => Promise.all(all.map(openOne))),
+    open: (all) => inTurn(() => openAll(all)),
     isOn: (room) => seals(me(), room.id),
 
     /** What the user compares before a talk is sealed: the devices, and the safety number. */
     async look(room) {
-      const pair = await own();
-      const point = await pointOf(pair.publicKey);
+      const kept = await withKey();
+      const point = await pointOf(kept.pair.publicKey);
       await app.order(`/pref device.${await envelope.idOf(point)} ${envelope.encode(point)} ${t('thisPage')}`);
-      const [kept, all] = [await known(), await devices(room)];
+      const all = await devices(room);
       const theirs = all.filter(({ account }) => sameName(account, other(room)));
       const strangers = all.filter((one) => !accepts(kept, one) && one.key !== envelope.encode(point));
       return { all, theirs, strangers, ...(await envelope.safety(all.map((one) => one.point))) };
     },
     /** The user accepts these devices, and what is said in the talk is sealed from now on. */
     async turnOn(room, all) {
-      const kept = await known();
-      for (const { account, key } of all) {
-        const name = account.toLowerCase();
-        kept.accepted[name] = [...new Set([...(kept.accepted[name] ?? []), key])];
-      }
-      await keys.write(me(), kept);
+      await keys.change(me(), (kept) => {
+        for (const { account, key } of all) {
+          const name = account.toLowerCase();
+          kept.accepted[name] = [...new Set([...(kept.accepted[name] ?? []), key])];
+        }
+        return kept;
+      });
       setSealed(me(), room.id, true);
       await this.openAgain(room);
     },
     turnOff: (room) => setSealed(me(), room.id, false),
     /** What could not be opened before, perhaps can be now. */
     async openAgain(room) {
+      const kept = await known();
       for (const message of room.tl.msgs.values()) {
-        if (message.base.raw) message.base = await openOne({ ...message.base, room: room.id });
+        if (message.base.raw) message.base = await openOne(kept, { ...message.base, room: room.id });
         for (const change of room.tl.changes.get(message.seq)?.values() ?? [])
-          if (change.raw) Object.assign(change, await openOne({ ...change, room: room.id }));
+          if (change.raw) Object.assign(change, await openOne(kept, { ...change, room: room.id }));
         refold(room.tl, message);
       }
       app.redraw();

@@ -40,12 +40,16 @@ export function sealedSheet(app, sealed) {
   function draw(room, { all, theirs, strangers, digits, words }) {
     const name = title(room);
     const on = sealed.isOn(room);
-    if (!theirs.length) return body.replaceChildren(h('p', { role: 'status' }, t('sealedNone', { name })));
     const act = async (change) => {
       await change();
       el.close();
       app.labelComposer(room);
     };
+    const off = on && h('button.soft', { onclick: () => act(() => sealed.turnOff(room)) }, t('sealTurnOff'));
+    if (!theirs.length) {
+      const none = h('p', { role: 'status' }, t('sealedNone', { name }));
+      return body.replaceChildren(none, ...(off ? [h('div.buttons', {}, off)] : []));
+    }
     const change = on && !strangers.length;
     const parts = [
       strangers.length > 0 && on && h('p.error', { role: 'alert' }, t('sealStranger', { name: strangers[0].account })),
@@ -64,7 +68,7 @@ export function sealedSheet(app, sealed) {
             { onclick: () => act(() => sealed.turnOn(room, all)) },
             t(on ? 'sealAccept' : 'sealTurnOn'),
           ),
-        on && h('button.soft', { onclick: () => act(() => sealed.turnOff(room)) }, t('sealTurnOff')),
+        off,
       ),
     ];
     return body.replaceChildren(...parts.filter(Boolean));

@@ -4,6 +4,7 @@ import { $, h } from '../dom.js';
 import { icon } from './icons.js';
 import { t, language } from '../i18n.js';
 import { bytesOf } from '../format.js';
+import { seals } from '../prefs.js';
 import { announce } from './toast.js';
 
 /** @param {Needs.Uploads} app */
@@ -85,7 +86,10 @@ export function uploads(app) {
     busy.add(room.id);
     try {
       while (outbox.of(app.box, room.id).some((item) => item.state !== 'failed')) await app.said();
-      for (let row; (row = waiting(list, room.id)[0]);) if (!(await sent(list, row, room))) break;
+      // The talk may be sealed since they were put here.
+      const sealed = () => seals(app.state.me.name, room.id);
+      for (let row; !sealed() && (row = waiting(list, room.id)[0]);) if (!(await sent(list, row, room))) break;
+      if (sealed()) app.sorry(t('sealedFiles'));
     } finally {
       busy.delete(room.id);
     }
