@@ -112,10 +112,12 @@ fn make(
 }
 
 fn end(db: &Connection, number: u64, room: Option<&RoomName>) -> rusqlite::Result<Answer> {
+    // A number that SQLite does not have is no one's.
+    let row = number.cast_signed();
     let find = format!("{WEBHOOK} WHERE webhook = ?1 AND (?2 IS NULL OR room = ?2)");
-    let found = db.query_row(&find, params![number, room.map(RoomName::as_str)], webhook).optional()?;
+    let found = db.query_row(&find, params![row, room.map(RoomName::as_str)], webhook).optional()?;
     let Some(found) = found else { return Ok(Answer::Refused(no_webhook(number, room).into())) };
-    db.execute("DELETE FROM webhooks WHERE webhook = ?1", [number])?;
+    db.execute("DELETE FROM webhooks WHERE webhook = ?1", [row])?;
     Ok(Answer::Webhooks(vec![found], Vec::new()))
 }
 
@@ -148,10 +150,10 @@ fn failed(db: &Connection, letter: &Letter, reached: u64) -> rusqlite::Result<An
 
 fn again(db: &Connection, number: u64, now: i64) -> rusqlite::Result<Answer> {
     let revive = "UPDATE letters SET due = ?2, tries = 0 WHERE letter = ?1 AND due IS NULL";
-    if db.execute(revive, params![number, now])? == 0 {
+    if db.execute(revive, params![number.cast_signed(), now])? == 0 {
         return Ok(Answer::Refused(no_letter(number).into()));
     }
-    letters(db, "WHERE letter = ?1", [number]).map(|letters| Answer::Webhooks(Vec::new(), letters))
+    letters(db, "WHERE letter = ?1", [number.cast_signed()]).map(|letters| Answer::Webhooks(Vec::new(), letters))
 }
 
 /// A room is no more: its webhooks and their letters end.

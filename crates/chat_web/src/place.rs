@@ -83,6 +83,9 @@ pub fn named(config: &mut Config, name: &str) -> Result<(), String> {
     if name.trim().is_empty() {
         return Err("A name has at least one letter.".into());
     }
+    if name.chars().any(char::is_control) {
+        return Err("A name is one line, without control characters.".into());
+    }
     setting.map_or(Ok(()), |setting| setting.apply(config, name))
 }
 

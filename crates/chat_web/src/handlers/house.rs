@@ -286,7 +286,5 @@ pub(crate) async fn try_again(
 
 /// The number of a webhook or a letter in a path.
 fn parsed(number: &str) -> Result<u64, AppError> {
-    // A store counts no further than this.
-    let known = number.parse::<u64>().ok().filter(|number| i64::try_from(*number).is_ok());
-    known.ok_or_else(|| AppError::Chat(Refusal::bad_argument(number, "It is a number.")))
+    number.parse().map_err(|_| AppError::Chat(Refusal::bad_argument(number, "It is a number.")))
 }
