@@ -288,6 +288,23 @@ mod tests {
     }
 
     #[test]
+    fn of_keys_that_are_made_at_once_one_holds() {
+        let dir = std::env::temp_dir().join(format!("chat-vaults-at-once-{}", std::process::id()));
+        let vaults = [(); 8].map(|()| Vault::read(&dir.join("sealed-ani")).unwrap());
+        let begin = std::sync::Barrier::new(vaults.len());
+        let own = |mut vault: Vault| {
+            begin.wait();
+            vault.own().unwrap()
+        };
+        let points: BTreeSet<Point> = std::thread::scope(|scope| {
+            let threads = vaults.map(|vault| scope.spawn(|| own(vault)));
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(points.len(), 1);
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
     fn what_could_not_be_written_is_not_so() {
         let dir = std::env::temp_dir().join(format!("chat-no-vault-{}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
