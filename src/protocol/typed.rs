@@ -32,6 +32,29 @@ pub fn args_of<'a>(line: &'a str, verb: &str) -> &'a str {
     }
 }
 
+/// Whether a command names a room where its verb takes one. A word with `#` anywhere else is text.
+fn names_a_room(usage: &str, args: &str) -> bool {
+    let mut takes = usage.split_whitespace().skip(1);
+    let Some(place) = takes.clone().position(|word| word.contains("#room")) else { return false };
+    let takes_all = takes.nth(place).is_some_and(|word| word.contains("|*"));
+    args.split_whitespace().nth(place).is_some_and(|word| word.starts_with('#') || takes_all && word == "*")
+}
+
+/// What stands behind `PASTE` that was typed in a direct talk: the command whose text the lines are.
+fn paste_in_talk(args: &str, talk: &str, verbs: &Verbs) -> Result<String, Refusal> {
+    if args.is_empty() {
+        return Ok(format!("SAY {talk}"));
+    }
+    let (word, rest) = args.split_once([' ', ':']).unwrap_or((args, ""));
+    let word = word.trim_start_matches('/');
+    let verb = verbs.named(&word.to_ascii_uppercase()).or_else(|| verbs.slashed(word));
+    match verb.filter(|verb| verb.name != "PASTE") {
+        Some(verb) => Ok(in_talk(&format!("{}:{rest}", verb.name), talk, verbs)?.replacen(':', " ", 1)),
+        // It is refused as it is.
+        None => Ok(args.into()),
+    }
+}
+
 /// A command that was typed in a direct talk as it is meant: with the talk where it names no other place.
 ///
 /// # Errors
@@ -45,10 +68,16 @@ pub fn in_talk(line: &str, talk: &str, verbs: &Verbs) -> Result<String, Refusal>
         None => args_of(line, verb.name),
     };
     let (args, tag) = (args.trim_start(), request.tag.map_or(String::new(), |tag| format!("={}", tag.as_str())));
-    let names_a_room = || args.split_whitespace().any(|word| word.starts_with('#') || word == "*");
-    if OF_ROOMS.contains(&verb.name) && !names_a_room() {
+    if OF_ROOMS.contains(&verb.name) && !names_a_room(verb.usage, args) {
         let usage = verb.usage;
         return Err(Refusal::new(Code::BadArgument, format!("This is a direct talk, and that is for rooms: {usage}")));
+    }
+    if verb.name == "PASTE" {
+        return Ok(format!("PASTE{tag}:{}", paste_in_talk(args.trim_end(), talk, verbs)?).trim_end().to_string());
+    }
+    // With a tag they are no plain words, which go where the user is by themselves.
+    if verb.name == "MSG" && !tag.is_empty() {
+        return Ok(format!("SAY{tag}:{talk} {args}").trim_end().to_string());
     }
     if verb.name == "ACT" {
         return Ok(format!("DO{tag}:{talk} {args}").trim_end().to_string());
@@ -97,13 +126,37 @@ mod tests {
             ("/me waves", "DO:@ani+budi waves"),
             ("ACT=1:waves", "DO=1:@ani+budi waves"),
             ("/do #rust waves", "/do #rust waves"),
+            ("MSG=1:words", "SAY=1:@ani+budi words"),
+            ("MSG:words", "MSG:words"),
+            ("/paste", "PASTE:SAY @ani+budi"),
+            ("PASTE=7:", "PASTE=7:SAY @ani+budi"),
+            ("/paste edit 12", "PASTE:EDIT @ani+budi 12"),
+            ("/paste /me", "PASTE:DO @ani+budi"),
+            ("PASTE:ANSWER:3", "PASTE:ANSWER @ani+budi 3"),
+            ("/paste say #rust", "PASTE:SAY #rust"),
+            ("/paste edit #rust last", "PASTE:EDIT #rust last"),
+            ("/paste no command", "PASTE:no command"),
             ("/list", "/list"),
             ("hello", "hello"),
             ("/nosuch", "/nosuch"),
         ] {
             assert_eq!(in_talk(line, "@ani+budi", &VERBS).as_deref(), Ok(meant));
         }
-        for line in ["/roll 2d6", "ROLL:", "/topic tea", "/kick citra", "/part", "/invite citra"] {
+        for line in [
+            "/roll 2d6",
+            "/roll #rust",
+            "ROLL:",
+            "/topic tea",
+            "/topic ask about #rust first",
+            "/topic * tea",
+            "/kick citra",
+            "/kick citra went to #rust",
+            "/mute citra 10m * and #rust",
+            "/part",
+            "/invite citra",
+            "/invite #rust citra",
+            "/paste topic",
+        ] {
             let refused = in_talk(line, "@ani+budi", &VERBS).unwrap_err().to_string();
             assert!(refused.starts_with("This is a direct talk, and that is for rooms: /"), "{line}: {refused}");
         }

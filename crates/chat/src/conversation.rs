@@ -17,8 +17,9 @@ mod speech;
 mod talks;
 mod typing;
 
+use chat_sealed::Point;
 use chat_server::model::secrets::Secret;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,6 +65,8 @@ pub(crate) struct Conversation {
     /// How many of the person's own commands were answered.
     pub(crate) answers: u64,
     name: String,
+    /// The name that the user has given to sign in to, until the server says that it is signed in to.
+    given: Option<String>,
     /// The name that is wanted back, while another client has it: mostly our own connection that broke.
     wanted: Option<String>,
     /// Whether the name is an account's, so that it needs its password.
@@ -90,6 +93,8 @@ pub(crate) struct Conversation {
     first_room: Option<String>,
     /// Where the keys of an account are kept: a folder, and the server that it is for.
     pub(crate) keeps_keys: Option<(PathBuf, String)>,
+    /// Of each talk, in small letters, the devices whose safety number was shown.
+    compared: HashMap<String, BTreeSet<Point>>,
     with_history: bool,
     keys: HashMap<String, String>,
     stage: Stage,
@@ -127,8 +132,8 @@ enum Ask {
     Reenter(String),
     Fill(String),
     Speech,
-    /// A command that may have a password in it, or ask for one.
-    Secret,
+    /// A command that may have a password in it, or ask for one; and the name that it gives to sign in to.
+    Secret(Option<String>),
     /// The name that is wanted back.
     Name,
     /// A file may go, by the token that comes.
@@ -167,6 +172,7 @@ impl Conversation {
             files: Latest::new(MOST_FILES),
             answers: 0,
             name: name.to_string(),
+            given: None,
             wanted: None,
             signs_in: false,
             password: None,
@@ -182,6 +188,7 @@ impl Conversation {
             came_into: None,
             first_room,
             keeps_keys: None,
+            compared: HashMap::new(),
             with_history,
             keys: HashMap::new(),
             stage: Stage::Apart,

@@ -33,6 +33,7 @@ impl Conversation {
         }
         self.ask(if self.signs_in { "LOGIN" } else { "JOIN" }, &name, Ask::SignOn);
         if self.signs_in {
+            self.given = Some(name);
             self.asking = Asking::Wanted(Question { what: None, tag: self.last_tag() });
         }
     }
@@ -70,10 +71,15 @@ impl Conversation {
         }
     }
 
-    pub(super) fn signed_on(&mut self, line: &Line) {
-        if self.signs_in {
-            self.signed_in(line);
+    pub(super) fn signed_on(&mut self, line: &Line) -> Heard {
+        if self.signs_in && self.signed_in(line) != Heard::Nothing {
+            return Heard::Refused;
         }
+        self.comes_on(line);
+        Heard::Nothing
+    }
+
+    fn comes_on(&mut self, line: &Line) {
         let lobby = line.pair("room").unwrap_or("#lobby").to_string();
         self.stage = Stage::Entering;
         if self.follows == Follows::Coming {
@@ -129,6 +135,10 @@ impl Conversation {
         if self.was_here && self.name_tries < NAME_TRIES {
             self.name_tries += 1;
             return Heard::KnockAgain;
+        }
+        // Another name is another account.
+        if self.signs_in {
+            return self.not_let_in(line);
         }
         let taken = std::mem::replace(&mut self.name, free.to_string());
         self.own(&format!(

@@ -9,3 +9,11 @@ pub(super) enum For {
     /// This is to be said in the talk.
     Speech(String, Vec<String>),
 }
+
+impl For {
+    /// The talk whose devices they are.
+    pub(super) fn talk(&self) -> &str {
+        let (For::Seal(talk) | For::Safety(talk) | For::Speech(talk, _)) = self;
+        talk
+    }
+}

@@ -61,7 +61,7 @@ impl Conversation {
     fn answered(&mut self, ask: Ask, line: &Line) -> Heard {
         let done = line.kind == "OK";
         match ask {
-            Ask::SignOn if done => self.signed_on(line),
+            Ask::SignOn if done => return self.signed_on(line),
             Ask::Follow => self.follows = if done { Follows::Coming } else { Follows::No },
             Ask::SignOn => return self.not_signed_on(line),
             // An account that has another connection is in its rooms already.
@@ -89,7 +89,8 @@ impl Conversation {
                     (true, None) => {}
                 }
             }
-            Ask::Secret => {
+            Ask::Secret(given) => {
+                self.given = given;
                 if !done && self.asking.has_tag(line.pair("tag")) {
                     self.asked_no_more();
                 }
@@ -191,7 +192,7 @@ impl Conversation {
                     self.ask_for_the_name();
                 }
             }
-            "OK" => self.done(&line),
+            "OK" => return self.done(&line),
             "ERR" => self.refused(&line),
             "BYE" => {
                 if self.quitting {
@@ -205,7 +206,7 @@ impl Conversation {
     }
 
     /// Something that the person asked for is done.
-    fn done(&mut self, line: &Line) {
+    fn done(&mut self, line: &Line) -> Heard {
         self.answers += 1;
         self.draw(line);
         let room = line.pair("room").unwrap_or_default().to_string();
@@ -229,7 +230,9 @@ impl Conversation {
                 }
             }
             "LOGIN" | "REGISTER" | "PASSWD" => {
-                self.signed_in(line);
+                if self.signed_in(line) != Heard::Nothing {
+                    return Heard::Refused;
+                }
                 self.asks_preferences();
             }
             "PREF" if line.pair("key") == Some("mentions") => self.asks_preferences(),
@@ -237,6 +240,7 @@ impl Conversation {
             "WHISPER" | "REPLY" | "PASTE" if line.pair("to").is_some() => self.whispered(line),
             _ => {}
         }
+        Heard::Nothing
     }
 
     /// Something that the person asked for is refused.

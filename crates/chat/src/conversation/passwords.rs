@@ -5,7 +5,7 @@ use std::fmt::Write;
 use chat_server::features::operators;
 use chat_server::model::secrets::Secret;
 
-use super::{Conversation, Stage};
+use super::{Conversation, Heard, Stage};
 use crate::line::Line;
 use crate::secrets::{Asking, Question, is_typable};
 
@@ -80,12 +80,20 @@ impl Conversation {
         self.own(&format!("{what}. It is not shown. Enter alone cancels"));
     }
 
-    /// The password was right: the next connection comes in by it.
-    pub(super) fn signed_in(&mut self, line: &Line) {
-        self.name = line.pair("name").unwrap_or(&self.name).to_string();
+    /// The password was right: the next connection comes in by it. A name that the user has not given would open the keys of another
+    /// account, or none.
+    pub(super) fn signed_in(&mut self, line: &Line) -> Heard {
+        let given = self.given.take().unwrap_or_else(|| self.name.clone());
+        let name = line.pair("name").unwrap_or(&given);
+        if !name.eq_ignore_ascii_case(&given) {
+            self.trouble(&format!("The server says that you are {name}, and you have given the name {given}."));
+            return Heard::Refused;
+        }
+        self.name = name.to_string();
         self.signs_in = true;
         self.password = self.tried.take().or_else(|| self.password.take());
         self.wanted = None;
         self.unlock();
+        Heard::Nothing
     }
 }

@@ -1,10 +1,14 @@
 //! Sealed talks: `/seal`, `/unseal` and `/safety`, and what is said in a talk that is sealed. Before each message the server is asked for
 //! the devices of both users, so that one that is new is told before anything is sent.
 
+use std::path::PathBuf;
+
 use chat_sealed::{Point, Safety};
-use chat_server::features::VERBS;
+use chat_server::features::{VERBS, presence};
 use chat_server::model::command::Command;
+use chat_server::model::names::Name;
 use chat_server::model::text::Text;
+use chat_server::protocol::dialect::paste;
 use chat_server::protocol::parse;
 
 use super::errand::For;
@@ -15,6 +19,8 @@ use crate::vault::Vault;
 use crate::words::short;
 use chat_server::protocol::typed::args_of;
 
+/// The most devices that an account can have (docs/sealed.md).
+const MOST_DEVICES: usize = 8;
 const ACCOUNTS: &str = "A sealed talk is one between two accounts: sign in first (/login NAME, or /register).";
 
 impl Conversation {
@@ -64,10 +70,7 @@ impl Conversation {
     }
 
     fn ask_for_devices(&mut self, why: For) {
-        let talk = match &why {
-            For::Seal(talk) | For::Safety(talk) | For::Speech(talk, _) => talk,
-        };
-        let other = self.other_of(talk);
+        let other = self.other_of(why.talk());
         self.ask("DEVICES", &other, Ask::Devices(why));
     }
 
@@ -78,14 +81,26 @@ impl Conversation {
 
     /// The user is signed in to an account: its keys on this device are at hand.
     pub(super) fn unlock(&mut self) {
-        let name = self.name.to_ascii_lowercase();
-        let file = self.keeps_keys.as_ref().map(|(dir, server)| dir.join(format!("sealed-{name}@{server}")));
-        match file.map_or_else(|| Ok(self.view.vault.take().unwrap_or_default()), |file| Vault::read(&file)) {
-            Ok(vault) => self.view.vault = Some(vault),
-            Err(why) => {
-                self.view.vault = None;
-                self.trouble(&format!("{why}: sealed talks are not opened here"));
+        let mut vault = self.view.vault.take();
+        // It becomes the name of a file.
+        match Name::parse(&self.name.to_ascii_lowercase()) {
+            Err(why) => vault = Some(Vault::closed(None, why.to_string())),
+            Ok(name) => {
+                let name = name.as_str();
+                let of_file = |(dir, server): &(PathBuf, String)| dir.join(format!("sealed-{name}@{server}"));
+                if let Some(file) = self.keeps_keys.as_ref().map(of_file) {
+                    let read = || Vault::read(&file).unwrap_or_else(|why| Vault::closed(Some(&file), why));
+                    // What was known before the connection broke is not forgotten where the file is gone.
+                    let mut known = vault.filter(|vault| vault.is_of(&file)).unwrap_or_else(read);
+                    known.look_again();
+                    vault = Some(known);
+                }
             }
+        }
+        let vault = self.view.vault.insert(vault.unwrap_or_default());
+        if let Some(why) = vault.problem() {
+            let why = format!("{why}: sealed talks are not opened here, and in talks of two nothing is said");
+            self.trouble(&why);
         }
     }
 
@@ -96,7 +111,23 @@ impl Conversation {
 
     /// Says something in a sealed talk, once the devices are known.
     pub(super) fn say_sealed(&mut self, talk: String, lines: Vec<String>) {
-        self.ask_for_devices(For::Speech(talk, lines));
+        match self.why_silent() {
+            Some(why) => self.not_said_to(&lines.join("\n"), &why),
+            None => self.ask_for_devices(For::Speech(talk, lines)),
+        }
+    }
+
+    /// Why nothing is said in talks of two, if that is so.
+    fn why_silent(&self) -> Option<String> {
+        let why = self.view.vault.as_ref()?.problem()?;
+        Some(format!("{why}: which talks are sealed is not known, so in talks of two nothing is said."))
+    }
+
+    /// Other processes of the user may have sealed a talk meanwhile.
+    pub(super) fn looks_again(&mut self) {
+        if let Some(vault) = self.view.vault.as_mut() {
+            vault.look_again();
+        }
     }
 
     /// The devices of a talk have come.
@@ -108,11 +139,38 @@ impl Conversation {
         };
         let all: Vec<(String, Point)> =
             rows.filter_map(|row| device(row.field(1), row.field(2), row.field(3))).collect();
+        self.looks_again();
+        if let Some(problem) = self.beside_the_two(why.talk(), &all) {
+            return match why {
+                For::Speech(_, lines) => self.not_said(&lines.join("\n"), &problem),
+                For::Seal(_) | For::Safety(_) => self.trouble(&format!("Nothing was done: {problem}.")),
+            };
+        }
         match why {
             For::Seal(talk) => self.seals(&talk, &all),
             For::Safety(talk) => self.show_safety(&talk, &all),
             For::Speech(talk, lines) => self.say_to(&talk, lines, &all),
         }
+    }
+
+    /// What is wrong with a list that has other devices than those of the two users of a talk.
+    fn beside_the_two(&self, talk: &str, devices: &[(String, Point)]) -> Option<String> {
+        let users: Vec<&str> = talk.trim_start_matches('@').split('+').collect();
+        let is_user = |account: &str| users.iter().any(|user| user.eq_ignore_ascii_case(account));
+        if let Some((account, _)) = devices.iter().find(|(account, _)| !is_user(account)) {
+            return Some(format!("the server lists a device of {account}, who is not in it"));
+        }
+        let count = |user: &str| devices.iter().filter(|(account, _)| account.eq_ignore_ascii_case(user)).count();
+        let user = users.into_iter().find(|user| count(user) > MOST_DEVICES)?;
+        Some(format!("the server lists more than {MOST_DEVICES} devices of {user}"))
+    }
+
+    /// Whether the number of these devices has to be compared before they are accepted: one is new, and stood in no number that was shown.
+    fn has_to_compare(&mut self, talk: &str, devices: &[(String, Point)]) -> bool {
+        let Some(vault) = self.view.vault.as_mut() else { return false };
+        let (own, shown) = (vault.own().ok(), self.compared.get(&talk.to_ascii_lowercase()));
+        let is_unseen = |point: &Point| Some(*point) != own && !shown.is_some_and(|shown| shown.contains(point));
+        (shown.is_some() || vault.is_sealed(talk)) && vault.strangers(devices).iter().any(|(_, point)| is_unseen(point))
     }
 
     fn seals(&mut self, talk: &str, devices: &[(String, Point)]) {
@@ -123,6 +181,12 @@ impl Conversation {
                 self.name
             );
             return self.trouble(&why);
+        }
+        if self.has_to_compare(talk, devices) {
+            self.trouble(
+                "There is a device that was in no safety number yet. Compare this one, then /seal again accepts it.",
+            );
+            return self.show_safety(talk, devices);
         }
         match self.view.vault.as_mut().map(|vault| vault.seals(talk, devices)) {
             None => self.trouble(ACCOUNTS),
@@ -138,7 +202,9 @@ impl Conversation {
     }
 
     fn show_safety(&mut self, talk: &str, devices: &[(String, Point)]) {
-        let Safety { digits, words } = Safety::of(devices.iter().map(|(_, point)| *point));
+        let points = devices.iter().map(|(_, point)| *point);
+        self.compared.insert(talk.to_ascii_lowercase(), points.clone().collect());
+        let Safety { digits, words } = Safety::of(points);
         let other = self.other_of(talk);
         self.own(&format!(
             "compare this with {other}, by voice or on both screens; if it is the same, no third party reads along:"
@@ -149,13 +215,16 @@ impl Conversation {
 
     fn say_to(&mut self, talk: &str, lines: Vec<String>, devices: &[(String, Point)]) {
         let words = lines.join("\n");
+        if let Some(why) = self.why_silent() {
+            return self.not_said_to(&words, &why);
+        }
         let Some(vault) = self.view.vault.as_mut() else { return self.not_said(&words, ACCOUNTS) };
         let own = vault.own().ok();
         if !devices.iter().any(|(_, point)| Some(*point) == own) {
             return self.not_said(&words, "your account does not list this device any more; /seal adds it again");
         }
         let strangers = vault.strangers(devices);
-        if let Some(whose) = strangers.first() {
+        if let Some((whose, _)) = strangers.first() {
             let why = format!(
                 "{whose} has a new device or another key. Compare the safety number (/safety), then /seal accepts it"
             );
@@ -177,8 +246,12 @@ impl Conversation {
     }
 
     fn not_said(&mut self, words: &str, why: &str) {
+        self.not_said_to(words, &format!("The talk is sealed, and {why}."));
+    }
+
+    fn not_said_to(&mut self, words: &str, why: &str) {
         self.trouble(&format!("This was not sent: {}", words.replace('\n', " / ")));
-        self.trouble(&format!("The talk is sealed, and {why}."));
+        self.trouble(why);
     }
 
     /// What waited for devices when the connection broke, or when the server refused to show them, was not sent.
@@ -218,7 +291,17 @@ impl Conversation {
             (_, "REPLY") => true,
             (_, "SEND") => is_named() || is_current(),
             _ if is_send => is_named() || is_current(),
-            (_, "ANSWER" | "EDIT" | "PASTE" | "SAY" | "ACT" | "DO" | "WHISPER") => is_named(),
+            (_, "PASTE") => match paste::command_of(args_of(&placed, verb).trim(), &VERBS) {
+                Ok(Some(Command::Whisper { to, .. })) => {
+                    self.talk(&format!("@{to}")).is_ok_and(|talk| self.is_sealed(&talk))
+                }
+                Ok(None) => is_current(),
+                Ok(Some(Command::Feature(command))) if command.open::<presence::Command>().is_some() => true,
+                Ok(Some(_)) => is_named(),
+                // It is not begun.
+                Err(_) => false,
+            },
+            (_, "ANSWER" | "EDIT" | "SAY" | "ACT" | "DO" | "WHISPER") => is_named(),
             _ => false,
         };
         if is_open {

@@ -1,5 +1,6 @@
 //! What the person types: said, sent as a command, or kept until the connection is back.
 
+use chat_server::features::accounts::Password;
 use chat_server::features::archive::store::Proof;
 use chat_server::features::{VERBS, accounts};
 use chat_server::model::command::{Choice, Command, View as WireView};
@@ -78,6 +79,9 @@ impl Conversation {
     }
 
     fn dispatch(&mut self, line: &str) {
+        if !self.pasting {
+            self.looks_again();
+        }
         if self.pasting || !self.would_be_open(line) {
             self.send_off(line);
         }
@@ -193,7 +197,17 @@ impl Conversation {
         let verb = request.verb.map_or("", |verb| verb.name);
         let own = request.tag.as_deref().map(str::to_string);
         let tag = own.unwrap_or_else(|| self.tag());
-        self.asked.insert(tag.clone(), Ask::Secret);
+        let given = |command: &accounts::Command| match command {
+            accounts::Command::Ask(Password::Login(name)) | accounts::Command::Login(Proof::Password(name, _)) => {
+                Some(name.to_string())
+            }
+            _ => None,
+        };
+        let given = match &request.what {
+            Ok(Command::Feature(command)) => command.open().and_then(given),
+            _ => None,
+        };
+        self.asked.insert(tag.clone(), Ask::Secret(given));
         self.put(&format!("{verb}={tag}:{}", args_of(text, verb)));
         match request.what {
             Ok(Command::Feature(command)) if command.prompt().is_some() => {

@@ -103,8 +103,13 @@ fn a_new_key_is_told_before_anything_is_sent() {
     let all = rows(&[("budi", of_budi), ("ani", of_ani)]);
     ani.hears(&format!("BEGIN DEVICES * 3\n{forged}{all}END DEVICES * tag={}", tags[0]));
     assert_eq!(ani.sent().0.len(), 1);
-    // By sealing again the user accepts what is there now.
+    // By sealing again the user accepts what is there now, once its number was shown.
+    ani.shown();
     ani.seals("budi", &[("budi", other)]);
+    let seen = ani.shown();
+    assert!(seen.contains("Compare this one") && !seen.contains("is sealed:"), "{seen}");
+    ani.seals("budi", &[("budi", other)]);
+    assert!(ani.shown().contains("is sealed:"));
     ani.types("/say @budi are you there?");
     ani.is_shown(&[("budi", other), ("ani", of_ani)]);
     assert_eq!(ani.sent().0.len(), 1);
@@ -130,6 +135,25 @@ fn nothing_goes_into_a_sealed_talk_in_the_open() {
         assert_eq!(ani.sent().0, [] as [String; 0], "{line}");
         assert!(ani.shown().contains("was not sent"), "{line}");
     }
+    ani.types("/room @budi");
+    ani.sent();
+    ani.shown();
+    let lines = ["/paste", "PASTE:", "/paste edit 12", "/paste whisper budi", "/paste reply", "MSG=1:words"];
+    for line in lines {
+        ani.types(line);
+        assert_eq!(ani.sent().0, [] as [String; 0], "{line}");
+        assert!(ani.shown().contains("was not sent") && !ani.0.pasting, "{line}");
+    }
+    ani.types("/room @citra");
+    ani.sent();
+    ani.types("/paste");
+    ani.types("one");
+    ani.types(".");
+    assert_eq!(
+        ani.sent().0,
+        ["PASTE:SAY @ani+citra", "one", "."],
+        "not in the room that the server takes for the current one"
+    );
     ani.types("/whisper citra hello");
     assert_eq!(ani.sent().0, ["/whisper citra hello"]);
     ani.types("/unseal @budi");
@@ -140,6 +164,82 @@ fn nothing_goes_into_a_sealed_talk_in_the_open() {
     ani.types("/say @budi at eight");
     ani.0.cut();
     assert!(ani.shown().contains("not sent: at eight"));
+}
+
+#[test]
+fn a_device_of_a_third_account_is_told_although_it_was_accepted() {
+    let mut ani = signed_in("ani");
+    let [of_budi, of_citra] = [(); 2].map(|()| Device::generate().point());
+    ani.seals("citra", &[("citra", of_citra)]);
+    let of_ani = ani.seals("budi", &[("budi", of_budi)]);
+    ani.shown();
+    let all = [("budi", of_budi), ("citra", of_citra), ("ani", of_ani)];
+    ani.types("/say @budi at eight");
+    ani.is_shown(&all);
+    let seen = ani.shown();
+    assert!(seen.contains("not sent: at eight") && seen.contains("a device of citra"), "{seen}");
+    for line in ["/safety @budi", "/seal @budi"] {
+        ani.types(line);
+        ani.is_shown(&all);
+        let seen = ani.shown();
+        assert!(seen.contains("a device of citra") && !seen.contains("compare"), "{seen}");
+    }
+    let many: Vec<Point> = (0..9).map(|_| Device::generate().point()).collect();
+    ani.types("/safety @budi");
+    ani.is_shown(&many.iter().map(|point| ("budi", *point)).collect::<Vec<_>>());
+    assert!(ani.shown().contains("more than 8 devices of budi"));
+    assert_eq!(ani.sent().0, [] as [String; 0]);
+}
+
+#[test]
+fn where_the_keys_cannot_be_read_nothing_is_said_in_talks_of_two() {
+    let dir = std::env::temp_dir().join(format!("chat-unreadable-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("sealed-ani@a.org:1"), "no key\n").unwrap();
+    let mut ani = signed_in("ani");
+    ani.0.keeps_keys = Some((dir.clone(), "a.org:1".into()));
+    ani.0.unlock();
+    assert!(ani.shown().contains("in talks of two nothing is said"));
+    for line in ["/say @budi at eight", "/whisper budi at eight", "/edit @budi 3 at eight", "/seal @budi"] {
+        ani.types(line);
+        assert_eq!(ani.sent().0, [] as [String; 0], "{line}");
+        assert!(ani.shown().contains("! "), "{line}");
+    }
+    ani.types("/say #lobby hello");
+    assert_eq!(ani.sent().0, ["SAY:#lobby hello"]);
+    // Another connection makes nothing better.
+    ani.0.unlock();
+    ani.types("/say @budi at eight");
+    assert_eq!(ani.sent().0, [] as [String; 0]);
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn the_keys_are_those_of_the_name_that_the_user_gives() {
+    for name in ["an1", "x/../../y"] {
+        let mut ani = Played(Conversation::new("ani", None, true, View::plain()));
+        ani.0.signs_in_with(Some(Secret::new("from a file")));
+        ani.0.connected();
+        let (_, tags) = ani.sent();
+        ani.hears("PROMPT password: ?");
+        ani.sent();
+        ani.types("/say @budi at eight");
+        let heard = ani.hears(&format!("OK LOGIN tag={} name={name} role=member room=#lobby users=1: Hi.", tags[2]));
+        assert_eq!((heard, ani.sent().0), (Heard::Refused, vec![]));
+        assert!(ani.shown().contains("you have given the name ani") && ani.0.view.vault.is_none());
+    }
+    let mut ani = signed_in("ani");
+    ani.types("/login citra hunter2-hunter2");
+    let (_, tags) = ani.sent();
+    let heard = ani.hears(&format!("OK LOGIN tag={} name=dewi role=member: You are dewi.", tags[0]));
+    assert_eq!(heard, Heard::Refused);
+    // An account takes no other name where its own is said to be in use.
+    let mut ani = Played(Conversation::new("ani", None, true, View::plain()));
+    ani.0.signs_in_with(Some(Secret::new("from a file")));
+    ani.0.connected();
+    let (_, tags) = ani.sent();
+    let heard = ani.hears(&format!("ERR 433 name-in-use LOGIN tag={} try=ani2: taken", tags[2]));
+    assert_eq!((heard, ani.sent().0), (Heard::Refused, vec![]));
 }
 
 #[test]
