@@ -38,7 +38,8 @@ pub(crate) fn answer(db: &Connection, ask: Ask, now: i64) -> rusqlite::Result<An
         Ask::Keep(subscription) => keep(db, &subscription, now),
         Ask::End(number, account) => {
             let find = format!("{PUSH} WHERE push = ?1 AND (?2 IS NULL OR name = ?2)");
-            let found = db.query_row(&find, params![number.cast_signed(), account.as_ref().map(Name::as_str)], subscription);
+            let found =
+                db.query_row(&find, params![number.cast_signed(), account.as_ref().map(Name::as_str)], subscription);
             let Some(found) = found.optional()? else {
                 return Ok(Answer::Refused(no_subscription(number).into()));
             };
