@@ -116,13 +116,13 @@ test('what two users seal is read by them, and by no one where it is kept', asyn
   telnet.say('PING:end');
   await telnet.hears('PONG end');
   telnet.end();
+  assert.deepEqual([ana.errors, budi.errors], [[], []]);
   await server.stop();
   for (const [where, all] of [['the data', bytesIn(data)], ['the log', bytesIn(logs)], ['another door', telnet.lines.join('\n')]]) {
     for (const word of ['kelapa-muda', 'nanas-madu', 'durian-montong', 'salak-pondoh', 'rambutan-binjai']) assert.ok(!all.includes(word), `${word} in ${where}`);
     assert.ok(all.length > 100, `${where} was looked at`);
   }
   assert.ok(bytesIn(data).includes('sealed:1:'));
-  assert.deepEqual([ana.errors, budi.errors], [[], []]);
 });
 
 test('a new device is told before anything is sent, and reads along once it is accepted', async () => {
