@@ -110,7 +110,7 @@ test('people, accounts, rooms, invitations, bans and webhooks are seen and seen 
 test('axe finds nothing, and nothing runs out at 320 pixels, in either language and scheme', async () => {
   const { server } = await house();
   for (const [locale, width, colorScheme, headings] of [
-    ['en-GB', 320, 'light', ['Here now', 'Accounts', 'Rooms', 'Invitations', 'Banned and muted', 'Webhooks', 'What was done by power', 'This place']],
+    ['en-GB', 320, 'light', ['Here now', 'Accounts', 'Rooms', 'Invitations', 'Banned and muted', 'Webhooks', 'What operators did', 'This place']],
     ['id-ID', 320, 'dark', ['Di sini sekarang', 'Akun', 'Ruang', 'Undangan', 'Dilarang masuk dan dibisukan', 'Webhook', 'Tindakan operator', 'Tempat ini']],
     ['id-ID', 1280, 'light', null],
   ]) {

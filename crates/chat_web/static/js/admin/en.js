@@ -162,7 +162,7 @@ export default {
   pictureNone: 'Take the picture away',
   pictureBad: 'That picture cannot be read.',
 
-  auditHead: 'What was done by power',
+  auditHead: 'What operators did',
   auditNone: 'Nothing so far.',
   when: 'When (UTC)',
   more: 'More',
