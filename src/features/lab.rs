@@ -160,8 +160,8 @@ impl Lab {
                 _ => Duration::ZERO,
             };
             let client = thread.client.as_ref().map(|(id, _)| *id);
-            let is_ours = OWN.iter().any(|own| thread.name.starts_with(own));
-            (!is_ours, client.is_some(), std::cmp::Reverse(stuck), client, thread.name.clone())
+            let own = OWN.iter().position(|own| thread.name.starts_with(own)).unwrap_or(OWN.len());
+            (own, client.is_some(), std::cmp::Reverse(stuck), client, thread.name.clone())
         });
         threads.truncate(THREADS);
         let out =

@@ -237,7 +237,7 @@ test('the account of an admin opens the dashboard, which makes, shows and ends i
   await boss.waitForSelector('#inviting:not([hidden])');
   await boss.fill('#uses', '2');
   await boss.click('#invite button');
-  await boss.waitForFunction(() => /\/#join=[a-z0-9-]{14}$/.test(document.querySelector('#made').textContent));
+  await boss.waitForFunction(() => /\/#join=[a-z0-9-]{14}$/.test(document.querySelector('#made')?.textContent ?? ''));
   await boss.waitForFunction(() => document.querySelector('#invitations').textContent.includes('0 of 2'));
   await boss.click('[aria-label="End the invitation 1"]');
   await boss.waitForFunction(() => document.querySelector('#invitations').textContent.includes('ended'));
@@ -499,6 +499,6 @@ test('a guest reads why the bare name cannot mention them yet, in Indonesian too
   await enter(page, server.url, 'ana');
   await page.click('#me');
   assert.ok(await page.isDisabled('[data-set=by-name]'));
-  assert.match(await page.textContent('#settings'), /Nama saya tanpa @ menyebut saya.*Simpan dulu nama Anda/s);
+  assert.match(await page.textContent('#settings'), /Nama saya tanpa @ adalah sebutan.*Simpan dulu nama Anda/s);
   assert.deepEqual(page.errors, []);
 });
