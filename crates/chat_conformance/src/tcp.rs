@@ -64,8 +64,9 @@ impl Stage for Tcp {
 /// A line in which a user is idle for less than a minute as one in which the user has just spoken: on a machine that others share, a
 /// moment between two lines of a transcript can be seconds.
 pub fn at_once(mut line: String) -> String {
-    if line.contains("idle") {
+    if line.contains("idle") || line.contains("diam") {
         for seconds in 1..60 {
+            line = line.replace(&format!(", diam {seconds} detik, lewat "), ", diam 0 detik, lewat ");
             line = line.replace(&format!(" idle={seconds} door="), " idle=0 door=");
             line = line.replace(&format!(", idle {seconds} s, by "), ", idle 0 s, by ");
         }
