@@ -24,7 +24,7 @@ run() { # run TOKEN ARGUMENTS...
     local bearer=$1
     shift
     # In a folder of its own, since it keeps what it found where it stands.
-    (cd "$work" && timeout 240 "$venv/bin/schemathesis" --config-file "$config" run "$page/api/openapi.json" --checks all --max-examples "${EXAMPLES:-40}" \
+    (cd "$work" && timeout 700 "$venv/bin/schemathesis" --config-file "$config" run "$page/api/openapi.json" --checks all --max-examples "${EXAMPLES:-40}" \
         --seed 7 --workers 1 --no-color --header "Authorization: Bearer $bearer" "$@") || code=$?
 }
 # A stream of events has no end; its tests are in tests/it/events.rs.
