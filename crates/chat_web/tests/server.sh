@@ -13,6 +13,7 @@ end() {
 trap end EXIT
 
 start() {
+    : >"$work/out" # the loop below may be sooner than the server
     "$chatd" --data "$work/data" --addr 127.0.0.1:0 --files 127.0.0.1:0 --web 127.0.0.1:0 --log warn "$@" >"$work/out" 2>"$work/err" &
     server=$!
     for _ in $(seq 100); do
