@@ -165,8 +165,11 @@ impl Stream {
         let text = self.text(out);
         let is_sent = if text.is_empty() { Some(()) } else { self.send(text).await };
         self.frames.written(1, out.bytes());
-        if let Out::Page { resume, .. } = out {
-            self.session.written(*resume).await;
+        match out {
+            Out::Page { resume, .. } => self.session.written(*resume).await,
+            // A stream of events has no answer: what it was sent counts as received.
+            Out::Private { number, .. } => self.session.received(self.socket, *number).await,
+            _ => {}
         }
         is_sent
     }
@@ -175,7 +178,7 @@ impl Stream {
     fn text(&mut self, out: &Out) -> String {
         let mut text = String::new();
         let (frames, is_page) = match out {
-            Out::Frame(frame) => (std::slice::from_ref(frame), false),
+            Out::Frame(frame) | Out::Private { frame, .. } => (std::slice::from_ref(frame), false),
             Out::Page { frames, .. } => (frames.as_slice(), true),
             Out::End { goodbye, .. } => (goodbye.as_slice(), false),
         };

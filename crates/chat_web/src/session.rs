@@ -116,6 +116,8 @@ pub enum Input {
     },
     /// A part of this resume is written.
     Written(u64),
+    /// A socket's client has its private frames up to this number.
+    Received(SocketId, u64),
     /// A call came by REST.
     Touch,
     /// The session is to end. The sender is told when it has.
@@ -234,6 +236,11 @@ impl Session {
     /// Says that a part of a resume is written.
     pub async fn written(&self, resume: u64) {
         let _over = self.inputs.send(Input::Written(resume)).await;
+    }
+
+    /// Says that a socket's client has its private frames up to that number.
+    pub async fn received(&self, socket: SocketId, number: u64) {
+        let _over = self.inputs.send(Input::Received(socket, number)).await;
     }
 
     /// Puts a frame of the door's own among the others. False if the session is over.

@@ -113,6 +113,13 @@ impl Batches {
 pub enum Out {
     /// A frame.
     Frame(Utf8Bytes),
+    /// A frame for the user alone. Its number goes back when the client has it for sure (`Session::received`).
+    Private {
+        /// The frame.
+        frame: Utf8Bytes,
+        /// Rises from one to the next.
+        number: u64,
+    },
     /// A part of a resume. The session goes on with it when this is written (`Session::written`).
     Page {
         /// Its frames.
@@ -135,7 +142,7 @@ impl Out {
     /// How many bytes it has.
     pub fn bytes(&self) -> usize {
         match self {
-            Out::Frame(frame) => frame.len(),
+            Out::Frame(frame) | Out::Private { frame, .. } => frame.len(),
             Out::Page { frames, .. } => frames.iter().map(|frame| frame.len()).sum(),
             Out::End { goodbye, reason, .. } => goodbye.as_ref().map_or(0, |frame| frame.len()) + reason.len(),
         }

@@ -51,8 +51,9 @@ impl Task {
                 }
                 self.follow_moderation(&envelope.event).await;
                 if let Some(bytes) = rendered(&self.state, envelope, self.session.is_indonesian()) {
-                    self.keep_whisper(envelope, &bytes).await;
-                    self.push_all(&bytes);
+                    if !self.keep_whisper(envelope, &bytes).await {
+                        self.push_all(&bytes);
+                    }
                 }
             }
         }

@@ -41,6 +41,7 @@ impl Task {
             Input::Ask { ask, asker } => self.ask(ask, asker).await,
             Input::Send { socket, frame } => self.tell_socket(socket, &frame),
             Input::Written(resume) => self.continue_resume(resume).await,
+            Input::Received(socket, number) => self.whispers.received(socket, number),
             Input::Touch => {}
             Input::SignOut(out) => {
                 self.signing_out.push(out);

@@ -187,7 +187,7 @@ impl Task {
     async fn tell_own(&mut self, envelope: &Envelope, frame: &ServerFrame) {
         let (at, frame) = (timestamp(envelope.at), frame.bytes());
         self.push_all(&frame);
-        let own = Whisper { by: self.session.client, at, text: None, place: None, frame, is_unread: false };
+        let own = Whisper::new(self.session.client, at, frame);
         self.keep_private(own).await;
     }
 

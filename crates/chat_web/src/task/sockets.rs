@@ -129,6 +129,7 @@ impl Task {
     pub(super) fn drop_socket(&mut self, socket: SocketId) {
         self.sockets.remove(&socket);
         self.in_sight.remove(&socket);
+        self.whispers.socket_gone(socket);
         self.resumes.retain(|_, resume| resume.socket != socket);
         if self.sockets.is_empty() {
             self.empty_since = Some(Instant::now());

@@ -36,23 +36,29 @@ fn private(event: &Event) -> Option<Private> {
 }
 
 impl Task {
-    /// Keeps what is said to the user alone, and tells the author of a whisper where no socket is there to read it.
-    pub(super) async fn keep_whisper(&mut self, envelope: &Envelope, frame: &Utf8Bytes) {
-        let Some((by, text, place)) = private(&envelope.event) else { return };
+    /// Keeps what is said to the user alone, sends it to every socket, and tells the author of a whisper where there is none. False:
+    /// the event is of another kind.
+    pub(super) async fn keep_whisper(&mut self, envelope: &Envelope, frame: &Utf8Bytes) -> bool {
+        let Some((by, text, place)) = private(&envelope.event) else { return false };
         let connections = self.state.handle.registry().connections_of(self.session.person());
         // Another connection of the user has it too, or the user is its author.
         let is_read_elsewhere = connections.len() > 1 || connections.contains(&by);
-        let is_unread = self.sockets.is_empty() && !is_read_elsewhere;
         let is_whisper = matches!(envelope.event, Event::Whispered { .. });
-        let is_first = is_whisper && is_unread && !self.whispers.has_unread_of(by);
-        let at = timestamp(envelope.at);
-        self.keep_private(Whisper { by, at, text, place, frame: frame.clone(), is_unread }).await;
+        let waits = self.sockets.is_empty() && !is_read_elsewhere && is_whisper;
+        let is_first = waits && !self.whispers.is_told(by);
+        let own = Whisper::new(by, timestamp(envelope.at), frame.clone());
+        self.keep_private(Whisper { text, place, is_unread: !is_read_elsewhere, is_told: waits, ..own }).await;
+        let sockets: Vec<SocketId> = self.sockets.keys().copied().collect();
+        for socket in sockets {
+            self.give(socket, self.whispers.last());
+        }
         if is_first {
             let say = |name: &Name| {
                 format!("{name} is not connected at the moment. Your whisper waits; you are told if it cannot be read.")
             };
             self.remark(by, say).await;
         }
+        true
     }
 
     /// Keeps a frame that only this user's sockets get, as long as there is place for it.
@@ -74,8 +80,16 @@ impl Task {
         for (talk, (first, last)) in std::mem::take(&mut self.not_read) {
             self.tell_socket(socket, &ServerFrame::Gap { room: bare(&talk), missing_from: first, to: last });
         }
-        for frame in self.whispers.since(last) {
-            self.push(socket, Out::Frame(frame));
+        for place in self.whispers.since(last) {
+            self.give(socket, Some(place));
+        }
+    }
+
+    /// Sends a socket the private frame at that place. It is unread until the socket's client has it for sure: what is written to a
+    /// connection that is cut, and does not show it yet, is lost.
+    fn give(&mut self, socket: SocketId, place: Option<usize>) {
+        if let Some((frame, number)) = place.and_then(|place| self.whispers.give(place, socket)) {
+            self.push(socket, Out::Private { frame, number });
         }
     }
 

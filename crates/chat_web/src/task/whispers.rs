@@ -7,6 +7,8 @@ use axum::extract::ws::Utf8Bytes;
 use chat_server::model::names::{ClientId, RoomName};
 use chat_server::model::text::Text;
 
+use crate::session::SocketId;
+
 /// The most bytes that a session keeps of them; the oldest go first.
 const BYTES: usize = 32 * 1024;
 
@@ -15,6 +17,8 @@ const BYTES: usize = 32 * 1024;
 pub(super) struct Whispers {
     whispers: VecDeque<Whisper>,
     bytes: usize,
+    /// The number under which the last one was given to a socket.
+    given: u64,
 }
 
 /// One of them.
@@ -29,8 +33,20 @@ pub(super) struct Whisper {
     pub place: Option<(RoomName, u64)>,
     /// Its frame.
     pub frame: Utf8Bytes,
-    /// Whether no socket was there when it came, nor since.
+    /// Whether no client has it for sure.
     pub is_unread: bool,
+    /// Whether its author was told that it waits.
+    pub is_told: bool,
+    /// The sockets that it is on its way to, and the numbers under which it was given to them.
+    pub on_its_way: Vec<(SocketId, u64)>,
+}
+
+impl Whisper {
+    /// What the user has done: only other sockets of the same user may lack it.
+    pub(super) fn new(by: ClientId, at: String, frame: Utf8Bytes) -> Whisper {
+        let (is_unread, is_told, on_its_way) = (false, false, Vec::new());
+        Whisper { by, at, text: None, place: None, frame, is_unread, is_told, on_its_way }
+    }
 }
 
 impl Whispers {
@@ -42,29 +58,56 @@ impl Whispers {
         while self.bytes > BYTES {
             let Some(oldest) = self.whispers.pop_front() else { break };
             self.bytes -= oldest.frame.len();
-            lost.extend(Some(oldest).filter(|whisper| whisper.is_unread));
+            lost.extend(Some(oldest).filter(|whisper| whisper.is_unread && whisper.on_its_way.is_empty()));
         }
         lost
     }
 
-    /// Whether one by this author waits for a socket.
-    pub(super) fn has_unread_of(&self, author: ClientId) -> bool {
-        self.whispers.iter().any(|whisper| whisper.is_unread && whisper.by == author)
+    /// Whether this author was told that one waits for a socket, and it still does.
+    pub(super) fn is_told(&self, author: ClientId) -> bool {
+        self.whispers.iter().any(|whisper| whisper.is_unread && whisper.is_told && whisper.by == author)
     }
 
-    /// Takes out those that wait for a socket, and forgets the others.
+    /// Takes out those that no client has for sure, and forgets the others.
     pub(super) fn take_unread(&mut self) -> Vec<Whisper> {
         std::mem::take(self).whispers.into_iter().filter(|whisper| whisper.is_unread).collect()
     }
 
-    /// What a socket lacks whose last whisper is of that time: that one as well, as two may be of one millisecond.
-    pub(super) fn since(&mut self, last: Option<&str>) -> Vec<Utf8Bytes> {
-        let lacks = |whisper: &&mut Whisper| whisper.is_unread || last.is_some_and(|last| whisper.at.as_str() >= last);
-        let read = |whisper: &mut Whisper| {
+    /// The place of the newest.
+    pub(super) fn last(&self) -> Option<usize> {
+        self.whispers.len().checked_sub(1)
+    }
+
+    /// The places of what a socket lacks whose last whisper is of that time: that one as well, as two may be of one millisecond.
+    pub(super) fn since(&self, last: Option<&str>) -> Vec<usize> {
+        let lacks = |whisper: &Whisper| whisper.is_unread || last.is_some_and(|last| whisper.at.as_str() >= last);
+        self.whispers.iter().enumerate().filter(|(_, whisper)| lacks(whisper)).map(|(place, _)| place).collect()
+    }
+
+    /// What a socket is sent of the one at that place, and the number under which it is received.
+    pub(super) fn give(&mut self, place: usize, socket: SocketId) -> Option<(Utf8Bytes, u64)> {
+        let whisper = self.whispers.get_mut(place)?;
+        self.given += 1;
+        if whisper.is_unread {
+            whisper.on_its_way.push((socket, self.given));
+        }
+        Some((whisper.frame.clone(), self.given))
+    }
+
+    /// A socket's client has what was given to it up to that number.
+    pub(super) fn received(&mut self, socket: SocketId, number: u64) {
+        let has = |(to, given): &(SocketId, u64)| *to == socket && *given <= number;
+        for whisper in self.whispers.iter_mut().filter(|whisper| whisper.on_its_way.iter().any(has)) {
             whisper.is_unread = false;
-            whisper.frame.clone()
-        };
-        self.whispers.iter_mut().filter(lacks).map(read).collect()
+            whisper.on_its_way.clear();
+        }
+    }
+
+    /// A socket is gone: what is on its way to it may be lost.
+    pub(super) fn socket_gone(&mut self, socket: SocketId) {
+        for whisper in &mut self.whispers {
+            whisper.on_its_way.retain(|(to, _)| *to != socket);
+        }
     }
 }
 
@@ -72,9 +115,11 @@ impl Whispers {
 mod tests {
     use super::*;
 
+    const SOCKET: SocketId = 1;
+
     fn whisper(at: &str, bytes: usize, is_unread: bool) -> Whisper {
-        let frame = Utf8Bytes::from("x".repeat(bytes));
-        Whisper { by: ClientId(1), at: at.into(), text: Text::new("psst").ok(), place: None, frame, is_unread }
+        let own = Whisper::new(ClientId(1), at.into(), Utf8Bytes::from("x".repeat(bytes)));
+        Whisper { text: Text::new("psst").ok(), is_unread, ..own }
     }
 
     #[test]
@@ -94,13 +139,39 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_gets_what_it_lacks_and_what_is_unread_once() {
+    fn what_is_on_its_way_to_a_socket_makes_way_in_silence() {
+        let mut whispers = Whispers::default();
+        whispers.push(whisper("1", BYTES / 2, true));
+        whispers.give(0, SOCKET);
+        assert!(whispers.push(whisper("2", BYTES, true)).is_empty());
+    }
+
+    #[test]
+    fn a_socket_gets_what_it_lacks_and_what_no_client_has() {
         let mut whispers = Whispers::default();
         for (at, is_unread) in [("1", false), ("2", false), ("3", true)] {
             whispers.push(whisper(at, 10, is_unread));
         }
-        assert_eq!(whispers.since(Some("2")).len(), 2);
-        assert_eq!(whispers.since(None).len(), 0);
-        assert_eq!(whispers.since(Some("1")).len(), 3, "another socket may lack more");
+        assert_eq!(whispers.since(Some("2")), [1, 2]);
+        let number = whispers.give(2, SOCKET).map_or(0, |(_, number)| number);
+        assert_eq!(whispers.since(None), [2], "it may be lost on its way");
+        whispers.received(SOCKET, number);
+        assert!(whispers.since(None).is_empty());
+        assert_eq!(whispers.since(Some("1")), [0, 1, 2], "another socket may lack more");
+    }
+
+    #[test]
+    fn one_answer_stands_for_all_that_was_given_to_the_same_socket_before() {
+        let mut whispers = Whispers::default();
+        for at in ["1", "2", "3"] {
+            whispers.push(whisper(at, 10, true));
+        }
+        whispers.give(0, 2);
+        whispers.give(1, SOCKET);
+        let number = whispers.give(2, SOCKET).map_or(0, |(_, number)| number);
+        whispers.socket_gone(2);
+        whispers.received(SOCKET, number);
+        let unread: Vec<String> = whispers.take_unread().into_iter().map(|whisper| whisper.at).collect();
+        assert_eq!(unread, ["1"], "the other socket had not answered");
     }
 }

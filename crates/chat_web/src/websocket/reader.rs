@@ -60,7 +60,13 @@ pub(super) async fn read(
                 text
             }
             Message::Binary(_) => return close(1003, "text frames only"),
-            Message::Ping(_) | Message::Pong(_) => continue,
+            Message::Pong(number) => {
+                if let Ok(number) = number.as_ref().try_into() {
+                    session.received(id, u64::from_be_bytes(number)).await;
+                }
+                continue;
+            }
+            Message::Ping(_) => continue,
             Message::Close(_) => return End::PeerGone,
         };
         let frame = match serde_json::from_str::<serde_json::Value>(&text) {

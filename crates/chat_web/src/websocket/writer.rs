@@ -139,6 +139,12 @@ async fn feed(sink: &mut Sink, out: Out, written: &mut Written) -> Result<(), ax
             written.frames += 1;
             sink.feed(Message::Text(frame)).await?;
         }
+        // The client answers the ping behind the frame (RFC 6455, section 5.5.3), and with it has the frame.
+        Out::Private { frame, number } => {
+            written.frames += 1;
+            sink.feed(Message::Text(frame)).await?;
+            sink.feed(Message::Ping(Bytes::copy_from_slice(&number.to_be_bytes()))).await?;
+        }
         Out::Page { frames, resume } => {
             written.frames += frames.len() as u64;
             for frame in frames {

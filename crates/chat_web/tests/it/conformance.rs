@@ -172,6 +172,8 @@ impl Player {
             self.types.insert(format!("closed {code}"));
             self.ended.insert(who.into());
         } else if step.contains_key("cuts") {
+            // The server knows that what was read so far has come.
+            socket.sync();
             socket.cut();
             self.ended.insert(who.into());
             if step.contains_key("noticed") {

@@ -484,6 +484,18 @@ impl Ws {
         }
     }
 
+    /// Waits until there is something with these words to read, and leaves it unread.
+    #[track_caller]
+    pub fn leaves_unread(&self, words: &str) {
+        let mut there = vec![0; 64 * 1024];
+        let has = |there: &[u8]| there.windows(words.len()).any(|part| part == words.as_bytes());
+        eventually(
+            words,
+            || self.socket.get_ref().peek(&mut there).map(|bytes| has(&there[..bytes])).ok(),
+            |has| *has == Some(true),
+        );
+    }
+
     /// Ends the connection without a word, as a network does.
     pub fn cut(&mut self) {
         let _gone_already = self.socket.get_ref().shutdown(Shutdown::Both);

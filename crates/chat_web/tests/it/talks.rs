@@ -55,6 +55,34 @@ fn what_a_session_does_not_show_before_its_end_waits_for_the_next_sign_in() {
 }
 
 #[test]
+fn what_is_written_to_a_connection_that_is_cut_comes_again_or_its_author_is_told() {
+    for grace in [60_000, 200] {
+        let web = WebConfig { grace: std::time::Duration::from_millis(grace), ..WebConfig::default() };
+        let stage = Stage::with(quick(), web);
+        let (ana, mut socket) = stage.page("ana");
+        let mut budi = stage.line("budi");
+        budi.send("/w ana heard");
+        socket.until(&json!({ "type": "Whisper", "text": "heard" }));
+        socket.settle();
+        budi.send("/w ana into the void");
+        socket.leaves_unread("into the void");
+        socket.cut();
+        if grace > 200 {
+            let mut again = ana.connect();
+            again.send(&json!({ "type": "Resume", "rooms": {} }));
+            again.until(&json!({ "type": "Whisper", "text": "into the void" }));
+            again.sync();
+            again.send(&json!({ "type": "Resume", "rooms": {} }));
+            again.gets(&json!({ "type": "Resumed" }));
+        } else {
+            let note = std::iter::from_fn(|| budi.line()).find(|line| line.contains(" NOTE *: "));
+            let wanted = "ana was not there to read your whisper: into the void";
+            assert!(note.is_some_and(|note| note.ends_with(wanted)));
+        }
+    }
+}
+
+#[test]
 fn pages_of_a_talk_go_back_into_the_store_and_are_its_members() {
     let memory = MemoryStore::default();
     let first = stage(&memory, 60_000);
