@@ -64,7 +64,9 @@ pub(crate) mod mpsc {
         fn put<E>(&self, put: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
             put()?;
             let waiting = self.waiting.fetch_add(1, Ordering::Relaxed) + 1;
-            self.most.fetch_max(waiting, Ordering::Relaxed);
+            // The taker may have taken one that it has not counted yet.
+            let bound = self.bound.map_or(isize::MAX, |bound| bound as isize);
+            self.most.fetch_max(waiting.min(bound), Ordering::Relaxed);
             Ok(())
         }
 
