@@ -170,7 +170,7 @@ async function play({ set = {}, web = {}, steps }) {
         else {
           const made = await fetch(`${server.url}/api/users`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ name: step.join }) });
           const { token } = await made.json();
-          people.set(step.join, { ...(await webSocket(server, token)), token });
+          people.set(step.join, step.door === 'session' ? { token, gone: true, end: () => {}, isOpen: () => false } : { ...(await webSocket(server, token)), token });
         }
         await readAway();
       } else if (step.open) {
@@ -184,6 +184,10 @@ async function play({ set = {}, web = {}, steps }) {
         const frame = step.gets.type === 'Presence' ? await who.presence(step.gets) : await who.next();
         assert.ok(fits(step.gets, frame), `${place}\n  but got ${JSON.stringify(frame)}`);
         remember(step, frame);
+      } else if ('until' in step) {
+        let frame = await who.next();
+        while (frame && !fits(step.until, frame)) frame = await who.next();
+        assert.ok(frame, `${place}\n  but the socket ended`);
       } else if ('closed' in step) {
         const end = await who.closed();
         assert.ok(end.code === step.closed && (step.reason === undefined || fits(step.reason, end.reason)), `${place}\n  but ${JSON.stringify(end)}`);

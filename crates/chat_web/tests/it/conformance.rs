@@ -105,8 +105,9 @@ impl Player {
             self.lines.insert(name.into(), (self.stage.line(name), VecDeque::new()));
         } else {
             let guest = self.stage.guest(name);
-            let socket = guest.connect();
-            self.sockets.insert(name.into(), socket);
+            if door != Some("session") {
+                self.sockets.insert(name.into(), guest.connect());
+            }
             self.guests.insert(name.into(), guest);
         }
         for socket in self.sockets.iter_mut().filter(|(who, _)| !self.ended.contains(*who)).map(|(_, socket)| socket) {
@@ -160,6 +161,9 @@ impl Player {
             let got = gets(place, socket, wanted);
             self.types.extend(got["type"].as_str().map(String::from));
             self.keep(place, step, &got);
+        } else if let Some(wanted) = step.get("until") {
+            socket.until(wanted);
+            self.types.extend(wanted["type"].as_str().map(String::from));
         } else if let Some(code) = step.get("closed").and_then(Value::as_u64) {
             match socket.next() {
                 Heard::Close(got, reason) => {
