@@ -13,6 +13,7 @@ mod lengths;
 mod manual;
 mod mistakes;
 mod model;
+mod orders;
 mod papers;
 mod permissions;
 mod phases;

@@ -102,7 +102,7 @@ fn every_picture_is_shown() {
 }
 
 /// The sources of the running programs with their paths: what is compiled for tests alone is left out.
-fn sources() -> Vec<(PathBuf, String)> {
+pub(crate) fn sources() -> Vec<(PathBuf, String)> {
     let crates = [
         "chat_calls",
         "chat_direct",
