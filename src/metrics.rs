@@ -158,9 +158,12 @@ impl Metrics {
         Metrics::count(&self.refusals[code as usize]);
     }
 
-    /// Counts a `BYE`.
+    /// Counts a `BYE`, and a connection of another protocol.
     pub fn left(&self, why: &Leave) {
         Metrics::count(&self.goodbyes[why.code() as usize]);
+        if let Leave::Foreign(foreign) = why {
+            self.strayed(*foreign);
+        }
     }
 
     /// Counts a connection of another protocol.

@@ -8,6 +8,7 @@ pub mod waking;
 pub mod connections;
 pub mod intake;
 pub mod outgoing;
+mod elsewhere;
 pub mod parting;
 pub mod connection;
 pub mod live;

@@ -3,16 +3,20 @@
 
 mod bare;
 mod client;
+mod entry;
 mod meant;
 mod memory;
 mod scrape;
+mod script;
 mod server;
 mod setup;
 mod shelf;
 mod stage;
+mod state;
 
 pub use bare::Bare;
 pub use client::{Bytes, Dial, Plain, TestClient};
+pub use entry::Entry;
 pub use memory::MemoryStore;
 pub use scrape::Scrape;
 pub use server::{Engine, TestServer};

@@ -19,13 +19,13 @@ const LAST_STRIKE: usize = 3;
 /// Watches for spam: too many lines in a minute, or the same one too often. It mutes a client, and the third time it
 /// says that the client has to go; it never bans.
 pub struct RateLimiter {
-    lines: u32,
-    repeats: u32,
-    talkers: HashMap<ClientId, Talker>,
+    pub(crate) lines: u32,
+    pub(crate) repeats: u32,
+    pub(crate) talkers: HashMap<ClientId, Talker>,
 }
 
-#[derive(Default)]
-struct Talker {
+#[derive(Default, Debug)]
+pub(crate) struct Talker {
     /// When lines were said, each with the hash of its words.
     recent: VecDeque<(Moment, Option<u64>)>,
     /// When pastes were said, once for each ten of their lines.

@@ -91,7 +91,8 @@ pub struct Outbox {
     max_bytes: usize,
     /// How many lines were dropped since the last `take_lost`.
     lost: u64,
-    ended: Option<Flushed>,
+    /// What a flush says from now on; nothing is taken any more.
+    pub(crate) ended: Option<Flushed>,
     deliver: Box<dyn Deliver>,
 }
 

@@ -29,7 +29,7 @@ pub struct Room<R> {
     pub news: News,
     /// What features know of it.
     pub features: R,
-    next_id: u64,
+    pub(crate) next_id: u64,
 }
 
 impl<R> Room<R> {

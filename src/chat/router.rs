@@ -106,19 +106,27 @@ impl<F: Hooks> Router<F> {
 
     /// Takes messages, changes the state, and hands each client one batch. All state changes happen in here.
     pub fn turn(&mut self, messages: impl IntoIterator<Item = Message>, now: Now) {
+        self.locked(now, |turn| {
+            turn.apply(messages.into_iter());
+            turn.hand_over();
+        });
+    }
+
+    /// The first half of a turn: changes the state, and hands nothing over. Routers that are given the same messages at
+    /// the same times, cut at the same places, come to the same state: one entry of a log of several nodes.
+    pub fn apply(&mut self, messages: impl IntoIterator<Item = Message>, now: Now) {
+        self.locked(now, |turn| turn.apply(messages.into_iter()));
+    }
+
+    /// The second half of a turn: hands each client one batch of all that was applied. It decides nothing, so a node may do it after
+    /// each entry of a log, or after many.
+    pub fn hand_over(&mut self, now: Now) {
+        self.locked(now, |turn| turn.hand_over());
+    }
+
+    fn locked(&mut self, now: Now, act: impl FnOnce(&mut Turn<'_, F>)) {
         let registry = self.registry.clone();
-        let mut clients = registry.lock();
-        Turn { router: self, clients: &mut clients, now }.run(messages.into_iter());
-        self.metrics.turns.fetch_add(1, Relaxed);
-        self.metrics.rooms.store(self.rooms.len() as u64, Relaxed);
-        self.metrics.held.store(self.waiting.len() as u64, Relaxed);
-        // After the turn, when what was handed over does not wait any more; and not while the turn is uncommitted, when
-        // all of it waits.
-        if self.next_look.is_none_or(|at| at <= now.mono) && !self.is_uncommitted {
-            self.next_look = Some(now.mono + TICK);
-            F::count(self);
-            self.metrics.see(clients.snapshot());
-        }
+        act(&mut Turn { router: self, clients: &mut registry.lock(), now });
     }
 
     /// A number for a client that cannot keep its own ([`ClientId::synthetic`]).
@@ -129,13 +137,14 @@ impl<F: Hooks> Router<F> {
 }
 
 impl<F: Hooks> Turn<'_, F> {
-    /// Takes messages, unless the turn before is not committed yet, and hands out what comes of them as soon as that is committed.
-    fn run(&mut self, mut messages: impl Iterator<Item = Message>) {
+    /// Takes messages, unless what was done before is not committed yet: then they wait.
+    fn apply(&mut self, mut messages: impl Iterator<Item = Message>) {
         if F::begin(self, &mut messages) == Commit::Later {
             return self.router.waiting.extend(messages);
         }
         if std::mem::take(&mut self.router.is_uncommitted) {
-            self.hand_out();
+            F::committed(self);
+            self.flush();
         }
         // One at a time: a message that comes while others are carried out is still taken in this turn.
         while let Some(message) = self.router.waiting.pop_front().or_else(|| messages.next()) {
@@ -147,7 +156,7 @@ impl<F: Hooks> Turn<'_, F> {
         self.router.waiting.extend(messages);
         self.tick();
         if self.commit() == Commit::Now {
-            self.hand_out();
+            F::committed(self);
         }
         if !self.router.open {
             self.router.waiting.clear();
@@ -160,11 +169,21 @@ impl<F: Hooks> Turn<'_, F> {
         if self.router.is_uncommitted { Commit::Later } else { Commit::Now }
     }
 
-    /// All that was done is committed: hands it out to clients and taps.
-    pub(crate) fn hand_out(&mut self) {
-        F::committed(self);
-        self.flush();
-        self.router.flush_taps();
+    /// Hands out what was applied, unless it is not committed yet: then all of it waits.
+    fn hand_over(&mut self) {
+        if !self.router.is_uncommitted {
+            self.flush();
+        }
+        let metrics = &self.router.metrics;
+        metrics.turns.fetch_add(1, Relaxed);
+        metrics.rooms.store(self.router.rooms.len() as u64, Relaxed);
+        metrics.held.store(self.router.waiting.len() as u64, Relaxed);
+        // Behind the hand-over, when what was handed over does not wait any more.
+        if self.router.next_look.is_none_or(|at| at <= self.now.mono) && !self.router.is_uncommitted {
+            self.router.next_look = Some(self.now.mono + TICK);
+            F::count(self.router);
+            self.router.metrics.see(self.clients.snapshot());
+        }
     }
 
     pub(crate) fn take(&mut self, message: Message) {
@@ -174,10 +193,7 @@ impl<F: Hooks> Turn<'_, F> {
             Message::Requests(id, requests, ticket) => self.requests(id, requests, ticket),
             Message::Warn(id, warning) => self.tell(id, Event::Warn(warning)),
             Message::Tell(id, text) => self.tell(id, Event::Note { room: None, text }),
-            Message::Tap(deliver) => {
-                let pending = F::backlog(self);
-                self.router.taps.push(Tap { deliver, pending });
-            }
+            Message::Tap(deliver) => self.router.taps.push(Tap { deliver, pending: F::backlog(self) }),
             Message::Broadcast(text) => self.tell_all(Event::Note { room: None, text }),
             Message::DirectMessage { from, to, content } => {
                 self.guarded(from, |turn| {
@@ -215,9 +231,6 @@ impl<F: Hooks> Turn<'_, F> {
         let Some(mut client) = self.clients.remove(id) else { return };
         log::info!("{client} left: {}", why.reason().escape_debug());
         self.router.metrics.left(&why);
-        if let Leave::Foreign(foreign) = why {
-            self.router.metrics.strayed(foreign);
-        }
         self.router.limiter.forget(id);
         F::left(self, &client);
         if let Some(name) = client.name.clone()
@@ -244,10 +257,9 @@ impl<F: Hooks> Turn<'_, F> {
                 self.router.leaving.push((client, bye));
             }
         }
-        self.router.unsent.clear();
     }
 
-    /// Hands each client its batch. That a client could not take it is input of the next turn.
+    /// Hands each client its batch, and the taps theirs. That a client could not take it is input of the next turn.
     pub(crate) fn flush(&mut self) {
         self.hand_out_news();
         for (client, bye) in std::mem::take(&mut self.router.leaving) {
@@ -269,6 +281,7 @@ impl<F: Hooks> Turn<'_, F> {
             router.losses.push(Message::ClientLeft(*id, why));
             false
         });
+        router.flush_taps();
     }
 }
 

@@ -9,6 +9,7 @@ use crate::model::spam::seconds_up;
 use crate::net::bucket::Bucket;
 
 /// Counts how often each has done something: so often at once, and so often an hour after that.
+#[derive(Debug)]
 pub struct Allowance<K> {
     burst: u32,
     per_hour: u32,
@@ -65,6 +66,7 @@ impl<K: Ord + Clone> Allowance<K> {
 }
 
 /// A bucket for each of many, of whom only those are remembered whose bucket is not full.
+#[derive(Debug)]
 pub struct Paces<K> {
     burst: u32,
     by: BTreeMap<K, Bucket>,
@@ -111,6 +113,7 @@ impl<K: Ord> Paces<K> {
 
 /// Counts wrong guesses: of passwords from one address, or for one name. So many are free, and each one more doubles the wait.
 /// Only what has turned out to be wrong is counted, so a right one has nothing to take back.
+#[derive(Debug)]
 pub struct Guesses<K> {
     free: u32,
     /// The least wait after the last free guess.
@@ -118,6 +121,7 @@ pub struct Guesses<K> {
     by: BTreeMap<K, Guess>,
 }
 
+#[derive(Debug)]
 struct Guess {
     count: u32,
     last: Moment,

@@ -226,7 +226,6 @@ pub enum Rows {
 }
 
 /// An event with its time, shared by all clients that get it, and its bytes once a writer needed them.
-#[derive(Debug)]
 pub struct Envelope {
     /// When it happened.
     pub at: DateTime<Utc>,

@@ -1,6 +1,6 @@
 //! The line protocol, outward: an envelope becomes server lines (PROTOCOL.md section 3, "Server lines").
 
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display, Write};
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
@@ -17,6 +17,13 @@ mod people;
 mod words;
 
 pub(crate) use words::{answer_to, while_of};
+
+/// Without the bytes: which writer needed them first is of no interest to a reader of a log.
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope").field("at", &self.at).field("event", &self.event).finish()
+    }
+}
 
 /// The lines of an envelope on one of the line wires, each with its CR LF. People read UTC.
 pub fn render(envelope: &Envelope, wire: Wire) -> Vec<u8> {

@@ -2,15 +2,18 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, Read};
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::entry::Entry;
 use super::meant::{Meant, by_hand, meaning};
+use super::script::Script;
 use super::setup::{DEADLINE, Setup};
 use super::shelf::Shelf;
 use super::stage::Stage;
+use super::state::state;
 use crate::chat::message::{Client, Message};
 use crate::chat::outbox::{Batch, Outbox};
 use crate::chat::registry::Registry;
@@ -21,7 +24,7 @@ use crate::features::VERBS;
 use crate::features::archive::store::Report;
 use crate::features::calls::Call;
 use crate::features::files::Files;
-use crate::features::files::door::{Desk, Peer};
+use crate::features::files::door::Desk;
 use crate::features::lab::{Lab, Snapshot};
 use crate::features::operators::reload::WAITING;
 use crate::metrics::Metrics;
@@ -55,35 +58,8 @@ pub struct Bare {
     files: Option<Arc<Files>>,
     /// Those who came to the file door.
     transfers: HashMap<String, Script>,
-}
-
-/// What a client sends to the file door, and then what it got: there is no socket, so all of it is sent before any of it
-/// is read.
-#[derive(Default)]
-struct Script {
-    sent: VecDeque<u8>,
-    has_hung_up: bool,
-    is_over: bool,
-    /// How often more was waited for.
-    waits: usize,
-    got: Vec<u8>,
-}
-
-impl Peer for Script {
-    fn read(&mut self, buffer: &mut [u8], _: Duration) -> io::Result<usize> {
-        let count = self.sent.read(buffer)?;
-        if count == 0 && !self.has_hung_up {
-            self.waits += 1;
-            assert!(self.waits < 3, "the file door waits for more: say what comes, or hang up");
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        Ok(count)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.got.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
+    /// What was carried out, for the other nodes of the chat; `None` where there are none.
+    log: Option<Vec<Entry>>,
 }
 
 /// One client of the bare router.
@@ -121,6 +97,7 @@ impl Bare {
             lost: Vec::new(),
             files,
             transfers: HashMap::new(),
+            log: None,
         }
     }
 
@@ -131,11 +108,9 @@ impl Bare {
     pub fn turn(&mut self, messages: Vec<Message>) {
         let mut input = messages;
         loop {
+            self.log.iter_mut().for_each(|log| log.push(Entry::of(&input, self.now)));
             self.router.turn(input, self.now);
-            while self.router.is_open() && self.router.waits_for_store() {
-                let report = self.reports.recv_timeout(DEADLINE).expect("the store answers");
-                self.router.turn([Call::Store(report).into()], self.now);
-            }
+            self.hear_store(true);
             input = self.router.take_losses();
             if input.is_empty() || !self.router.is_open() {
                 break;
@@ -163,6 +138,64 @@ impl Bare {
         }
     }
 
+    /// Takes what the store has to say until nothing is waited for.
+    fn hear_store(&mut self, hands_over: bool) {
+        while self.router.is_open() && self.router.waits_for_store() {
+            let report = self.reports.recv_timeout(DEADLINE).expect("the store answers");
+            self.router.apply([Call::Store(report).into()], self.now);
+            if hands_over {
+                self.router.hand_over(self.now);
+            }
+        }
+    }
+
+    /// Takes what was carried out here since this was asked last, for [`follow`](Self::follow) on other nodes. From the first time
+    /// on it is written down.
+    pub fn take_log(&mut self) -> Vec<Entry> {
+        self.log.replace(Vec::new()).unwrap_or_default()
+    }
+
+    /// Carries out what another node has carried out already. The clients of this node get what comes of it now, or by
+    /// [`hand_over`](Self::hand_over).
+    pub fn follow(&mut self, entry: &Entry, hands_over: bool) {
+        self.now = entry.now;
+        for message in &entry.messages {
+            match message {
+                Message::ClientJoined(_) => self.connected += 1,
+                Message::Reload(config) => self.in_force = Config::clone(config),
+                _ => {}
+            }
+        }
+        self.router.apply(entry.copy().messages, self.now);
+        if hands_over {
+            self.router.hand_over(self.now);
+        }
+        self.hear_store(hands_over);
+        // The settings are read by the node of the operator who wants it.
+        self.reloads.try_iter().for_each(drop);
+        self.files.iter().for_each(|files| files.tidy_once());
+    }
+
+    /// Hands the clients what was carried out.
+    pub fn hand_over(&mut self) {
+        self.router.hand_over(self.now);
+    }
+
+    /// Lets clients go that could not take their batch when it was handed over by itself. Returns whether there were any.
+    pub fn let_go(&mut self) -> bool {
+        let losses = self.router.take_losses();
+        let are_any = !losses.is_empty();
+        if are_any {
+            self.turn(losses);
+        }
+        are_any
+    }
+
+    /// What the router knows, a line for each thing: routers that were given the same have the same lines.
+    pub fn state(&self) -> Vec<String> {
+        state(&self.router)
+    }
+
     /// The losses of the turns since this was asked last, in words.
     pub fn losses(&mut self) -> Vec<String> {
         std::mem::take(&mut self.lost)
@@ -178,7 +211,8 @@ impl Bare {
         let (config, metrics, files) = (&config, &metrics, &files);
         let mut desk = Desk { peer: script, from, files, config, metrics, send: &send, is_stopping: &|| false };
         desk.serve(who);
-        Script { is_over: true, ..desk.peer }
+        desk.peer.is_over = true;
+        desk.peer
     }
 
     /// The router.

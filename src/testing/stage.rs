@@ -30,6 +30,8 @@ pub trait Stage {
     }
     /// The server stops, and starts again with what it kept. No client is connected.
     fn restart(&mut self);
+    /// The conversation is over: what the stage itself can be asked is looked at.
+    fn end(&mut self) {}
 }
 
 /// Whether a line is as the pattern says. The words are compared one by one; see `chat_conformance::play`.

@@ -94,6 +94,7 @@ const BESIDE: &[(&str, &str)] = &[
     ("net::accepting", "how a socket is taken"),
     ("net::bucket", "the pace, in numbers"),
     ("net::connections", "how many there may be"),
+    ("net::elsewhere", "clients of other nodes"),
     ("net::intake", "what a reader decides, without its socket"),
     ("net::live", "settings that change"),
     ("net::outgoing", "what a writer decides, without its socket"),

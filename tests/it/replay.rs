@@ -1,10 +1,12 @@
 //! The chat is a function of its input: the same messages at the same times come to the same bytes, for clients, taps, doors and the
-//! store. Random histories with every feature are played on two routers, whose maps have other seeds, and in another process.
+//! store. Random histories with every feature are played on two routers, whose maps have other seeds, in another process, and on three
+//! nodes that are one chat.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
+use chat_conformance::trio::Trio;
 use chat_server::chat::message::Message;
 use chat_server::chat::outbox::Batch;
 use chat_server::chat::ticket::Ticket;
@@ -303,6 +305,30 @@ fn start() -> Now {
     }
 }
 
+/// The settings of a history, and the store with one account.
+fn setup() -> (Setup, MemoryStore) {
+    let config = Config {
+        lab: true,
+        files: "on".into(),
+        operator_key: OperatorKey::new(KEY).ok(),
+        spam_lines: 20,
+        spam_repeats: 4,
+        spam_errors: 8,
+        read_burst: 6,
+        arrivals: 4,
+        max_rooms: 4,
+        rooms_each: 3,
+        rooms_each_address: 4,
+        history: 6,
+        outbox_bytes: 6_000,
+        ..quick()
+    };
+    let memory = MemoryStore::default();
+    memory.add(&Name::parse("root").expect("a name"), PASSWORDS[0], Role::Admin);
+    let kept = Some((memory.clone(), Policy::default()));
+    (Setup { kept, counted_tokens: true, ..config.into() }, memory)
+}
+
 /// A router on which a history is played, and all that came of it.
 struct Play {
     stage: Bare,
@@ -318,26 +344,8 @@ struct Play {
 
 impl Play {
     fn new() -> Play {
-        let config = Config {
-            lab: true,
-            files: "on".into(),
-            operator_key: OperatorKey::new(KEY).ok(),
-            spam_lines: 20,
-            spam_repeats: 4,
-            spam_errors: 8,
-            read_burst: 6,
-            arrivals: 4,
-            max_rooms: 4,
-            rooms_each: 3,
-            rooms_each_address: 4,
-            history: 6,
-            outbox_bytes: 6_000,
-            ..quick()
-        };
-        let memory = MemoryStore::default();
-        memory.add(&Name::parse("root").expect("a name"), PASSWORDS[0], Role::Admin);
-        let kept = Some((memory.clone(), Policy::default()));
-        let stage = Bare::at(Setup { kept, counted_tokens: true, ..config.into() }, start());
+        let (setup, memory) = setup();
+        let stage = Bare::at(setup, start());
         let (seats, all, connected) = (vec![None; SEATS], Vec::new(), 0);
         let (replies, log) = (Arc::default(), Vec::new());
         let mut play = Play { stage, memory, seats, all, connected, tap: Shelf::default(), replies, log };
@@ -518,6 +526,64 @@ fn same(first: &[String], second: &[String]) {
         panic!("{before}\n--- then the first:\n{}\n--- and the second:\n{}", first[place], second[place]);
     }
     assert_eq!(first.len(), second.len());
+}
+
+/// Plays of a history what comes by the line door, and returns what the clients got, line by line.
+fn told(stage: &mut impl Stage, steps: &[Step]) -> Vec<String> {
+    let (mut seats, mut all, mut log) = (vec![None; SEATS], Vec::<String>::new(), Vec::new());
+    for (number, step) in steps.iter().enumerate() {
+        log.push(format!("{step:?}"));
+        match step {
+            Step::Connect(seat, _) | Step::Line(seat, _) if *seat < SEATS => {
+                let is_new = matches!(step, Step::Connect(..)) || seats[*seat].is_none();
+                if is_new {
+                    let from = if let Step::Connect(_, from) = step { usize::from(*from) } else { 0 };
+                    let who = format!("c{number}");
+                    stage.connect_from(&who, ["127.0.0.1", "192.0.2.7", "2001:db8::1"][from]);
+                    all.push(who.clone());
+                    seats[*seat] = Some(who);
+                }
+                // Figures are those of one node.
+                if let (Step::Line(_, line), Some(who)) = (step, &seats[*seat])
+                    && !line.to_ascii_lowercase().contains("inspect")
+                    && line != "/stats"
+                {
+                    stage.send(who, format!("{line}\n").as_bytes());
+                }
+            }
+            Step::HangUp(seat) => seats[*seat].iter().for_each(|who| stage.hang_up(who)),
+            Step::Reads(seat, on) => seats[*seat].iter().for_each(|who| assert!(stage.reads(who, *on))),
+            Step::Wait(seconds) => assert!(stage.wait(*seconds)),
+            Step::Settings(key, value) => assert!(stage.edit(key, value)),
+            Step::Restart => {
+                stage.restart();
+                seats = vec![None; SEATS];
+                all.clear();
+            }
+            _ => {}
+        }
+        for who in &all {
+            while let Some(line) = stage.next(who) {
+                log.push(format!("{who}< {line}"));
+            }
+        }
+    }
+    stage.end();
+    log
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Three nodes that carry out the same know the same, which the stage looks at. What their clients get is what they would get of one
+    /// router, unless one of them stops reading: when that is found out shows.
+    #[test]
+    fn three_nodes_are_one_chat(steps in history()) {
+        let on_three = told(&mut Trio::at(setup().0, start()), &steps);
+        if !steps.iter().any(|step| matches!(step, Step::Reads(..))) {
+            same(&told(&mut Bare::at(setup().0, start()), &steps), &on_three);
+        }
+    }
 }
 
 proptest! {

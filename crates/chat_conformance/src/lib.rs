@@ -33,6 +33,7 @@ pub mod programs {
 pub mod soak;
 pub mod tcp;
 pub mod transcripts;
+pub mod trio;
 pub mod wire;
 pub mod witness;
 

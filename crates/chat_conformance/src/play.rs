@@ -341,6 +341,7 @@ impl<S: Stage> Player<'_, S> {
             let waiting = &self.seats[&who].waiting;
             assert!(waiting.is_empty(), "{}: {who} also got, unasked for: {waiting:#?}", self.title);
         }
+        self.stage.end();
     }
 }
 

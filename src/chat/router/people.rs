@@ -1,6 +1,6 @@
 //! The names of clients, which connections are one user, and the list of users.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use crate::chat::hooks::{Answer, Hooks, Turn};
 use crate::chat::message::Client;
@@ -22,10 +22,8 @@ impl<F: Hooks> Turn<'_, F> {
             }
         };
         // One row for a user, however many the connections: that of the least idle one.
-        users.sort_by_key(|user| user.idle);
-        let mut seen = HashSet::new();
-        users.retain(|user| user.account.is_none() || seen.insert(user.name.clone()));
-        users.sort_by(|a, b| a.name.cmp(&b.name));
+        users.sort_by(|a, b| a.name.cmp(&b.name).then(a.idle.cmp(&b.idle)));
+        users.dedup_by(|next, first| next.account.is_some() && next.name == first.name);
         Ok(Answer::Block(Block::list(room, users)))
     }
 

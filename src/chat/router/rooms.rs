@@ -18,16 +18,14 @@ pub(super) const ROOMS_EACH: usize = 20;
 impl<F: Hooks> Turn<'_, F> {
     pub(super) fn rooms(&self, id: ClientId) -> Vec<RoomInfo> {
         let known = self.router.rooms.values().filter(|room| F::may_know_of(self, id, room));
-        let mut rooms: Vec<RoomInfo> = known
+        known
             .map(|room| RoomInfo {
                 name: room.name.clone(),
                 users: room.people(),
                 modes: F::modes(room),
                 topic: F::topic(self, id, room),
             })
-            .collect();
-        rooms.sort_by(|a, b| a.name.cmp(&b.name));
-        rooms
+            .collect()
     }
 
     /// The room that a command means: the named one, or the current one.

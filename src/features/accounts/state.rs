@@ -1,6 +1,6 @@
 //! The accounts that the router knows, and how often passwords and codes were guessed. Pure: time is an argument.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use crate::features::accounts::invitations::Terms;
@@ -17,25 +17,26 @@ use crate::model::spam::{Spam, TooFast};
 
 /// The accounts of this server, as the router knows them: names and roles, no secrets.
 pub(crate) struct Accounts {
-    pub(crate) by_name: HashMap<Name, Account>,
+    pub(crate) by_name: BTreeMap<Name, Account>,
     /// The names of `by_name` by what they look like.
     pub(crate) looks: Looks,
     pub(crate) policy: Policy,
     /// Wrong passwords and codes, by neighbourhood of addresses.
-    wrong_from: Guesses<IpAddr>,
+    pub(crate) wrong_from: Guesses<IpAddr>,
     /// Wrong passwords, by name.
-    wrong_for: Guesses<Name>,
+    pub(crate) wrong_for: Guesses<Name>,
     /// Wrong passwords for a name from a neighbourhood: its owner, too, may come from there.
-    wrong_there: Guesses<(Name, IpAddr)>,
+    pub(crate) wrong_there: Guesses<(Name, IpAddr)>,
     /// Names that were registered without an invitation, by neighbourhood.
     pub(crate) registered: Allowance<IpAddr>,
     /// The passwords and codes that the store is checking.
-    trials: Vec<Trial>,
+    pub(crate) trials: Vec<Trial>,
     /// Those who registered by an invitation and are not in yet, and the rooms that it leads to.
-    invited: VecDeque<(Name, Vec<RoomName>)>,
+    pub(crate) invited: VecDeque<(Name, Vec<RoomName>)>,
 }
 
 /// A password or a code that the store is checking.
+#[derive(Debug)]
 pub(crate) struct Trial {
     /// The number of the question to the store.
     number: u64,
@@ -45,7 +46,7 @@ pub(crate) struct Trial {
     tried: Tried,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Tried {
     /// A name is registered, without an invitation.
     Registering,

@@ -22,7 +22,7 @@ const TRIES_IN: Duration = Duration::from_secs(60);
 pub(crate) struct Operators {
     pub(crate) key: Option<OperatorKey>,
     /// The connections that have shown the key.
-    by_key: BTreeSet<ClientId>,
+    pub(crate) by_key: BTreeSet<ClientId>,
     /// Wrong keys, by address.
     pub(crate) wrong: Guesses<IpAddr>,
     /// Whether new users are refused. A restart lifts it.
@@ -33,11 +33,12 @@ pub(crate) struct Operators {
     pub(crate) reloading: Vec<Reloading>,
     pub(crate) last_reload: u64,
     /// The audit, where no store keeps it.
-    acts: VecDeque<Entry>,
-    last_act: u64,
+    pub(crate) acts: VecDeque<Entry>,
+    pub(crate) last_act: u64,
 }
 
 /// The server is to stop.
+#[derive(Debug)]
 pub(crate) struct Ending {
     pub(crate) at: Moment,
     /// How many seconds there were when all clients were told.
@@ -45,6 +46,7 @@ pub(crate) struct Ending {
 }
 
 /// An operator who waits for the settings to be read again.
+#[derive(Debug)]
 pub(crate) struct Reloading {
     pub(crate) number: u64,
     pub(crate) by: Actor,

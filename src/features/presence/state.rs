@@ -12,6 +12,7 @@ use crate::model::now::Moment;
 const MAX_IGNORED: usize = 200;
 
 /// The presence of all clients. A client of which nothing is known has no place in these maps.
+#[derive(Debug)]
 pub(crate) struct Presence {
     /// Arrivals in rooms, by neighbourhood of addresses; `None` are the clients without an address.
     pub(super) arrivals: Paces<Option<Neighbourhood>>,
@@ -28,7 +29,7 @@ pub(crate) struct Presence {
 }
 
 /// How a client was said to type last.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Typist {
     pub(super) since: Moment,
     pub(super) is_typing: bool,

@@ -17,15 +17,15 @@ pub(crate) type Told = Box<dyn FnOnce() + Send>;
 /// What is known of programs here; who they are knows the store.
 pub(crate) struct Programs {
     /// Posts, by room and name.
-    pub(super) pace: Allowance<(RoomName, Name)>,
+    pub(crate) pace: Allowance<(RoomName, Name)>,
     /// Wrong tokens, by neighbourhood of addresses.
-    pub(super) wrong: Guesses<IpAddr>,
+    pub(crate) wrong: Guesses<IpAddr>,
     /// As whom others know those that have posted: no connection has such a number.
-    pub(super) people: BTreeMap<Name, ClientId>,
+    pub(crate) people: BTreeMap<Name, ClientId>,
     /// What was said in this turn by calls, posts and files: their senders are told when it is kept.
-    pub(super) said: Vec<Told>,
+    pub(crate) said: Vec<Told>,
     /// The sender of webhooks, if there is one, and whether it calls addresses inside.
-    pub(super) courier: Option<(Courier, bool)>,
+    pub(crate) courier: Option<(Courier, bool)>,
 }
 
 impl Programs {

@@ -9,17 +9,17 @@ use crate::model::names::{ClientId, Name};
 #[derive(Default)]
 pub(crate) struct Pushes {
     /// The sender, where there is one.
-    pub(super) sender: Option<Sender>,
+    pub(crate) sender: Option<Sender>,
     /// The subscriptions of each account that has any, by number.
-    subscribed: BTreeMap<Name, BTreeMap<u64, Subscription>>,
+    pub(crate) subscribed: BTreeMap<Name, BTreeMap<u64, Subscription>>,
     /// Those of them that want to hear of each message of some rooms.
-    of_rooms: BTreeSet<Name>,
+    pub(crate) of_rooms: BTreeSet<Name>,
     /// The store is to be asked for the subscriptions, with the next tick: it was busy.
-    pub(super) must_load: bool,
+    pub(crate) must_load: bool,
     /// Connections whose page its user sees.
     pub(crate) in_sight: BTreeSet<ClientId>,
     /// What this turn tells, when it is kept.
-    pub(super) pending: Vec<Notice>,
+    pub(crate) pending: Vec<Notice>,
 }
 
 impl Pushes {

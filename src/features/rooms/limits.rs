@@ -6,6 +6,7 @@ use crate::model::names::{ClientId, Name};
 use crate::model::now::Moment;
 
 /// Who opened a room, for the limits of new ones.
+#[derive(Debug)]
 pub(crate) struct Opener {
     /// The user, as long as it is there.
     pub(crate) person: Option<ClientId>,
@@ -17,7 +18,7 @@ pub(crate) struct Opener {
 }
 
 /// The settings that bound rooms; 0 switches the last two off.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct RoomLimits {
     /// Of all users together.
     pub(super) max: usize,

@@ -24,6 +24,10 @@ impl<R> Talks<R> {
         self.by_name.get(name)
     }
 
+    pub(crate) fn all(&self) -> impl Iterator<Item = &R> {
+        self.by_name.values()
+    }
+
     pub(crate) fn get_mut(&mut self, name: &RoomName) -> Option<&mut R> {
         self.by_name.get_mut(name)
     }

@@ -11,10 +11,11 @@ impl Turn<'_, Features> {
     /// What the dashboard lists. Direct talks are the business of their members.
     pub(crate) fn dashboard(&self) -> Dashboard {
         let members = &self.router.features.members;
-        let archive = self.router.features.archive.as_ref();
-        let mut accounts: Vec<Known> = archive
+        let all = self.router.features.archive.as_ref().map(|archive| &archive.accounts.by_name);
+        let accounts: Vec<Known> = all
             .into_iter()
-            .flat_map(|archive| archive.accounts.by_name.values())
+            .flat_map(|all| all.values())
+            .take(ACCOUNTS)
             .map(|account| Known {
                 name: account.name.clone(),
                 role: account.role,
@@ -22,9 +23,7 @@ impl Turn<'_, Features> {
                 rooms: members.count(&account.name),
             })
             .collect();
-        let count = accounts.len();
-        accounts.sort_by(|a, b| a.name.cmp(&b.name));
-        accounts.truncate(ACCOUNTS);
+        let count = all.map_or(0, |all| all.len());
         let mut rooms: Vec<Kept> = self
             .router
             .rooms
