@@ -67,6 +67,8 @@ pub(crate) struct Conversation {
     name: String,
     /// The name that the user has given to sign in to, until the server says that it is signed in to.
     given: Option<String>,
+    /// The names that the user has asked for by `/nick` or `/logout` and the server has not answered yet; `None` is one of the server's.
+    renames: VecDeque<Option<String>>,
     /// The name that is wanted back, while another client has it: mostly our own connection that broke.
     wanted: Option<String>,
     /// Whether the name is an account's, so that it needs its password.
@@ -173,6 +175,7 @@ impl Conversation {
             answers: 0,
             name: name.to_string(),
             given: None,
+            renames: VecDeque::new(),
             wanted: None,
             signs_in: false,
             password: None,

@@ -14,6 +14,7 @@ impl Conversation {
     pub(crate) fn connected(&mut self) {
         self.stage = Stage::Knocking;
         self.asked.clear();
+        self.renames.clear();
         self.blocks = Blocks::default();
         (self.name_tries, self.follows) = (0, Follows::No);
         if let Some(wanted) = self.wanted.take() {

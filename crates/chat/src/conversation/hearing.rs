@@ -97,10 +97,10 @@ impl Conversation {
                 return self.unasked(line.clone());
             }
             Ask::Name if done => {
-                self.name = line.pair("name").unwrap_or(&self.name).to_string();
-                self.wanted = None;
-                let name = self.name.clone();
-                self.own(&format!("you are {name} again"));
+                if let Some(name) = self.wanted.take() {
+                    self.own(&format!("you are {name} again"));
+                    self.name = name;
+                }
             }
             Ask::Name => {
                 if line.field(1) != "name-in-use" {
@@ -222,7 +222,9 @@ impl Conversation {
                 }
             }
             "NICK" | "LOGOUT" => {
-                self.name = line.pair("name").unwrap_or(&self.name).to_string();
+                if !self.is_renamed(line.pair("name")) {
+                    return Heard::Nothing;
+                }
                 self.wanted = None;
                 if line.field(0) == "LOGOUT" {
                     (self.signs_in, self.password) = (false, None);
@@ -243,6 +245,19 @@ impl Conversation {
         Heard::Nothing
     }
 
+    /// Whether the user has the name that the server says, and has asked for it: by the name the client finds the talks that are sealed.
+    fn is_renamed(&mut self, name: Option<&str>) -> bool {
+        let is_it = |wanted: &Option<String>| {
+            wanted.as_deref().is_none_or(|wanted| name.is_some_and(|name| name.eq_ignore_ascii_case(wanted)))
+        };
+        let Some(at) = self.renames.iter().position(is_it) else { return false };
+        self.renames.drain(..=at);
+        if let Some(name) = name {
+            self.name = name.to_string();
+        }
+        true
+    }
+
     /// Something that the person asked for is refused.
     fn refused(&mut self, line: &Line) {
         self.answers += 1;
@@ -250,6 +265,9 @@ impl Conversation {
         self.speaking_in = self.view.current.clone();
         match line.field(2) {
             "PASTE" => self.pasting = false,
+            "NICK" | "LOGOUT" => {
+                self.renames.pop_front();
+            }
             // A line that could not be read has no verb; what the client sends by itself can always be read.
             "" => {
                 if let Some(speech) = self.unacknowledged.pop_front() {

@@ -274,6 +274,10 @@ impl Conversation {
         let is_send = placed.to_ascii_lowercase().starts_with("/send ");
         let names_one = || placed.split(' ').filter_map(|word| word.find('@').map(|at| &word[at..]));
         let is_named = || names_one().any(|name| self.talk(name).is_ok_and(|talk| self.is_sealed(&talk)));
+        // `/send FILE budi` has its user behind the file, and `/send budi 3 a.txt` in front.
+        let args = placed.split_once([' ', ':']).map_or("", |(_, args)| args.trim());
+        let is_to = |word: &str| self.talk(&format!("@{word}")).is_ok_and(|talk| self.is_sealed(&talk));
+        let is_sent = || args.split(' ').next().is_some_and(is_to) || args.rsplit(' ').next().is_some_and(is_to);
         let is_current = || self.speaking_in.as_deref().is_some_and(|place| self.is_sealed(place));
         let is_open = match (&request.what, verb) {
             // Those that `speak` seals.
@@ -289,8 +293,8 @@ impl Conversation {
             }
             // To whom that is the server alone knows.
             (_, "REPLY") => true,
-            (_, "SEND") => is_named() || is_current(),
-            _ if is_send => is_named() || is_current(),
+            (_, "SEND") => is_named() || is_sent() || is_current(),
+            _ if is_send => is_named() || is_sent() || is_current(),
             (_, "PASTE") => match paste::command_of(args_of(&placed, verb).trim(), &VERBS) {
                 Ok(Some(Command::Whisper { to, .. })) => {
                     self.talk(&format!("@{to}")).is_ok_and(|talk| self.is_sealed(&talk))

@@ -116,15 +116,12 @@ impl Conversation {
             Ok(text) => text,
             Err(error) => return self.trouble(&error.to_string()),
         };
-        if self.is_about_files(&text)
-            || self.is_about_the_bell(&text)
-            || self.is_about_talks(&text)
-            || self.is_about_sealing(&text)
-        {
+        if self.is_own(&text) {
             return;
         }
         let Some(text) = self.placed_or_told(&text) else { return };
         let Some(request) = parse::parse(&text, &VERBS) else { return };
+        self.renames.extend(request.what.as_ref().ok().and_then(name_asked_for));
         match request.what {
             Ok(Command::Say { room, re: None, act, text, .. }) if request.tag.is_none() => {
                 self.speak(room.map(|room| room.to_string()), vec![text.as_str().to_string()], act);
@@ -159,6 +156,14 @@ impl Conversation {
             // The server answers everything else, also what it refuses.
             Ok(_) | Err(_) => self.put(&text),
         }
+    }
+
+    /// Whether it is a command of this client, and is done.
+    fn is_own(&mut self, text: &Text) -> bool {
+        self.is_about_files(text)
+            || self.is_about_the_bell(text)
+            || self.is_about_talks(text)
+            || self.is_about_sealing(text)
     }
 
     /// A command as it is meant where the user is; `None`: the user is told why there is none.
@@ -269,5 +274,17 @@ impl Conversation {
         }
         speech.tag = tag;
         self.unacknowledged.push_back(speech);
+    }
+}
+
+/// The name that a command asks for: `Some(None)` is one that the server chooses.
+fn name_asked_for(command: &Command) -> Option<Option<String>> {
+    match command {
+        Command::Nick(name) => Some(Some(name.to_string())),
+        Command::Feature(command) => match command.open()? {
+            accounts::Command::Logout { .. } => Some(None),
+            _ => None,
+        },
+        _ => None,
     }
 }

@@ -180,8 +180,8 @@ const app = /** @type {any} */ ({
   holdsSecret: (text) => holdsSecret(text, state.commands),
   keepDraft(room, text) {
     const kept = holdsSecret(text, state.commands) ? '' : text;
-    if (kept === draft(room)) return;
-    setDraft(room, kept);
+    if (kept === draft(state.me?.name, room)) return;
+    setDraft(state.me?.name, room, kept);
     if (state.signedIn) lately((parts) => parts.own.drafted(room));
   },
   keepTyped: () => composer.keep(),

@@ -54,19 +54,19 @@ export function own(app) {
   function tellDraft(room) {
     timers.delete(room);
     // What is to be sealed stays here until it is.
-    const text = seals(state.me?.name, room) ? '' : draft(room);
+    const text = seals(state.me?.name, room) ? '' : draft(state.me?.name, room);
     if (state.signedIn && text !== synced(room)) tell(keyOf(room), text, () => synced(room, text));
   }
 
   /** The account's draft of a room: shown here, unless something else was typed here since. */
   function takeDraft(room, text) {
     app.keepTyped();
-    const mine = draft(room);
+    const mine = draft(state.me?.name, room);
     const isOld = mine === synced(room);
     synced(room, text);
     if (mine === text) return;
     if (!isOld) return tellDraft(room);
-    setDraft(room, text);
+    setDraft(state.me?.name, room, text);
     app.draftCame(room);
   }
 

@@ -58,17 +58,28 @@ export function setPref(key, value) {
   write('chat.prefs', prefs);
 }
 
-export const draft = (room) => read(`chat.draft.${room}`) ?? '';
-export const setDraft = (room, text) => write(`chat.draft.${room}`, text || null);
-
 const sealedBy = (me) => `chat.sealed.${me.toLowerCase()}`;
 /** Whether what this user says in a talk is sealed here. The server does not decide that. */
 export const seals = (me, room) => !!me && (read(sealedBy(me)) ?? []).includes(room.toLowerCase());
 export const sealsAny = (me) => !!me && (read(sealedBy(me)) ?? []).length > 0;
 export function setSealed(me, room, on) {
   const others = (read(sealedBy(me)) ?? []).filter((one) => one !== room.toLowerCase());
+  const text = draft(me, room);
+  setDraft(me, room, '');
   write(sealedBy(me), on ? [...others, room.toLowerCase()] : others);
+  setDraft(me, room, text);
 }
+
+/**
+ * Where a draft is kept, of a room or of a thread in it. In a sealed talk it is the user's own: another user of this
+ * browser may have a talk of that name, which is not sealed.
+ */
+const draftOf = (me, room) => {
+  const own = seals(me, room.replace(/^thread\.(.*)\.\d+$/, '$1'));
+  return `chat.draft.${own ? `${me.toLowerCase()}/` : ''}${room}`;
+};
+export const draft = (me, room) => read(draftOf(me, room)) ?? '';
+export const setDraft = (me, room, text) => write(draftOf(me, room), text || null);
 
 /** What this browser and the account last had in common of a draft; with a text it is that from now on. */
 export function synced(room, text = undefined) {

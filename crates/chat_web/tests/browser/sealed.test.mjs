@@ -98,6 +98,10 @@ test('what two users seal is read by them, and by no one where it is kept', asyn
   for (const until = Date.now() + WAIT; !(await drafts())['draft.lobby']; ) assert.ok(Date.now() < until, 'the draft of the lobby');
   assert.deepEqual(Object.keys(await drafts()).filter((key) => key.startsWith('draft.')), ['draft.lobby']);
 
+  // What is to be sealed waits under its user's name: another user of this browser has another talk with budi.
+  const waiting = () => ana.evaluate(() => Object.entries(localStorage).filter(([, text]) => text.includes('rambutan')).map(([key]) => key));
+  assert.deepEqual(await waiting(), ['chat.draft.ana/@budi']);
+
   // After a reload the key is still there.
   await ana.reload();
   await isLive(ana);

@@ -129,6 +129,10 @@ fn nothing_goes_into_a_sealed_talk_in_the_open() {
         "/reply yes",
         "PASTE:SAY @budi",
         "/send x.txt @budi",
+        "/send x.txt budi",
+        "/send a file.txt Budi",
+        "/send budi 3 x.txt",
+        "SEND:budi 3 x.txt",
         "/whisper budi\npsst",
     ] {
         ani.types(line);
@@ -240,6 +244,28 @@ fn the_keys_are_those_of_the_name_that_the_user_gives() {
     let (_, tags) = ani.sent();
     let heard = ani.hears(&format!("ERR 433 name-in-use LOGIN tag={} try=ani2: taken", tags[2]));
     assert_eq!((heard, ani.sent().0), (Heard::Refused, vec![]));
+}
+
+#[test]
+fn a_name_that_the_user_has_not_asked_for_opens_no_talk() {
+    let mut ani = signed_in("ani");
+    ani.seals("budi", &[("budi", Device::generate().point())]);
+    ani.shown();
+    let stays_sealed = |ani: &mut Played| {
+        ani.types("/say @budi at eight");
+        assert_eq!(ani.sent().0, ["DEVICES:budi"]);
+    };
+    for line in ["OK NICK name=x: You are x now.", "OK LOGOUT name=x: You are x, without an account."] {
+        ani.hears(line);
+        stays_sealed(&mut ani);
+    }
+    // Another name than the one asked for is none either, and what is refused is not asked for any more.
+    ani.types("/nick citra");
+    ani.hears("OK NICK name=x: You are x now.");
+    ani.sent();
+    stays_sealed(&mut ani);
+    ani.hears("ERR 433 name-in-use NICK try=citra2: taken\nOK NICK name=citra: You are citra now.");
+    stays_sealed(&mut ani);
 }
 
 #[test]

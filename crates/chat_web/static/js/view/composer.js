@@ -200,7 +200,7 @@ export function composerView(form, app) {
   function clear(restore = true) {
     const edit = mode?.kind === 'edit';
     mode = null;
-    if (edit && restore) input.value = draft(room);
+    if (edit && restore) input.value = draft(app.state.me?.name, room);
     context();
     grow();
   }
@@ -214,7 +214,7 @@ export function composerView(form, app) {
       room = next.id;
       mode = null;
       heavy.hidden = true;
-      input.value = draft(room);
+      input.value = draft(app.state.me?.name, room);
       context();
       grow();
       showTray();
@@ -262,7 +262,7 @@ export function composerView(form, app) {
     /** Another device has written on the draft of a room. */
     renew(id) {
       if (id !== room || mode?.kind === 'edit') return;
-      input.value = draft(room);
+      input.value = draft(app.state.me?.name, room);
       grow();
     },
     insert: (text) => typeInto(input, text),

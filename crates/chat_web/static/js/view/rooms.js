@@ -30,7 +30,7 @@ export function roomsView(app) {
       quiet: room.muted || room.notify === 'none',
       closed: /[ik]/.test(room.modes),
       presence: room.dm ? (app.person(membersOf(room)[0])?.state ?? 'offline') : '',
-      drafted: !here && draft(room.id) !== '',
+      drafted: !here && draft(app.state.me?.name, room.id) !== '',
       waiting: app.box.items.some((item) => item.room === room.id && item.state === 'failed'),
       lang: language(),
     };

@@ -99,7 +99,7 @@ export function thread(app) {
         app.say(text, answered ?? root, act);
         view.latest();
       },
-      keepDraft: (_, text) => setDraft(`thread.${room.id}.${root}`, text),
+      keepDraft: (_, text) => setDraft(app.state.me?.name, `thread.${room.id}.${root}`, text),
       // A file answers nothing: it goes to the room.
       upload: (_, files) => app.upload($('#uploads'), files, room.id),
     });
