@@ -66,6 +66,7 @@ use rusqlite::{Connection, InterruptHandle};
 
 mod accounts;
 mod backlog;
+mod beside;
 mod calendar;
 mod db;
 mod desk;
@@ -167,6 +168,7 @@ impl Sqlite {
     pub fn open(options: Options) -> Result<(Sqlite, Contents), OpenError> {
         let lock = Lock::make(&options.dir)?;
         let db = db::open(&options.dir)?;
+        beside::put_back(&db, &options.dir)?;
         let wrong = |error: rusqlite::Error| from_sqlite(&options.dir.join(FILE), &error);
         let mut contents = load::contents(&db).map_err(wrong)?;
         let (shown, now) = (Utc::now(), Instant::now());

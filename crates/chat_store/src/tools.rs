@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags, params};
 
+use crate::beside;
 use crate::db::{self, MIGRATIONS};
 use crate::errors::{FILE, OpenError, from_io, from_sqlite};
 use crate::index;
@@ -108,6 +109,7 @@ fn copy(source: &Connection, dir: &Path, file: &Path, partial: &Path) -> Result<
             }
         }
     }
+    beside::put_into(&target, dir)?;
     // One file, without a write-ahead log beside it.
     let problems = target
         .pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))

@@ -60,6 +60,49 @@ fn a_backup_taken_while_people_talk_is_a_store_of_one_moment() {
 }
 
 #[test]
+fn a_backup_has_the_name_and_the_picture_of_the_place_as_they_were() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    Talk::open(&data).stop();
+    let place = |data: &std::path::Path, file: &str| data.join("place").join(file);
+    let read = |data: &std::path::Path| ["name", "picture.png"].map(|file| fs::read(place(data, file)).ok());
+    let [before, with, after] = ["before.db", "with.db", "after.db"].map(|file| dir.path().join(file));
+    backup(&data, &before).unwrap();
+    fs::create_dir(data.join("place")).unwrap();
+    fs::write(place(&data, "name"), "Warung Kopi\n").unwrap();
+    fs::write(place(&data, "picture.png"), [0, 159, 146, 150]).unwrap();
+    fs::write(place(&data, "name.new"), "War").unwrap();
+    backup(&data, &with).unwrap();
+    fs::remove_file(place(&data, "picture.png")).unwrap();
+    fs::write(place(&data, "name"), "Toko\n").unwrap();
+    backup(&data, &after).unwrap();
+
+    let restores = |file: &std::path::Path, data: &std::path::Path| {
+        fs::create_dir_all(data).unwrap();
+        fs::copy(file, data.join(FILE)).unwrap();
+        assert!(check(data).unwrap().is_sound);
+        // A backup of what was not started yet is one of the same.
+        let again = data.join("again.db");
+        backup(data, &again).unwrap();
+        fs::rename(again, data.join(FILE)).unwrap();
+        Talk::open(data).stop();
+        read(data)
+    };
+    let fresh = dir.path().join("fresh");
+    let both = [Some(b"Warung Kopi\n".to_vec()), Some(vec![0, 159, 146, 150])];
+    assert_eq!(restores(&with, &fresh), both);
+    assert!(!place(&fresh, "name.new").exists());
+    // Once: what is set later stays.
+    fs::write(place(&fresh, "name"), "Kedai\n").unwrap();
+    Talk::open(&fresh).stop();
+    assert_eq!(read(&fresh)[0].as_deref(), Some(b"Kedai\n".as_slice()));
+    // Over data that is there it is as it was then, without what came later.
+    for (file, then) in [(&with, both), (&after, [Some(b"Toko\n".to_vec()), None]), (&before, [None, None])] {
+        assert_eq!(restores(file, &data), then);
+    }
+}
+
+#[test]
 fn a_backup_overwrites_nothing_and_leaves_nothing_half_done() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

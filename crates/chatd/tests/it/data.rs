@@ -64,6 +64,7 @@ fn an_operator_backs_up_checks_and_restores() {
     ani.send("the first line");
     ani.settle();
     let file = folder.path().join("backup.db");
+    assert_eq!(output(chatd(&data).args(["place", "--name", "Warung Kopi"])).0, Some(0));
     let (code, told, error) = output(chatd(&data).arg("backup").arg(&file));
     assert_eq!((code, error.as_str()), (Some(0), ""));
     assert!(told.ends_with(" bytes, checked\n"), "{told}");
@@ -88,6 +89,7 @@ fn an_operator_backs_up_checks_and_restores() {
     fs::create_dir(&data).expect("a folder");
     fs::copy(&file, data.join(chat_store::FILE)).expect("a copy");
     let server = Running::start(&data);
+    assert_eq!(output(chatd(&data).arg("place")).1, "Warung Kopi\n");
     let mut budi = TestClient::connect(server.1);
     budi.send("JOIN:budi");
     let heard = budi.settle();
