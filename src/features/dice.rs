@@ -1,7 +1,7 @@
-//! Dice: `/roll 2d6` rolls them where the whole room sees how they fall.
+//! Dice: `/roll 2d6` rolls them where the whole room sees how they fall, or the members of a direct talk.
 
-use crate::chat::hooks::Hooks;
-use crate::chat::router::{Answer, Turn};
+use crate::chat::router::Turn;
+use crate::features::state::{Answer, Features};
 use crate::model::args::Args;
 use crate::model::command::Command;
 use crate::model::event::{Event, Words};
@@ -11,13 +11,15 @@ use crate::model::parts::Parts;
 use crate::model::refusal::Refusal;
 use crate::model::verb::{Subject, Verb, verb};
 
-/// `/roll [<count>d<sides>]`
+/// `/roll [#room|@user] [<count>d<sides>]`
 pub static ROLL: Verb =
-    verb(Subject::Talk, "ROLL", &["roll"], "/roll [2d6]", "roll dice; the room sees how they fall", read).loud();
+    verb(Subject::Talk, "ROLL", &["roll"], "/roll [#room|@user] [2d6]", "roll dice; the room sees how they fall", read)
+        .loud();
 
 /// What is to be rolled: 1 to 20 dice with 2 to 1,000 sides each.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Roll {
+    room: Option<RoomName>,
     count: u8,
     sides: u16,
 }
@@ -34,7 +36,8 @@ pub struct Rolled {
 }
 
 /// Reads `2d6`; nothing at all is one die with six sides.
-fn read(args: Args) -> Result<Command, Refusal> {
+fn read(mut args: Args) -> Result<Command, Refusal> {
+    let room = args.place()?;
     let words = if args.is_empty() { "1d6" } else { args.as_str() };
     let numbers = words.split_once(['d', 'D']).and_then(|(count, sides)| {
         // `d20` is one die with 20 sides.
@@ -42,29 +45,34 @@ fn read(args: Args) -> Result<Command, Refusal> {
         Some((count.ok()?, sides.parse().ok()?))
     });
     match numbers {
-        Some((count @ 1..=20, sides @ 2..=1_000)) => Ok(Command::feature(Roll { count, sides })),
+        Some((count @ 1..=20, sides @ 2..=1_000)) => Ok(Command::feature(Roll { room, count, sides })),
         _ => Err(args.explained("One roll is 1d2 to 20d1000, as in /roll 2d6.").unfit()),
     }
 }
 
 /// Carries out a command of this feature; `None` if it is one of another feature.
-pub(crate) fn carry_out<F: Hooks>(
-    turn: &mut Turn<'_, F>,
+pub(crate) fn carry_out(
+    turn: &mut Turn<'_, Features>,
     id: ClientId,
     command: &FeatureCommand,
-) -> Option<Result<Answer<F>, Refusal>> {
-    command.open().map(|roll| throw(turn, id, *roll))
+) -> Option<Result<Answer, Refusal>> {
+    command.open().map(|roll| throw(turn, id, roll))
 }
 
-fn throw<F: Hooks>(turn: &mut Turn<'_, F>, id: ClientId, roll: Roll) -> Result<Answer<F>, Refusal> {
+fn throw(turn: &mut Turn<'_, Features>, id: ClientId, roll: &Roll) -> Result<Answer, Refusal> {
     let name = turn.name_of(id)?;
-    let room = turn.room_or_current(id, None)?;
-    let room = turn.speakable(id, &room)?.name.clone();
+    let room = turn.meant(id, roll.room.clone())?;
+    let room = turn.may_speak_at(id, &room)?.name.clone();
     // The remainder of a random number of 64 bits is fair enough: no side is ahead by more than one in 10^16.
     let fell = (0..roll.count).map(|_| 1 + turn.now.draw() % u64::from(roll.sides)).collect();
-    let rolled = Rolled { room: room.clone(), name: name.clone(), roll, fell };
-    turn.tell_room_from(&room, &name, Event::feature(rolled));
-    let words = Words::fixed("The room sees how they fell.").with("room", room.as_str());
+    let rolled = Rolled { room: room.clone(), name: name.clone(), roll: roll.clone(), fell };
+    if !room.is_talk() {
+        turn.show_speaker(id);
+    }
+    turn.tell_at(&room, &name, Event::feature(rolled));
+    let words =
+        if room.is_talk() { "The members of the talk see how they fell." } else { "The room sees how they fell." };
+    let words = Words::fixed(words).with("room", room.as_str());
     Ok(Answer::Said(words.into()))
 }
 

@@ -7,12 +7,12 @@ use crate::model::verb::Verbs;
 use crate::protocol::parse::parse;
 
 /// Verbs that take a talk where they take a room: typed in a talk they are meant there.
-const OF_A_PLACE: [&str; 11] =
-    ["ANSWER", "EDIT", "DELETE", "REACT", "UNREACT", "TYPING", "HISTORY", "EXPORT", "READ", "NOTIFY", "FILES"];
+const OF_A_PLACE: [&str; 12] =
+    ["ANSWER", "EDIT", "DELETE", "REACT", "UNREACT", "TYPING", "ROLL", "HISTORY", "EXPORT", "READ", "NOTIFY", "FILES"];
 /// Verbs that rooms alone have. Without a room's name they are meant for the current room, which is not where the user types.
-const OF_ROOMS: [&str; 18] = [
+const OF_ROOMS: [&str; 17] = [
     "TOPIC", "INVITE", "MODE", "OP", "DEOP", "KICK", "MUTE", "UNMUTE", "BAN", "UNBAN", "BANS", "RETAIN", "HOOK",
-    "UNHOOK", "WEBHOOK", "ROLL", "PART", "MEMBERS",
+    "UNHOOK", "WEBHOOK", "PART", "MEMBERS",
 ];
 
 /// What stands behind the verb, in whichever of the spellings the line was written.
@@ -119,6 +119,9 @@ mod tests {
             ("EDIT=7:4 so", "EDIT=7:@ani+budi 4 so"),
             ("/edit #rust last so", "/edit #rust last so"),
             ("/read all", "/read all"),
+            ("/roll 2d6", "ROLL:@ani+budi 2d6"),
+            ("ROLL=7:", "ROLL=7:@ani+budi"),
+            ("/roll #rust", "/roll #rust"),
             ("/read", "READ:@ani+budi"),
             ("/topic #rust tea", "/topic #rust tea"),
             ("/mute * citra", "/mute * citra"),
@@ -143,9 +146,6 @@ mod tests {
             assert_eq!(in_talk(line, "@ani+budi", &VERBS).as_deref(), Ok(meant));
         }
         for line in [
-            "/roll 2d6",
-            "/roll #rust",
-            "ROLL:",
             "/topic tea",
             "/topic ask about #rust first",
             "/topic * tea",

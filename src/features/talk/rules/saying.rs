@@ -84,6 +84,16 @@ impl Turn<'_, Features> {
         Some((number, line))
     }
 
+    /// Tells all who hear a user in a room, or in a talk, of what is no line of it. Taps hear of rooms alone.
+    pub(crate) fn tell_at(&mut self, place: &RoomName, from: &Name, event: Event) {
+        if !place.is_talk() {
+            return self.tell_room_from(place, from, event);
+        }
+        let envelope = Envelope::new(self.now.wall, event);
+        let hearing = self.listeners(place).into_iter().filter(|id| self.hears(*id, from));
+        hearing.collect::<Vec<_>>().into_iter().for_each(|id| self.push(id, &envelope));
+    }
+
     /// The last line of the talk of a user with another, if that is its number, and whether a store keeps the talk.
     pub(crate) fn line_of_talk(&self, id: ClientId, other: &Name, number: u64) -> Option<(Arc<Envelope>, bool)> {
         let name = RoomName::talk([self.name_of(id).ok()?, other.clone()]).ok()?;
