@@ -26,23 +26,21 @@ const NOT_SAID: &[&str] = &[
     "features/together.rs",
 ];
 
-/// Files of the page's door whose words are for programs and operators of the machine: why a socket closes and what the figures mean, the OpenAPI
-/// document, headers, and the answer that is given before a call is read.
+/// Files of the page's door whose words are for programs and operators of the machine: what the figures mean, the OpenAPI document, and
+/// headers.
 const NOT_SAID_BY_WEB: &[&str] = &[
     "handlers/assets.rs",
     "handlers/joined.rs",
     "http/cookies.rs",
-    "server/listener/full.rs",
     "server/openapi.rs",
     "server/routes.rs",
-    "session.rs",
     "state/figures.rs",
-    "websocket.rs",
-    "websocket/writer.rs",
 ];
-/// Words in its other files that only programs read: why a socket closes, parts of a page, a header, what a test or a panic says.
+/// Words in its other files that only programs read: parts of a page, a header, what a test or a panic says.
 const NO_SENTENCES_OF_WEB: &[&str] = &[
     "<!doctype",
+    "HTTP/1.1 503",
+    "the number of open files",
     "; filename=",
     "sandbox; ",
     "private, ",
@@ -50,19 +48,10 @@ const NO_SENTENCES_OF_WEB: &[&str] = &[
     ": the same frames",
     ": still here",
     "id: {id}",
-    "read too slowly",
-    "the server goes away",
     "explains each frame",
     "is read before the frame",
     "the system gives",
     "the session is over",
-    "too many connections of one session",
-    "no sign of life",
-    "text frames only",
-    "a frame is one JSON object",
-    "a frame has at most",
-    "a text frame is UTF-8",
-    "no WebSocket frame",
     "a connection broke",
     "no picture",
     "cannot read {}",
@@ -223,7 +212,7 @@ fn written(part: &Part) -> Vec<(&'static str, bool)> {
 fn fields(sentence: &str) -> BTreeSet<String> {
     let (plain, mut found, mut place) = (sentence.replace("{{", "").replace("}}", ""), BTreeSet::new(), 0);
     for field in plain.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(field, _)| field) {
-        let name = field.split([':', '!', '?']).next().unwrap_or_default();
+        let name = field.split([':', '!', '?', '#', '@']).next().unwrap_or_default();
         place += usize::from(name.is_empty());
         found.insert(if name.is_empty() { place.to_string() } else { name.into() });
     }
@@ -309,7 +298,7 @@ fn filled(sentence: &str, value: impl Fn(&str) -> String) -> String {
             rest = behind;
         } else {
             let (field, behind) = rest.split_once('}').expect("a field has an end");
-            let name = field.split([':', '!', '?']).next().unwrap_or_default();
+            let name = field.split([':', '!', '?', '#', '@']).next().unwrap_or_default();
             place += usize::from(name.is_empty());
             out.push_str(&value(&if name.is_empty() { place.to_string() } else { name.into() }));
             rest = behind;

@@ -25,6 +25,7 @@ use crate::session::queue::{FrameReceiver, Out};
 use crate::session::{Language, Session, SocketId, next_socket};
 use crate::state::AppState;
 use crate::state::sockets::SocketGuard;
+use crate::words::reason;
 use places::{Id, Places, RIGHT, Take};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -123,7 +124,9 @@ impl Stream {
         let mut closing = state.closing.subscribe();
         let mut heartbeat = interval_at(Instant::now() + times.heartbeat, times.heartbeat);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let too_slow = || Some((4009, "read too slowly: connect again with Last-Event-ID".to_string()));
+        let session = self.session.clone();
+        let told = |code: u16, why: &str| Some((code, reason(why, session.is_indonesian())));
+        let too_slow = || told(4009, "read too slowly: connect again with Last-Event-ID");
         self.send(BEGINNING.into()).await?;
         loop {
             let next = tokio::select! {
@@ -138,7 +141,7 @@ impl Stream {
                 Next::Alive => self.send(ALIVE.into()).await,
                 Next::Broadcast(frame) => self.send(event(&frame, None)).await,
                 Next::Nothing => Some(()),
-                Next::Stopping => return Some((1001, "the server goes away".into())),
+                Next::Stopping => return told(1001, "the server goes away"),
                 // The session dropped this socket.
                 Next::Queued(None) => return too_slow(),
                 Next::Queued(Some(out)) => {

@@ -24,6 +24,7 @@ use crate::models::client_frames::FRAME_BYTES;
 use crate::session::{Language, RENEWED, Session, SocketId, next_socket};
 use crate::state::AppState;
 use crate::state::sockets::SocketGuard;
+use crate::words::reason;
 use reader::{End, read};
 use writer::{Sink, write};
 
@@ -58,11 +59,11 @@ pub(crate) async fn ws_handler(
     // Before the first wait, so that calls that come at once do not all get the same place.
     let place = state.sockets.open(peer.address.ip(), most);
     let session = session_or_bot(&state, &headers, peer).await?;
+    let (asked, accepted) = (language_of(&uri), prefers_indonesian(&headers));
     let entry = match (session, place) {
         (_, Err(full)) => Err((1013, full)),
         (Some(session), Ok(place)) => {
             check_address(&state, &session, peer).await?;
-            let (asked, accepted) = (language_of(&uri), prefers_indonesian(&headers));
             session.update(|profile| profile.language = Language { asked, accepted, ..profile.language });
             Ok((session, place))
         }
@@ -80,7 +81,7 @@ pub(crate) async fn ws_handler(
         // What is written is copied once more on its way; what waits is shared, and counted.
         .write_buffer_size(WRITE_BUFFER)
         .max_write_buffer_size(LARGEST_FRAME);
-    Ok(upgrade.on_upgrade(move |socket| handle_socket(socket, state, entry)).into_response())
+    Ok(upgrade.on_upgrade(move |socket| handle_socket(socket, state, entry, asked.unwrap_or(accepted))).into_response())
 }
 
 /// The language that the page's user has chosen, where the address says so by `lang=`: whether it is Indonesian.
@@ -95,16 +96,16 @@ fn language_of(uri: &Uri) -> Option<bool> {
 /// The session of a socket, with its place; or the close code and the reason where it has none.
 type Entry = Result<(Arc<Session>, SocketGuard), (u16, &'static str)>;
 
-async fn handle_socket(socket: WebSocket, state: Arc<AppState>, entry: Entry) {
+async fn handle_socket(socket: WebSocket, state: Arc<AppState>, entry: Entry, is_indonesian: bool) {
     let closing = state.config.times.closing;
     let id: SocketId = next_socket();
     let (sink, mut stream) = socket.split();
     let (session, _place) = match entry {
         Ok(entry) => entry,
-        Err((code, reason)) => return close(sink, stream, closing, code, reason).await,
+        Err((code, why)) => return close(sink, stream, closing, code, reason(why, is_indonesian)).await,
     };
     let Some(frames) = session.attach(id).await else {
-        return close(sink, stream, closing, NO_SESSION.0, NO_SESSION.1).await;
+        return close(sink, stream, closing, NO_SESSION.0, reason(NO_SESSION.1, is_indonesian)).await;
     };
     let (ended, end) = mpsc::channel(1);
     let mut writer = tokio::spawn(write(sink, frames, state.clone(), session.clone(), end));
@@ -117,8 +118,8 @@ async fn handle_socket(socket: WebSocket, state: Arc<AppState>, entry: Entry) {
     let broken = matches!(why, Some(End::Close(1002 | 1007 | 1009, _)));
     let writing = matches!(why, Some(End::Close(..) | End::PeerGone));
     match why {
-        Some(End::Close(code, reason)) => {
-            let _gone = ended.send((code, reason)).await;
+        Some(End::Close(code, why)) => {
+            let _gone = ended.send((code, reason(&why, session.is_indonesian()))).await;
         }
         Some(End::PeerGone) => drop(ended),
         Some(End::SessionOver) => {
@@ -147,7 +148,7 @@ async fn handle_socket(socket: WebSocket, state: Arc<AppState>, entry: Entry) {
 }
 
 /// Ends a socket that has no session.
-async fn close(mut sink: Sink, mut stream: SplitStream<WebSocket>, closing: Duration, code: u16, reason: &'static str) {
+async fn close(mut sink: Sink, mut stream: SplitStream<WebSocket>, closing: Duration, code: u16, reason: String) {
     let goodbye = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
     let _gone = timeout(closing, async {
         sink.send(goodbye).await?;

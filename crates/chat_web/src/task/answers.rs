@@ -16,6 +16,7 @@ use crate::models::render::error_frame;
 use crate::session::ask::Outcome;
 use crate::session::{Asker, SocketId};
 use crate::state::frames::rendered;
+use crate::words::reason as reason_of;
 
 impl Task {
     pub(super) async fn event(&mut self, envelope: &Arc<Envelope>) {
@@ -130,9 +131,9 @@ impl Task {
             }
         };
         let goodbye = ServerFrame::Goodbye { reason, reconnect_in_ms }.bytes();
-        let mut words = why.reason().to_string();
-        // A close frame has room for 123 bytes (RFC 6455, 5.5).
-        words.truncate(words.floor_char_boundary(120));
+        // The words of a user stay as they are.
+        let is_said = matches!(why, Leave::Quit(Some(_)) | Leave::Kicked(Some(_)) | Leave::Banned(Some(_)));
+        let words = reason_of(why.reason(), !is_said && self.session.is_indonesian());
         for socket in self.sockets.keys().copied().collect::<Vec<SocketId>>() {
             self.end_socket(socket, Some(goodbye.clone()), code, &words);
         }

@@ -26,6 +26,7 @@ use crate::session::ask::{Ask, Outcome};
 use crate::session::queue::{FrameReceiver, Out, frames};
 use crate::session::{Asker, Input, SocketId};
 use crate::state::receipts::Receipt;
+use crate::words::reason;
 
 /// The most sockets of one session.
 const SOCKETS: usize = 8;
@@ -67,7 +68,8 @@ impl Task {
         if self.sockets.len() >= SOCKETS
             && let Some(oldest) = self.sockets.keys().min().copied()
         {
-            self.end_socket(oldest, None, 1013, "too many connections of one session: the oldest makes way");
+            let why = "too many connections of one session: the oldest makes way";
+            self.end_socket(oldest, None, 1013, &reason(why, self.session.is_indonesian()));
         }
         self.sockets.insert(socket, frames);
         self.empty_since = None;

@@ -15,6 +15,7 @@ use crate::models::objects::OwnRoom;
 use crate::models::render::commands;
 use crate::session::queue::Out;
 use crate::session::{RENEWED, SocketId};
+use crate::words::reason;
 
 impl Task {
     pub(super) fn hello(&self) -> ServerFrame {
@@ -63,9 +64,10 @@ impl Task {
         self.session.update(|profile| old = std::mem::replace(&mut profile.token, token.clone()));
         self.state.sessions.replace(&old, token.clone(), self.session.clone());
         let others: Vec<SocketId> = self.sockets.keys().copied().filter(|socket| Some(*socket) != asker).collect();
+        let why = reason(RENEWED.1, self.session.is_indonesian());
         for socket in others {
             let goodbye = ServerFrame::Goodbye { reason: "renewed", reconnect_in_ms: Some(500) };
-            self.end_socket(socket, Some(goodbye.bytes()), RENEWED.0, RENEWED.1);
+            self.end_socket(socket, Some(goodbye.bytes()), RENEWED.0, &why);
         }
         if let Some(asker) = asker {
             self.tell_socket(asker, &ServerFrame::Token { token });

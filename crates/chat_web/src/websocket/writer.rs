@@ -12,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use crate::session::Session;
 use crate::session::queue::{FrameReceiver, Out};
 use crate::state::AppState;
+use crate::words::reason;
 
 /// The most items that are written at once, and about how many bytes. Pings and the close must get their turn.
 const AT_ONCE: usize = 64;
@@ -61,6 +62,7 @@ pub(super) async fn write(
     mut end: mpsc::Receiver<Close>,
 ) {
     let times = &state.config.times;
+    let told = |(code, why): (u16, &str)| (code, reason(why, session.is_indonesian()));
     let mut broadcasts = state.broadcasts.subscribe();
     let mut closing = state.closing.subscribe();
     let mut heartbeat = interval_at(Instant::now() + times.heartbeat, times.heartbeat);
@@ -71,9 +73,9 @@ pub(super) async fn write(
             close = end.recv() => Next::Close(close.unwrap_or((1000, String::new()))),
             _ = heartbeat.tick() => Next::Ping,
             // None: the session dropped this socket.
-            out = frames.recv() => out.map_or_else(|| Next::Close(owned(TOO_SLOW)), Next::Queued),
+            out = frames.recv() => out.map_or_else(|| Next::Close(told(TOO_SLOW)), Next::Queued),
             frame = broadcasts.recv() => frame.map_or(Next::Nothing, Next::Broadcast),
-            _ = closing.wait_for(|closing| *closing) => Next::Close(owned((1001, "the server goes away"))),
+            _ = closing.wait_for(|closing| *closing) => Next::Close(told((1001, "the server goes away"))),
         };
         let written = match next {
             Next::Close(close) => break close,
@@ -95,7 +97,7 @@ pub(super) async fn write(
                 tracing::debug!(%error, "cannot write to a socket");
                 return;
             }
-            Err(_) => break owned(TOO_SLOW),
+            Err(_) => break told(TOO_SLOW),
         }
     };
     let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
@@ -161,8 +163,4 @@ async fn feed(sink: &mut Sink, out: Out, written: &mut Written) -> Result<(), ax
         }
     }
     Ok(())
-}
-
-fn owned((code, reason): (u16, &str)) -> Close {
-    (code, reason.to_string())
 }

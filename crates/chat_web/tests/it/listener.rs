@@ -145,6 +145,12 @@ fn a_place_lasts_through_the_upgrade() {
         let detail = problem["detail"].as_str().expect("words");
         assert!(detail.contains("32 connections from your address") && detail.contains("max_per_address"), "{detail}");
     }
+    // In the language that the call asks for, which is all that is looked at.
+    let call = "GET / HTTP/1.1\r\nHost: localhost\r\nAccept-LANGUAGE: id-ID, en;q=0.5\r\n\r\n";
+    let mut answer = String::new();
+    open(stage.addr(), call.as_bytes()).read_to_string(&mut answer).expect("an answer");
+    assert!(answer.contains("\r\nContent-Language: id\r\n"), "{answer}");
+    assert!(answer.contains("32 koneksi dari alamat Anda"), "{answer}");
     assert!(stage.server().handle().metrics().turned_away.load(std::sync::atomic::Ordering::Relaxed) >= 20);
     stage.line("budi");
     sockets.iter_mut().for_each(|socket| drop(socket.settle()));

@@ -199,3 +199,36 @@ fn a_refusal_is_in_the_language_that_the_connection_asks_for() {
     assert_eq!(chat_server::features::language::indonesian(&english).as_deref(), Some(&*other));
     assert_eq!(title(with("en, id;q=0.5")), english, "the last connection says it");
 }
+
+#[test]
+fn why_a_socket_closes_is_said_in_the_language_of_its_user() {
+    let stage = Stage::with(Config { operator_key: OperatorKey::new(KEY).ok(), ..quick() }, WebConfig::default());
+    let guest = stage.guest("ani");
+    let language = |language: &str| ("accept-language", language.to_string());
+    let authorized = ("authorization", format!("Bearer {}", guest.token));
+    let why = |mut socket: Ws, sent: &str| {
+        if !sent.is_empty() {
+            socket.settle();
+            socket.send_bytes(&frame(0x81, sent.len() as u64, sent.as_bytes()));
+        }
+        loop {
+            if let Heard::Close(code, why) = socket.next() {
+                break (code, why);
+            }
+        }
+    };
+    let closes = |language: (&'static str, String), sent: &str| {
+        why(Ws::with(stage.addr(), &[authorized.clone(), language]).expect("the door is open"), sent)
+    };
+    assert_eq!(closes(language("en"), "[]"), (4000, "a frame is one JSON object with a \"type\"".into()));
+    assert_eq!(closes(language("id"), "[]"), (4000, "satu frame adalah satu objek JSON dengan \"type\"".into()));
+    let without = Ws::with(stage.addr(), &[language("id, en;q=0.5")]).expect("the door is open");
+    let no_session = "tidak ada sesi, atau sudah berakhir: POST /api/users membuat yang baru";
+    assert_eq!(why(without, ""), (4001, no_session.into()));
+    // What an operator said stays as it was said.
+    let mut own = Ws::with(stage.addr(), &[authorized.clone(), language("id")]).expect("the door is open");
+    own.settle();
+    let body = json!({ "id": guest.id, "reason": "idle" });
+    assert!(stage.call(crate::kit::post("/api/admin/kick", &body).bearer(KEY)).status < 300);
+    assert_eq!(why(own, ""), (4002, "idle".into()));
+}

@@ -3,11 +3,13 @@
 use std::io;
 use std::time::Duration;
 
+use axum::http::{HeaderMap, HeaderValue, header};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::error::{AppError, PROBLEM};
+use crate::http::negotiation::prefers_indonesian;
 
 /// How long, and for how many bytes, what a client still sends is read and thrown away behind a refusal: a socket that is closed
 /// with bytes unread is reset, and the client, or the proxy before it, never sees why.
@@ -41,26 +43,45 @@ impl Full {
         })
     }
 
-    /// The whole answer: nothing of the call is looked at.
-    fn answer(self) -> String {
+    /// The whole answer: of the call the language alone is looked at.
+    fn answer(self, is_indonesian: bool) -> String {
         let refusal = self.refusal();
-        let body = serde_json::to_string(&refusal.problem()).unwrap_or_default();
+        let problem = refusal.problem();
+        let translated = is_indonesian.then(|| problem.in_indonesian()).flatten();
+        let language = if translated.is_some() { "id" } else { "en" };
+        let body = serde_json::to_string(&translated.unwrap_or(problem)).unwrap_or_default();
         let retry = refusal.retry_after().unwrap_or_default();
         format!(
-            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: {retry}\r\nContent-Type: {PROBLEM}\r\nCache-Control: no-store\r\n\
+            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: {retry}\r\nContent-Type: {PROBLEM}\r\nContent-Language: {language}\r\nCache-Control: no-store\r\n\
              X-Content-Type-Options: nosniff\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         )
     }
 }
 
+/// Whether the beginning of a call asks for Indonesian, by the header that says so.
+fn asks_for_indonesian(call: &[u8]) -> bool {
+    let call = String::from_utf8_lossy(call);
+    let lines = call.split("\r\n").skip(1).take_while(|line| !line.is_empty()).filter_map(|line| line.split_once(':'));
+    let asked = lines.filter(|(name, _)| name.eq_ignore_ascii_case("accept-language"));
+    let values = asked.filter_map(|(_, value)| HeaderValue::from_str(value.trim()).ok());
+    let mut headers = HeaderMap::new();
+    for value in values {
+        headers.append(header::ACCEPT_LANGUAGE, value);
+    }
+    prefers_indonesian(&headers)
+}
+
 /// Says why there is no slot, and reads away what is still sent.
 pub(super) async fn answer_and_close(mut socket: TcpStream, full: Full) -> io::Result<()> {
     // To some clients an answer that comes before their call is none.
-    let _silent = timeout(LINGER / 2, socket.readable()).await;
-    socket.write_all(full.answer().as_bytes()).await?;
-    socket.shutdown().await?;
     let (mut rest, mut left) = ([0; 8 * 1024], LINGER_BYTES);
+    let begun = match timeout(LINGER / 2, socket.read(&mut rest)).await {
+        Ok(read) => read?,
+        Err(_silent) => 0,
+    };
+    socket.write_all(full.answer(asks_for_indonesian(&rest[..begun])).as_bytes()).await?;
+    socket.shutdown().await?;
     while left > 0 {
         match socket.read(&mut rest).await? {
             0 => break,
