@@ -113,7 +113,7 @@ impl MemoryStore {
         (Box::new(Desk { memory: self.clone(), jobs: Some(jobs), thread: Some(thread) }), contents)
     }
 
-    /// What was done by power.
+    /// What operators did.
     pub fn acts(&self) -> Vec<Act> {
         self.lock().acts.clone()
     }

@@ -172,7 +172,7 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Something was done by power.
+    /// An operator did something.
     pub(crate) fn record_act(&mut self, act: Act) {
         match &mut self.router.features.archive {
             Some(archive) => archive.acts.push(act),

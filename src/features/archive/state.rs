@@ -93,7 +93,7 @@ pub enum Then {
     Mentioned,
     /// Change a line that was older than memory.
     Change { room: RoomName, target: u64, what: What },
-    /// Show what was done by power.
+    /// Show what operators did.
     Audit,
     /// Show it as it is.
     Shown,

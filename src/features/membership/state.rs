@@ -143,7 +143,7 @@ impl Members {
 
     /// The members of a room, in the order of their names.
     pub(crate) fn of_room(&self, room: &RoomName) -> impl Iterator<Item = &Name> {
-        self.accounts.iter().filter(|(_, rooms)| rooms.contains_key(room)).map(|(account, _)| account)
+        self.by_room.get(room).into_iter().flatten()
     }
 
     /// Whether any account is a member of a room.

@@ -56,9 +56,9 @@ impl Entry {
     /// `AUDIT`: acts, the oldest first. There are more: ask with `before=` that number.
     pub fn block(acts: Vec<Entry>, more: Option<u64>) -> Block {
         let head = match acts.len() {
-            0 => "There are no acts by power.".into(),
-            1 => "1 act by power:".into(),
-            count => format!("{count} acts by power:"),
+            0 => "There are no acts of operators.".into(),
+            1 => "1 act of an operator:".into(),
+            count => format!("{count} acts of operators:"),
         };
         Block { more, head: head.into(), ..Block::new("AUDIT", acts) }
     }

@@ -4,19 +4,19 @@ use crate::features::moderation::list::BanRow;
 use crate::model::names::{Name, RoomName};
 use crate::model::roles::Role;
 
-/// The most accounts that are listed.
-pub const ACCOUNTS: usize = 1_000;
+/// The most that are listed of each: the router makes the lists, for each dashboard that is open.
+pub const LISTED: usize = 1_000;
 
 /// The lists.
 #[derive(Debug)]
 pub struct Dashboard {
-    /// The first [`ACCOUNTS`] by name; none where there are no accounts.
+    /// The first [`LISTED`] by name; none where there are no accounts.
     pub accounts: Vec<Known>,
     /// How many accounts there are.
     pub count: usize,
-    /// All rooms, by name.
+    /// The first [`LISTED`] by name.
     pub rooms: Vec<Kept>,
-    /// What holds on the whole server (no room), and then in each room.
+    /// What holds on the whole server (no room), and then in each of these rooms: the first [`LISTED`].
     pub bans: Vec<(Option<RoomName>, BanRow)>,
 }
 

@@ -98,7 +98,7 @@ pub static AUDIT: Verb = verb(
     "AUDIT",
     &["audit"],
     "/audit [n] [before=number]",
-    "operators: show what was done by power",
+    "operators: show what operators did",
     audit,
 )
 .long();

@@ -60,7 +60,7 @@ impl View {
                     let whom = act.pair("target").unwrap_or_default();
                     vec![time, act.field(1).into(), act.field(2).into(), place.into(), whom.into(), act.text.clone()]
                 });
-                self.table("done by power", rows.collect(), false)
+                self.table("what operators did", rows.collect(), false)
             }
             "INVITECODE" if count == 0 => self.own("there are no invitations; /invitecode makes one"),
             "INVITECODE" => self.invitations(&block.lines),

@@ -325,14 +325,14 @@ pub(crate) struct AuditQuery {
 /// A page of the audit.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Audit {
-    /// What was done by power, oldest first.
+    /// What operators did, oldest first.
     acts: Vec<AuditEntry>,
     /// There is more: ask with `before` this number.
     #[serde(skip_serializing_if = "Option::is_none")]
     more: Option<u64>,
 }
 
-/// What was done by power
+/// What operators did
 ///
 /// The newest page if nothing is said. Without a store only the last 500 acts since the start are remembered.
 #[utoipa::path(get, path = "/admin/audit", tag = "operators", params(AuditQuery), security(("operator" = []), ("session" = []), ("cookie" = [])), responses(

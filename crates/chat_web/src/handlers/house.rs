@@ -32,9 +32,9 @@ pub(crate) struct Lists {
     accounts: Vec<ListedAccount>,
     /// How many accounts there are.
     count: usize,
-    /// All rooms, by name.
+    /// The rooms, the first 1,000 by name.
     rooms: Vec<ListedRoom>,
-    /// The bans and mutes: first those of the whole server.
+    /// The bans and mutes: first those of the whole server; 1,000 at most.
     bans: Vec<ListedBan>,
 }
 

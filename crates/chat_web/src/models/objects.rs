@@ -246,7 +246,7 @@ impl User {
     }
 }
 
-/// Something that was done by power.
+/// Something that an operator did.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AuditEntry {
     /// Its number in the audit, always rising.
