@@ -81,7 +81,30 @@ mod tests {
         assert_eq!(in_indonesian("\"citra\" is taken. Try citra2."), "\"citra\" sudah dipakai. Coba citra2.");
         assert_eq!(in_indonesian("You are ani, alone in #lobby."), "Anda ani, sendirian di #lobby.");
         assert_eq!(in_indonesian("You are ani, in #lobby with 3 others."), "Anda ani, di #lobby bersama 3 orang lain.");
-        assert_eq!(indonesian("No such sentence stands anywhere."), None);
+        for (english, other) in [
+            (
+                "@ani+budi: 1 unread (/history @ani+budi after=0)",
+                "@ani+budi: 1 belum dibaca (/history @ani+budi after=0)",
+            ),
+            (
+                "#tea: 3 unread, 2 mentions (/history #tea after=4)",
+                "#tea: 3 belum dibaca, 2 sebutan (/history #tea after=4)",
+            ),
+            ("#tea: all is read, muted", "#tea: semua sudah dibaca, disenyapkan"),
+            (
+                "Your rooms: #tea (3 unread, 1 mention), #rust (1 unread). /unread says more, /follow takes you into all of them.",
+                "Ruang Anda: #tea (3 belum dibaca, 1 sebutan), #rust (1 belum dibaca). /unread untuk rinciannya, /follow untuk masuk ke semuanya.",
+            ),
+            (
+                "While you were away: 2 lines in @ani+budi. /history @ani after=0 shows what was said.",
+                "Selama Anda pergi: 2 baris di @ani+budi. /history @ani after=0 menampilkannya.",
+            ),
+        ] {
+            assert_eq!(in_indonesian(english), other);
+        }
+        for other in ["No such sentence stands anywhere.", "threads of the server", "Lunch is now ready to eat"] {
+            assert_eq!(indonesian(other), None, "{other}");
+        }
     }
 
     /// What a user wrote comes through as it is, also where it reads like a sentence of the server.

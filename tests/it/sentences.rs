@@ -269,13 +269,14 @@ fn both_languages_have_the_same_fields() {
 fn each_sentence_is_found_again() {
     for (part, all) in &parts() {
         for (english, other) in pairs(part) {
-            let holds_a_sentence = |name: &str| other.contains(&format!("{{{name}!}}"));
+            let holds = |name: &str, mark: char| other.contains(&format!("{{{name}{mark}}}"));
             let values: BTreeMap<String, (String, String)> = fields(english)
                 .into_iter()
                 .map(|name| {
-                    let values = match holds_a_sentence(&name) {
-                        true => ("You are back.".into(), "Anda kembali.".into()),
-                        false => (format!("x{name}"), format!("x{name}")),
+                    let values = match (holds(&name, '!'), holds(&name, '#')) {
+                        (true, _) => ("You are back.".into(), "Anda kembali.".into()),
+                        (_, true) => ("7".into(), "7".into()),
+                        _ => (format!("x{name}"), format!("x{name}")),
                     };
                     (name, values)
                 })

@@ -30,6 +30,10 @@ enum Holds {
     Perhaps,
     /// `{name!}`: always a sentence of the server.
     Sentence,
+    /// `{id#}`: always a number.
+    Number,
+    /// `{name@}`: always a name or a room. A short sentence would else fit much that is none of the server's.
+    Word,
 }
 
 /// All sentences.
@@ -66,7 +70,7 @@ impl Catalogue {
         match holds {
             Holds::Anything => is_word(value),
             Holds::Perhaps => entry.has_sentence || is_word(value) || self.within(value, depth).is_some(),
-            Holds::Sentence => true,
+            Holds::Sentence | Holds::Number | Holds::Word => true,
         }
     }
 
@@ -79,7 +83,7 @@ impl Catalogue {
                 Piece::Field { name, holds } => {
                     let (_, value) = fields.iter().find(|(known, _)| known == name)?;
                     match holds {
-                        Holds::Anything => out.push_str(value),
+                        Holds::Anything | Holds::Number | Holds::Word => out.push_str(value),
                         Holds::Perhaps => out.push_str(self.within(value, depth).as_deref().unwrap_or(value)),
                         Holds::Sentence => out.push_str(&self.within(value, depth)?),
                     }
@@ -103,7 +107,12 @@ fn fields<'a>(pieces: &'a [Piece], text: &'a str, is_sentence: &dyn Fn(&str) -> 
         Piece::Words(words) => return fields(rest, text.strip_prefix(words.as_str())?, is_sentence),
         Piece::Field { name, holds } => (name.as_str(), *holds),
     };
-    let fits = |value: &str| holds != Holds::Sentence || is_sentence(value);
+    let fits = |value: &str| match holds {
+        Holds::Anything | Holds::Perhaps => true,
+        Holds::Sentence => is_sentence(value),
+        Holds::Number => !value.is_empty() && value.bytes().all(|digit| digit.is_ascii_digit()),
+        Holds::Word => is_word(value),
+    };
     let with = |value: &'a str, left: &'a str| {
         let mut found = fields(rest, left, is_sentence)?;
         found.push((name, value));
@@ -120,11 +129,16 @@ fn fields<'a>(pieces: &'a [Piece], text: &'a str, is_sentence: &dyn Fn(&str) -> 
     }
 }
 
-/// A name, a room or a number.
+/// A name, a room, a direct talk or a number.
 fn is_word(value: &str) -> bool {
-    let value = value.strip_prefix('#').unwrap_or(value);
-    value.starts_with(|c: char| c.is_alphanumeric() || c == '_')
-        && value.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+    let is_name = |value: &str| {
+        value.starts_with(|c: char| c.is_alphanumeric() || c == '_')
+            && value.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+    };
+    match value.strip_prefix('@') {
+        Some(members) => members.split('+').all(is_name),
+        None => is_name(value.strip_prefix('#').unwrap_or(value)),
+    }
 }
 
 /// The pairs of a file: a sentence, and below it, behind `= `, what it is in the other language. Lines with `//` are for readers of the
@@ -160,8 +174,8 @@ fn entry(english: &str, other: &str) -> Entry {
     Entry { english, other, fixed, has_sentence }
 }
 
-/// The pieces of a sentence as a format string has them: `{name}`, `{}` by its place, `{{` for a brace. Behind a name `!` and
-/// `?` say what the field holds.
+/// The pieces of a sentence as a format string has them: `{name}`, `{}` by its place, `{{` for a brace. Behind a name `!`, `?`, `#` and
+/// `@` say what the field holds.
 fn pieces(text: &str) -> Vec<Piece> {
     let (mut pieces, mut words, mut rest, mut place) = (Vec::new(), String::new(), text, 0);
     while let Some(at) = rest.find(['{', '}']) {
@@ -172,11 +186,9 @@ fn pieces(text: &str) -> Vec<Piece> {
             words.push_str(brace);
             rest = behind;
         } else if let Some((field, behind)) = rest.split_once('}') {
-            let (field, holds) = match (field.strip_suffix('!'), field.strip_suffix('?')) {
-                (Some(field), _) => (field, Holds::Sentence),
-                (_, Some(field)) => (field, Holds::Perhaps),
-                _ => (field, Holds::Anything),
-            };
+            let marks = [('!', Holds::Sentence), ('?', Holds::Perhaps), ('#', Holds::Number), ('@', Holds::Word)];
+            let marked = marks.into_iter().find_map(|(mark, holds)| Some((field.strip_suffix(mark)?, holds)));
+            let (field, holds) = marked.unwrap_or((field, Holds::Anything));
             let name = field.split(':').next().unwrap_or_default();
             place += usize::from(name.is_empty());
             let name = if name.is_empty() { place.to_string() } else { name.to_string() };
@@ -226,6 +238,16 @@ mod tests {
         assert_eq!(all.translated("So: Yes."), None);
         assert_eq!(all.translated("Said: No.").unwrap(), "Kata: No.");
         assert_eq!(all.translated("{x} y").unwrap(), "{x} y");
+    }
+
+    #[test]
+    fn a_number_and_a_name_are_nothing_else() {
+        let all = catalogue("{id} of {author}\n= {id#} dari {author@}\n{old} is now {new}\n= {old@} kini {new@}\n");
+        assert_eq!(all.translated("12 of ani").unwrap(), "12 dari ani");
+        assert_eq!(all.translated("ani is now budi-2").unwrap(), "ani kini budi-2");
+        for other in ["threads of the server", "12 of the server", "threads of ani", "Lunch is now ready to eat"] {
+            assert_eq!(all.translated(other), None, "{other}");
+        }
     }
 
     /// However deep one puts sentences into each other, looking them up has an end.
