@@ -43,7 +43,7 @@ pub fn plain_lines(bytes: &[u8]) -> Result<Vec<&str>, String> {
     let body = text.strip_suffix("\r\n").ok_or_else(|| format!("no line end: {text:?}"))?;
     let lines: Vec<&str> = body.split("\r\n").collect();
     for line in &lines {
-        let longest = if line.contains("{\"room\":") { LONGEST_JSON } else { LONGEST };
+        let longest = if is_export(line) { LONGEST_JSON } else { LONGEST };
         if line.len() + 2 > longest {
             return Err(format!("{} bytes: {line}", line.len() + 2));
         }
@@ -52,6 +52,21 @@ pub fn plain_lines(bytes: &[u8]) -> Result<Vec<&str>, String> {
         }
     }
     Ok(lines)
+}
+
+/// Whether a line is a row of `EXPORT`: by its kind or, in a view for people, where a row has none, by being the JSON alone.
+fn is_export(line: &str) -> bool {
+    let (time, rest) = line.split_once(' ').unwrap_or_default();
+    if is_time(time) {
+        return rest.starts_with("EXPORT ");
+    }
+    let row = if is_hour(time) { rest } else { line };
+    row.starts_with("{\"room\":\"")
+}
+
+/// The time of the short view.
+fn is_hour(time: &str) -> bool {
+    matches!(time.as_bytes(), [a, b, b':', c, d] if [a, b, c, d].iter().all(|digit| digit.is_ascii_digit()))
 }
 
 /// What must never come out, said here a second time: a test must not ask the code what is right.
@@ -126,5 +141,17 @@ fn the_reader_is_strict() {
     }
     for bad in ["x", "x\n", "a\rb\r\n", "a\x1b\r\n", "a\u{202e}\r\n"] {
         assert!(plain_lines(bad.as_bytes()).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn only_a_row_of_export_may_be_long() {
+    let time = "2026-08-21T10:00:09Z";
+    let json = format!("{{\"room\":\"#a\",\"text\":\"{}\"}}", "x".repeat(2 * LONGEST));
+    for good in [format!("{time} EXPORT #a 1: {json}\r\n"), format!("{json}\r\n"), format!("10:00 {json}\r\n")] {
+        assert!(plain_lines(good.as_bytes()).is_ok(), "{good}");
+    }
+    for bad in [format!("{time} MSG #a 1 b: {json}\r\n"), format!("b: {json}\r\n"), format!("10:00 b: {json}\r\n")] {
+        assert!(plain_lines(bad.as_bytes()).is_err(), "{bad}");
     }
 }
