@@ -51,10 +51,10 @@ impl Task {
                     self.note_seq(room, *id);
                 }
                 self.follow_moderation(&envelope.event).await;
-                if let Some(bytes) = rendered(&self.state, envelope, self.session.is_indonesian()) {
-                    if !self.keep_whisper(envelope, &bytes).await {
-                        self.push_all(&bytes);
-                    }
+                if let Some(bytes) = rendered(&self.state, envelope, self.session.is_indonesian())
+                    && !self.keep_whisper(envelope, &bytes).await
+                {
+                    self.push_all(&bytes);
                 }
             }
         }
