@@ -105,8 +105,8 @@ pub enum Answer<F: Hooks> {
     Block(Block),
     /// Another line first, and `OK` only for a tag.
     Event(Event),
-    /// `OK`, and then what the room shows a client that has come in.
-    In(Done, RoomName),
+    /// `OK`, and then what the room shows a client that has come in, if it is in one.
+    In(Done, Option<RoomName>),
     /// No answer: the client leaves the server.
     Leave(Leave),
     /// A feature has to find this out first. The answer comes later, and the client waits for it.

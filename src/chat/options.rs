@@ -14,6 +14,8 @@ pub(crate) struct Options {
     pub(crate) typing: bool,
     pub(crate) ping: Option<(Duration, Moment)>,
     pub(crate) ids: Option<bool>,
+    /// Whether signing on leads to no room.
+    pub(crate) no_lobby: bool,
 }
 
 impl Options {
@@ -29,6 +31,7 @@ impl Options {
                 self.ping = Some((every, now + every));
             }
             Choice::Ids(on) => self.ids = Some(on),
+            Choice::Lobby(on) => self.no_lobby = !on,
             // These only change how lines look, which the encoder sees to.
             Choice::Millis(_) | Choice::View(_) | Choice::Zone(_) | Choice::Indonesian(_) => {}
         }

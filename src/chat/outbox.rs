@@ -445,7 +445,7 @@ mod tests {
         use crate::model::rows::Stat;
         let (mut outbox, room, taken) = outbox(1_000);
         let rows = || vec![Stat { key: "clients", value: 1, text: "open connections" }; 20];
-        let block = || envelope(Event::Block(Block::stats(rows())));
+        let block = || envelope(Event::Block(Block::new("STATS", rows())));
         for id in 1..=3 {
             outbox.push(&said(id));
         }

@@ -127,7 +127,7 @@ impl Turn<'_, Features> {
         let is_shown = |verb: &&'static Verb| (verb.early || !is_early) && Features::offers(self, verb);
         let all = || {
             let verbs = <Features as Hooks>::VERBS.iter();
-            Block::help(verbs.filter(is_shown).filter(|verb| is_told(verb.subject)).collect())
+            Block::new("HELP", verbs.filter(is_shown).filter(|verb| is_told(verb.subject)).collect::<Vec<_>>())
         };
         match word.map(Text::as_str) {
             // Before sign-on only what can be done then, which is not much.
@@ -136,11 +136,11 @@ impl Turn<'_, Features> {
             Some("all" | "/") => Ok(all()),
             Some(word) => {
                 if let Some(subject) = SUBJECTS.iter().find(|subject| subject.word.eq_ignore_ascii_case(word)) {
-                    return Ok(Block::help(subject.verbs().filter(is_shown).collect()));
+                    return Ok(Block::new("HELP", subject.verbs().filter(is_shown).collect::<Vec<_>>()));
                 }
                 let verb = <Features as Hooks>::VERBS.meant(word);
                 let verb = verb.ok_or_else(|| wrong(word, "/help shows the subjects, /help all every command."))?;
-                Ok(Block::help(vec![verb]))
+                Ok(Block::new("HELP", vec![verb]))
             }
         }
     }

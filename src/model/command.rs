@@ -159,6 +159,8 @@ pub enum Choice {
     Presence(Presence),
     /// `typing=on|off`: whether to hear who types.
     Typing(bool),
+    /// `lobby=on|off`: whether signing on enters the lobby.
+    Lobby(bool),
     /// `ping=n|off`: seconds between unasked `PONG *` lines.
     Ping(u64),
 }

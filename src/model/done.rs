@@ -23,8 +23,8 @@ pub enum Done {
     Welcome {
         /// The client's name now.
         name: Name,
-        /// The room that the client is in.
-        room: RoomName,
+        /// The room that the client is in; none with `lobby=off`.
+        room: Option<RoomName>,
         /// How many users are in it, this one included.
         users: usize,
     },
@@ -52,8 +52,8 @@ pub enum Done {
         role: Role,
         /// The number by which others know the user: that of the first connection of this account that is still there.
         person: ClientId,
-        /// The room that the client is in.
-        room: RoomName,
+        /// The room that the client is in; none with `lobby=off`.
+        room: Option<RoomName>,
         /// How many users are in it, this one included.
         users: usize,
     },

@@ -2,7 +2,7 @@
 //! all.
 
 use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -18,6 +18,7 @@ use crate::model::refusal::Refusal;
 use crate::model::row::Table;
 pub use crate::model::speech::{Change, Speech, Version, What};
 use crate::model::text::Text;
+pub(crate) use crate::model::wire::Cells;
 pub use crate::model::wire::{Translate, Wire};
 use crate::model::zone::Zone;
 
@@ -88,6 +89,8 @@ pub enum Event {
         name: Name,
         /// Why the user left.
         why: Leave,
+        /// Whether the connection is over, and not this room alone is left.
+        gone: bool,
     },
     /// A user has a new name.
     Renamed {
@@ -231,7 +234,7 @@ pub struct Envelope {
     pub at: DateTime<Utc>,
     /// The event.
     pub event: Event,
-    wires: [OnceLock<Box<[u8]>>; Wire::COUNT],
+    wires: Cells,
 }
 
 impl Envelope {
@@ -258,7 +261,7 @@ impl Envelope {
 
     /// The bytes of the event in the form `wire`: the first caller renders them, all others share them.
     pub fn on(&self, wire: Wire, render: impl FnOnce(&Envelope) -> Vec<u8>) -> &[u8] {
-        self.wires[wire as usize].get_or_init(|| render(self).into_boxed_slice())
+        self.wires.on(wire, || render(self))
     }
 
     /// About how many bytes this takes while it waits, for the limits of the queues.

@@ -28,6 +28,8 @@ pub struct User {
     pub account: Option<Role>,
     /// The away message, if away.
     pub away: Option<Text>,
+    /// Whether they are an operator of the room that was asked for, if one was.
+    pub op: bool,
 }
 
 /// One room, as `ROOMS` shows it.
@@ -190,21 +192,6 @@ impl Block {
     pub fn list(room: Option<RoomName>, users: Vec<User>) -> Block {
         let head = format!("{} here:", people(users.len()));
         Block { room, head: head.into(), ..Block::new("LIST", users) }
-    }
-
-    /// `ROOMS`.
-    pub fn rooms(rooms: Vec<RoomInfo>) -> Block {
-        Block::new("ROOMS", rooms)
-    }
-
-    /// `HELP`: rows of the command table.
-    pub fn help(verbs: Vec<&'static Verb>) -> Block {
-        Block::new("HELP", verbs)
-    }
-
-    /// `STATS`: figures.
-    pub fn stats(stats: Vec<Stat>) -> Block {
-        Block::new("STATS", stats)
     }
 
     /// `HISTORY`: old lines, the oldest first. There are more: ask with `before=` that id, or with `after=` it, where that was asked for.

@@ -1,9 +1,9 @@
 //! Runs: events that go out together, rendered once for all clients that get the same.
 
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use crate::model::event::{Envelope, Wire};
+use crate::model::event::{Cells, Envelope, Wire};
 
 /// Events that go out together, in order. All clients that get the same share it, and its bytes.
 #[derive(Clone, Default)]
@@ -15,7 +15,7 @@ struct Events {
     /// What they cost, in bytes.
     cost: usize,
     is_shared: bool,
-    wires: [OnceLock<Box<[u8]>>; Wire::COUNT],
+    wires: Cells,
 }
 
 impl Run {
@@ -41,7 +41,7 @@ impl Run {
         match (self.0.is_shared, &**self) {
             (false, _) => None,
             (true, [one]) => Some(one.on(wire, render)),
-            (true, _) => Some(self.0.wires[wire as usize].get_or_init(all)),
+            (true, _) => Some(self.0.wires.on(wire, all)),
         }
     }
 }

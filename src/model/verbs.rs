@@ -115,7 +115,7 @@ pub static HISTORY: Verb = verb(
 pub static OPT: Verb = verb(
         Settings, "OPT",
         &["opt"],
-        "/opt history=off|n time=s|ms view=full|short|plain ids=on|off tz=server|utc|+07:00 lang=en|id echo=on|off presence=off|brief|auto|full typing=on|off ping=n|off",
+        "/opt history=off|n time=s|ms view=full|short|plain ids=on|off tz=server|utc|+07:00 lang=en|id echo=on|off presence=off|brief|auto|full typing=on|off lobby=on|off ping=n|off",
         "change how you see the chat",
         options,
     ).early().lines();
@@ -228,6 +228,7 @@ fn choice(option: &Pair) -> Result<Choice, Refusal> {
         ("presence", "auto") => Choice::Presence(Presence::Auto),
         ("presence", "full") => Choice::Presence(Presence::Full),
         ("typing", _) => Choice::Typing(option.is_on()?),
+        ("lobby", _) => Choice::Lobby(option.is_on()?),
         ("ping", "off") => Choice::Ping(0),
         ("ping", seconds) => match seconds.parse() {
             Ok(n @ (0 | 10..=3600)) => Choice::Ping(n),

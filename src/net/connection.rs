@@ -18,7 +18,7 @@ use crate::net::outgoing::{Outgoing, Patience};
 use crate::net::parting::{LINGER, is_timeout, see_off, turn_away};
 use crate::net::queue::{QueueReceiver, queue};
 use crate::net::transport::{Arrival, Link, Transport, prepare};
-use crate::protocol::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
+use crate::protocol::dialect::{Decoder, Dialect, Encoder, Lines};
 
 /// The stack of a client's threads. Nothing in them recurses or keeps more than a page on it.
 pub const STACK: usize = 128 * 1024;
@@ -29,11 +29,14 @@ const BUSY: usize = 16 * 1024;
 /// How often a reader that is slowed down looks whether the router has dropped its client.
 const PAUSE_TICK: Duration = Duration::from_millis(100);
 
-/// The transport of the standard library: two threads for each client.
+/// The transport of the standard library: two threads for each client, who speak this dialect.
 #[derive(Default)]
-pub struct Threads;
+pub struct ThreadsOf<D>(pub D);
 
-impl Transport for Threads {
+/// The transport of the line door.
+pub type Threads = ThreadsOf<Lines>;
+
+impl<D: Dialect> Transport for ThreadsOf<D> {
     fn start<'scope, 'env>(
         &'env self,
         arrival: Arrival,
@@ -44,14 +47,14 @@ impl Transport for Threads {
         let client = move || {
             // Takes the whole arrival into the closure, not only the fields in use: its permit must live as long.
             let arrival = &arrival;
-            let (decoder, encoder) = (LineDecoder::new(handle.verbs()), LineEncoder::default());
+            let (decoder, encoder) = self.0.speak(handle.verbs());
             serve(&*arrival.socket, arrival.id, arrival.accepted, decoder, encoder, handle);
         };
         thread.spawn_scoped(scope, client).map(|_joined_by_the_scope| ())
     }
 }
 
-impl Threads {
+impl<D> ThreadsOf<D> {
     /// How many threads a client has to itself: what a machine can hold depends on it ([`machine`](crate::machine)).
     pub const PER_CLIENT: u64 = 2;
 }

@@ -58,8 +58,6 @@ pub struct Intake<D> {
     splitter: Splitter,
     credits: Credits,
     bucket: Bucket,
-    /// The most bytes of a line, as the client was told when it came.
-    max_line: usize,
     clock: Clock,
     /// Requests for the router, sent as soon as there are enough of them or the bytes are used up.
     requests: Vec<Request>,
@@ -135,15 +133,15 @@ impl<D: Decoder> Intake<D> {
     ) -> Self {
         let settings = handle.follow();
         let config = settings.config();
+        let max_line = decoder.max_line().unwrap_or(config.line_bytes);
         Intake {
             id,
             handle: handle.clone(),
             hangup,
+            splitter: Splitter::by(max_line, decoder.has_telnet()),
             decoder,
-            splitter: Splitter::new(config.line_bytes),
             credits,
             bucket: Bucket::new(config.burst, config.per_second, accepted.into()),
-            max_line: config.line_bytes,
             clock: Clock { accepted, signed_on: false, last_line: accepted, line_began: None, warned: false },
             requests: Vec::new(),
             held: None,
@@ -194,6 +192,7 @@ impl<D: Decoder> Intake<D> {
                     }
                 }
                 self.passed(held);
+                self.held = self.decoder.more().map(Held::Request);
                 continue;
             }
             if let Some(why) = self.leaving.take() {
@@ -405,7 +404,7 @@ impl<D: Decoder> Intake<D> {
     /// A line was too long, and whether it counts for the pace.
     fn too_long(&mut self, got: usize) -> (Held, bool) {
         let was_secret = self.decoder.is_prompting();
-        let decoded = self.decoder.too_long(self.max_line, got);
+        let decoded = self.decoder.too_long(self.splitter.limit(), got);
         if was_secret && !self.decoder.is_prompting() {
             self.show_what_is_typed();
         }
@@ -494,7 +493,8 @@ impl<D: Decoder> Intake<D> {
     fn look_at_the_clock(&mut self, now: Instant) -> Next {
         self.refresh();
         let config = self.settings.config();
-        let (sign_on, line, idle) = (config.sign_on_secs, config.line_secs, config.idle_secs);
+        let (sign_on, line) = (config.sign_on_secs, config.line_secs);
+        let idle = self.decoder.idle().unwrap_or(config.idle_secs);
         let passed = |since: Instant, limit: Duration| !limit.is_zero() && now >= since + limit;
         if !self.clock.signed_on && passed(self.clock.accepted, sign_on) && !self.has_signed_on() {
             return Next::Leave(Leave::SignOn);
@@ -573,6 +573,7 @@ mod tests {
     use crate::features::VERBS;
     use crate::metrics::Metrics;
     use crate::model::now::Now;
+    use crate::model::verbs::PING;
     use crate::net::queue::queue;
     use crate::protocol::dialect::LineDecoder;
     use crate::protocol::parse::parse;
@@ -752,6 +753,64 @@ mod tests {
         let request = |line: &str| parse(&Text::new(line).unwrap(), &VERBS).unwrap();
         assert!(has_long_answer(&request("/bans *")) && has_long_answer(&request("join:ani")));
         assert!(!has_long_answer(&request("hello")) && !has_long_answer(&request("/bans * *")));
+    }
+
+    /// A decoder that takes each word of a line for a request, and has limits of its own.
+    #[derive(Default)]
+    struct Words(std::collections::VecDeque<Request>);
+
+    impl Decoder for Words {
+        fn door(&self) -> &'static str {
+            "words"
+        }
+
+        fn decode(&mut self, line: &[u8]) -> Decoded {
+            let ping = |word: &str| Request::of(&PING, Ok(Command::Ping(Text::new(word).unwrap())));
+            self.0.extend(String::from_utf8_lossy(line).split(' ').map(ping));
+            self.more().map_or(Decoded::Nothing, Decoded::Request)
+        }
+
+        fn more(&mut self) -> Option<Request> {
+            self.0.pop_front()
+        }
+
+        fn has_telnet(&self) -> bool {
+            false
+        }
+
+        fn max_line(&self) -> Option<usize> {
+            Some(9)
+        }
+
+        fn idle(&self) -> Option<Duration> {
+            Some(Duration::from_secs(240))
+        }
+    }
+
+    #[test]
+    fn a_dialect_has_several_requests_of_one_line_and_limits_of_its_own() {
+        let server = Server::bind(Config { sign_on_secs: Duration::ZERO, ..quick() }).unwrap();
+        let (accepted, (_sender, receiver)) = (Instant::now(), queue(1 << 20));
+        let credits = Credits::new(MESSAGES);
+        let mut intake =
+            Intake::new(ClientId(1), accepted, Words::default(), credits, receiver.hangup(), &server.handle());
+        let (mut asked, mut bytes) = (Vec::new(), &b"a b c\n\x04d\n0123456789\n"[..]);
+        let until = loop {
+            match intake.next(&mut bytes, accepted) {
+                Next::Send(Message::Requests(_, requests, _)) => asked.extend(requests),
+                Next::Read(until) => break until,
+                _ => {}
+            }
+        };
+        let words: Vec<Option<&str>> = asked
+            .iter()
+            .map(|request| match &request.what {
+                Ok(Command::Ping(word)) => Some(word.as_str()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(words, [Some("a"), Some("b"), Some("c"), Some("\u{fffd}d"), None], "and no Ctrl-D");
+        assert_eq!(until, Some(accepted + Duration::from_secs(180)), "it is warned a minute before the end");
     }
 
     const SIGN_ON: Duration = Duration::from_secs(45);

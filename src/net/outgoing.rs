@@ -81,7 +81,10 @@ impl<E: Encoder> Outgoing<E> {
         {
             self.add(batch);
         }
-        self.batches > before
+        let has_added = self.batches > before;
+        // What has no bytes in this dialect is written, and its tickets go back.
+        self.wrote(0, queue);
+        has_added
     }
 
     /// A run's bytes, for code that tries to write them past the queue: those that others get as well, or made in
@@ -151,6 +154,7 @@ mod tests {
 
     use super::*;
     use crate::chat::outbox::Deliver;
+    use crate::chat::ticket::Credits;
     use crate::model::event::{Envelope, Event};
     use crate::model::text::Text;
     use crate::net::queue::queue;
@@ -168,6 +172,25 @@ mod tests {
         let mut outgoing = Outgoing::new(LineEncoder::default(), SLOW);
         assert!(outgoing.add_all(&receiver));
         (outgoing, receiver, sender)
+    }
+
+    /// A dialect in which nothing is worth a word.
+    struct Silent;
+
+    impl Encoder for Silent {
+        fn encode(&mut self, _: &Envelope, _: &mut Vec<u8>) {}
+    }
+
+    #[test]
+    fn what_has_no_bytes_is_written_and_its_ticket_goes_back() {
+        let (mut sender, receiver) = queue(1 << 20);
+        let credits = Credits::new(1);
+        let tickets = vec![credits.try_take().expect("a ticket")];
+        let pong = Envelope::new(DateTime::UNIX_EPOCH, Event::Pong(Text::default()));
+        assert!(sender.deliver(Batch { envelopes: vec![pong].into(), bytes: 100, tickets }).is_ok());
+        let mut outgoing = Outgoing::new(Silent, SLOW);
+        assert!(!credits.are_back(1) && outgoing.add_all(&receiver));
+        assert_eq!((outgoing.piece().len(), sender.waiting(), credits.are_back(1)), (0, 0, true));
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl<F: Hooks + Send + 'static> Server<F> {
     /// # Errors
     /// The system has no thread for the router or for a part, or the router itself broke down.
     pub fn run(self) -> io::Result<()> {
-        self.run_on(&Threads)
+        self.run_on(&Threads::default())
     }
 
     /// The same with another transport.

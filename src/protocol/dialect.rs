@@ -1,6 +1,7 @@
 //! Dialects, which give lines a meaning and events their bytes, and the dialect of the line protocol.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::model::code::Code;
 use crate::model::command::{Command, Terminal};
@@ -38,6 +39,36 @@ pub enum Decoded {
     Request(Request),
     /// This connection has to end.
     Leave(Leave),
+}
+
+/// A language that clients speak, for a transport: it makes both halves for each connection.
+pub trait Dialect: Send + Sync + 'static {
+    /// What reads a client.
+    type Decoder: Decoder + 'static;
+    /// What writes to it.
+    type Encoder: Encoder + 'static;
+
+    /// The two halves for one more connection. `verbs` are the commands that the server has.
+    fn speak(&self, verbs: &'static Verbs) -> (Self::Decoder, Self::Encoder);
+}
+
+/// The line protocol, by this door: `line`, `tls`.
+#[derive(Clone, Copy)]
+pub struct Lines(pub &'static str);
+
+impl Default for Lines {
+    fn default() -> Lines {
+        Lines("line")
+    }
+}
+
+impl Dialect for Lines {
+    type Decoder = LineDecoder;
+    type Encoder = LineEncoder;
+
+    fn speak(&self, verbs: &'static Verbs) -> (LineDecoder, LineEncoder) {
+        (LineDecoder::by(self.0, verbs), LineEncoder::default())
+    }
 }
 
 /// The reading half of a dialect, owned by the thread that reads a client.
@@ -100,6 +131,26 @@ pub trait Decoder: Send {
     /// Whether the line just decoded counts as one line for the pace.
     fn counts(&self) -> bool {
         true
+    }
+
+    /// What else that line asks for: the next of its requests, in order.
+    fn more(&mut self) -> Option<Request> {
+        None
+    }
+
+    /// Whether a client may be a telnet: then some bytes are telnet's own, and a control key at the start of a line has a meaning.
+    fn has_telnet(&self) -> bool {
+        true
+    }
+
+    /// The most bytes of a line, if it is not for the settings to say.
+    fn max_line(&self) -> Option<usize> {
+        None
+    }
+
+    /// How long a client may be silent, if it is not for the settings to say.
+    fn idle(&self) -> Option<Duration> {
+        None
     }
 }
 
@@ -210,12 +261,6 @@ impl LineDecoder {
     fn end_paste(&mut self) -> Decoded {
         let Some(Begun { tag, is_refused: false, paste }) = self.paste.take() else { return Decoded::Nothing };
         Decoded::Request(Request { tag, ..Request::of(&PASTE, paste.command()) })
-    }
-}
-
-impl From<&'static Verbs> for LineDecoder {
-    fn from(verbs: &'static Verbs) -> LineDecoder {
-        LineDecoder::new(verbs)
     }
 }
 

@@ -49,8 +49,8 @@ fn render_by(envelope: &Envelope, wire: Wire, clock: Clock, language: Option<Tra
     match wire {
         Wire::Line | Wire::LineMillis => lines.event(&envelope.event),
         Wire::Short | Wire::ShortIds | Wire::Plain | Wire::PlainIds => lines.for_people(&envelope.event),
-        // No lines: this wire belongs to another crate.
-        Wire::Json => {}
+        // These wires belong to other crates.
+        Wire::Json | Wire::Irc(_) => {}
     }
     lines.out.into_bytes()
 }

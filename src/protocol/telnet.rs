@@ -106,6 +106,8 @@ pub struct Splitter {
     secret: bool,
     /// An empty line is one as well.
     keeps_empty: bool,
+    /// Every byte but those that end a line belongs to the line: the client is no telnet.
+    is_raw: bool,
     /// The first bytes of a subnegotiation: option and a size.
     told: [u8; 5],
 }
@@ -125,8 +127,19 @@ impl Splitter {
             hidden: false,
             secret: false,
             keeps_empty: false,
+            is_raw: false,
             told: [0; 5],
         }
+    }
+
+    /// The same for clients of which some, or none, are telnets.
+    pub fn by(limit: usize, has_telnet: bool) -> Splitter {
+        Splitter { is_raw: !has_telnet, ..Splitter::new(limit) }
+    }
+
+    /// The most bytes of a line, as the client was told when it came.
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
     /// The next input in these bytes, which are taken from their front. `None` when they are used up.
@@ -304,7 +317,7 @@ impl Splitter {
     fn data(&mut self, byte: u8) -> Option<Found> {
         let after_cr = std::mem::take(&mut self.after_cr);
         match byte {
-            IAC => {
+            IAC if !self.is_raw => {
                 self.after_cr = after_cr;
                 self.state = State::Iac;
                 None
@@ -316,7 +329,7 @@ impl Splitter {
             }
             b'\n' => self.end_of_line(),
             _ if self.is_editing() => self.keep(byte),
-            4 if self.length == 0 => Some(Found::Other(Input::EndOfTransmission)),
+            4 if self.length == 0 && !self.is_raw => Some(Found::Other(Input::EndOfTransmission)),
             _ => self.keep(byte),
         }
     }
@@ -450,7 +463,7 @@ impl Splitter {
             self.line = Vec::new();
             return Some(Found::Other(Input::TooLong(length)));
         }
-        if self.line.iter().any(|&b| b == 0x08 || b == 0x7F) {
+        if !self.is_raw && self.line.iter().any(|&b| b == 0x08 || b == 0x7F) {
             erase(&mut self.line);
         }
         (self.secret || self.keeps_empty || !self.line.is_empty()).then_some(Found::Line)

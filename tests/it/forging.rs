@@ -179,7 +179,8 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         let told = Moderated { by: Some(ani()), seconds, why, ..Moderated::new(effect, Some(rust()), target) };
         Event::Feature(FeatureEvent::new(told))
     };
-    let user = User { name: ani(), rooms: vec![lobby()], idle: 1, door: "line", account: None, away: Some(text()) };
+    let user =
+        User { name: ani(), rooms: vec![lobby()], idle: 1, door: "line", account: None, away: Some(text()), op: false };
     let info = RoomInfo { name: rust(), users: 2, modes: own("+"), topic: text() };
     vec![
         ("said", Event::Said(speech(lobby(), ani(), false, text()))),
@@ -198,10 +199,13 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
             Event::Whispered { by, from: ani(), to: budi(), id: None, file: Some(file), text: text().into() },
         ),
         ("joined", Event::Joined { room: lobby(), by, name: ani() }),
-        ("left with words", Event::Left { room: lobby(), by, name: ani(), why: Leave::Quit(Some(text())) }),
-        ("sent away", Event::Left { room: lobby(), by, name: ani(), why: Leave::Kicked(Some(text())) }),
-        ("left", Event::Left { room: lobby(), by, name: ani(), why: Leave::Quit(None) }),
-        ("lost", Event::Left { room: lobby(), by, name: ani(), why: Leave::Lost }),
+        (
+            "left with words",
+            Event::Left { room: lobby(), by, name: ani(), why: Leave::Quit(Some(text())), gone: false },
+        ),
+        ("sent away", Event::Left { room: lobby(), by, name: ani(), why: Leave::Kicked(Some(text())), gone: false }),
+        ("left", Event::Left { room: lobby(), by, name: ani(), why: Leave::Quit(None), gone: false }),
+        ("lost", Event::Left { room: lobby(), by, name: ani(), why: Leave::Lost, gone: false }),
         ("renamed", Event::Renamed { by, old: ani(), new: budi() }),
         ("topic", Event::feature(Topic { room: lobby(), by: ani(), text: text() })),
         ("no topic", Event::feature(Topic { room: lobby(), by: ani(), text: own("") })),
@@ -229,7 +233,7 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         ("prompt", Event::Prompt { what: "A password for your name, of 8 letters or more".into(), is_hidden: false }),
         ("paste", Event::PasteBegins),
         ("bye", Event::Bye { why: Leave::Quit(None), name: Some(ani()) }),
-        ("welcome", done(Done::Welcome { name: ani(), room: lobby(), users: 2 })),
+        ("welcome", done(Done::Welcome { name: ani(), room: Some(lobby()), users: 2 })),
         ("entered", done(Done::Entered { room: rust(), users: 1, op: true })),
         ("the topic", done(Done::Topic { room: lobby(), topic: Some((ani(), text())) })),
         ("no topic here", done(Done::Topic { room: lobby(), topic: None })),
@@ -238,8 +242,8 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         ("whispered", done(Done::Whispered { to: budi(), id: None, away: Some(text()) })),
         ("called", done(Done::Renamed(ani()))),
         ("list", Event::Block(Block::list(Some(lobby()), vec![user]))),
-        ("rooms", Event::Block(Block::rooms(vec![info]))),
-        ("help", Event::Block(Block::help(VERBS.iter().collect()))),
+        ("rooms", Event::Block(Block::new("ROOMS", vec![info]))),
+        ("help", Event::Block(Block::new("HELP", VERBS.iter().collect::<Vec<_>>()))),
         ("earlier", Event::Block(Block::history(Some(lobby()), Vec::new(), None))),
     ]
 }

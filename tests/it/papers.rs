@@ -107,6 +107,7 @@ pub(crate) fn sources() -> Vec<(PathBuf, String)> {
         "chat_calls",
         "chat_direct",
         "chat_import",
+        "chat_irc",
         "chat_pool",
         "chat_push",
         "chat_store",

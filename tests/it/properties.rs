@@ -375,6 +375,7 @@ fn every_option_is_made() {
         Choice::Echo(_) => "echo",
         Choice::Presence(_) => "presence",
         Choice::Typing(_) => "typing",
+        Choice::Lobby(_) => "lobby",
         Choice::Ping(_) => "ping",
     };
     let made: BTreeSet<&str> =
@@ -715,6 +716,7 @@ fn choice() -> impl Strategy<Value = Choice> {
         any::<bool>().prop_map(Choice::Echo),
         select(vec![Presence::Off, Presence::Brief, Presence::Auto, Presence::Full]).prop_map(Choice::Presence),
         any::<bool>().prop_map(Choice::Typing),
+        any::<bool>().prop_map(Choice::Lobby),
         prop_oneof![Just(0), 10u64..=3_600].prop_map(Choice::Ping),
     ]
 }
@@ -759,7 +761,7 @@ fn leave() -> impl Strategy<Value = Leave> {
 pub(crate) fn done() -> impl Strategy<Value = Done> {
     let users = || any::<usize>();
     prop_oneof![
-        (name(), room(), users()).prop_map(|(name, room, users)| Done::Welcome { name, room, users }),
+        (name(), option::of(room()), users()).prop_map(|(name, room, users)| Done::Welcome { name, room, users }),
         (room(), users(), any::<bool>()).prop_map(|(room, users, op)| Done::Entered { room, users, op }),
         (room(), option::of(room())).prop_map(|(room, current)| Done::Parted { room, current }),
         (room(), any::<u64>(), any::<bool>()).prop_map(|(room, id, kept)| Done::Said { room, id, kept }),
@@ -768,7 +770,7 @@ pub(crate) fn done() -> impl Strategy<Value = Done> {
                 Done::Changed { room, id, target: if is_new { id / 2 } else { id }, author, text, what }
             }
         ),
-        (name(), select(Role::ALL.to_vec()), room(), users())
+        (name(), select(Role::ALL.to_vec()), option::of(room()), users())
             .prop_map(|(name, role, room, users)| { Done::SignedIn { name, role, person: ANI, room, users } }),
         name().prop_map(|name| Done::Registered { name }),
         name().prop_map(|name| Done::SignedOut { name }),
@@ -799,8 +801,9 @@ pub(crate) fn done() -> impl Strategy<Value = Done> {
 
 fn user() -> impl Strategy<Value = User> {
     let account = option::of(select(Role::ALL.to_vec()));
-    (name(), vec(room(), 0..=20), any::<u64>(), option::of(short_text(1_024)), account)
-        .prop_map(|(name, rooms, idle, away, account)| User { name, rooms, idle, door: "line", account, away })
+    (name(), vec(room(), 0..=20), any::<u64>(), option::of(short_text(1_024)), account).prop_map(
+        |(name, rooms, idle, away, account)| User { name, rooms, idle, door: "line", account, away, op: false },
+    )
 }
 
 fn file() -> impl Strategy<Value = Option<SharedFile>> {
@@ -839,13 +842,13 @@ fn block() -> impl Strategy<Value = Block> {
     prop_oneof![
         (option::of(room()), vec(user(), 0..4)).prop_map(|(room, users)| Block::list(room, users)),
         user().prop_map(|user| Block::new("WHO", vec![user])),
-        vec(info, 0..4).prop_map(Block::rooms),
+        vec(info, 0..4).prop_map(|rooms| Block::new("ROOMS", rooms)),
         (option::of(room()), vec(old(), 0..4), more())
             .prop_map(|(room, lines, more)| Block::history(room, lines, more)),
         (option::of(room()), vec(old(), 0..4), more()).prop_map(|(room, lines, more)| found(room, lines, more)),
         (room(), vec(old(), 0..4), more()).prop_map(|(room, lines, more)| exported(room, lines, more)),
         vec(old(), 0..4).prop_map(|lines| Block::of_lines("FILES", lines)),
-        Just(Block::help(VERBS.iter().collect())),
+        Just(Block::new("HELP", VERBS.iter().collect::<Vec<_>>())),
         (short_text(15), option::of(name()), any::<u64>()).prop_map(|(thread, name, micros)| {
             let (id, longest) = (ClientId(7), Duration::from_micros(micros));
             let threads = vec![Thread {
@@ -860,7 +863,8 @@ fn block() -> impl Strategy<Value = Block> {
             let (all_threads, inbox, all_clients) = (1, (micros, 1_024), 1);
             Block::new("INSPECT", Inspection { threads, all_threads, inbox, queues, all_clients, turns })
         }),
-        any::<u64>().prop_map(|value| Block::stats(vec![Stat { key: "clients", value, text: "open connections" }])),
+        any::<u64>()
+            .prop_map(|value| Block::new("STATS", vec![Stat { key: "clients", value, text: "open connections" }])),
         text().prop_map(|text| {
             let motd = |words: &str| format!("{words:?}");
             let (old, new) = (motd(""), motd(&text));
@@ -956,7 +960,13 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             text
         }),
         (room(), name()).prop_map(|(room, name)| Event::Joined { room, by: ANI, name }),
-        (room(), name(), leave()).prop_map(|(room, name, why)| Event::Left { room, by: ANI, name, why }),
+        (room(), name(), leave(), any::<bool>()).prop_map(|(room, name, why, gone)| Event::Left {
+            room,
+            by: ANI,
+            name,
+            why,
+            gone
+        }),
         (name(), name()).prop_map(|(old, new)| Event::Renamed { by: ANI, old, new }),
         (room(), name(), short_text(1_024)).prop_map(|(room, by, text)| Event::feature(Topic { room, by, text })),
         (room(), name(), any::<bool>()).prop_map(|(room, name, on)| Event::feature(Typing { room, by: ANI, name, on })),
@@ -1479,7 +1489,7 @@ proptest! {
                 }
                 Act::Block { lines } => {
                     let row = Stat { key: "clients", value: 1, text: "open connections" };
-                    Event::Block(Block::stats(vec![row; lines]))
+                    Event::Block(Block::new("STATS", vec![row; lines]))
                 }
                 Act::Run { room, lines } => {
                     let said = |id: &mut u64| {

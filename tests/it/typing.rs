@@ -239,7 +239,7 @@ fn an_update_takes_the_place_of_the_one_before() {
     let text = |words: &str| Text::new(words).unwrap();
     let figures = |values: &[u64]| {
         let stats: Vec<Stat> = values.iter().map(|value| Stat { key: "x", value: *value, text: "of x" }).collect();
-        Event::Block(Block { is_update: true, ..Block::stats(stats) })
+        Event::Block(Block { is_update: true, ..Block::new("STATS", stats) })
     };
     // The values that stand in the rows, and what else there is.
     let shows = |vt: &Vt| -> Vec<String> {

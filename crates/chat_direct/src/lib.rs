@@ -26,7 +26,7 @@ use chat_server::net::intake::{Intake, MESSAGES};
 use chat_server::net::parting;
 use chat_server::net::server::{Arrival, ServerHandle, Transport};
 use chat_server::net::transport;
-use chat_server::protocol::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
+use chat_server::protocol::dialect::{Decoder, Dialect, Encoder, Lines};
 
 mod linger;
 mod way;
@@ -34,13 +34,24 @@ mod way;
 use linger::Linger;
 use way::{Exit, way};
 
-/// The transport: one thread for each client, which reads it.
+/// The transport of the line door.
+pub type Direct = DirectOf<Lines>;
+
+/// The transport for any dialect: one thread for each client, which reads it.
 #[derive(Default)]
-pub struct Direct {
+pub struct DirectOf<D> {
+    dialect: D,
     linger: Linger,
 }
 
-impl Transport for Direct {
+/// What carries the clients of this dialect.
+impl<D> From<D> for DirectOf<D> {
+    fn from(dialect: D) -> DirectOf<D> {
+        DirectOf { dialect, linger: Linger::default() }
+    }
+}
+
+impl<D: Dialect> Transport for DirectOf<D> {
     fn start<'scope, 'env>(
         &'env self,
         arrival: Arrival,
@@ -48,12 +59,15 @@ impl Transport for Direct {
         handle: &'env ServerHandle,
     ) -> io::Result<()> {
         let thread = thread::Builder::new().name(format!("client-{}", arrival.id.0)).stack_size(STACK);
-        let client = move || self.serve(&arrival, LineDecoder::new(handle.verbs()), LineEncoder::default(), handle);
+        let client = move || {
+            let (decoder, encoder) = self.dialect.speak(handle.verbs());
+            self.serve(&arrival, decoder, encoder, handle);
+        };
         thread.spawn_scoped(scope, client).map(|_joined_by_the_scope| ())
     }
 }
 
-impl Direct {
+impl<D> DirectOf<D> {
     /// How many threads a client has to itself, but for one whose socket is full.
     pub const PER_CLIENT: u64 = 1;
 
@@ -79,13 +93,13 @@ impl Direct {
     /// Makes the way to a client and tells the router. Not inlined, and the intake on the heap: whatever of the stack is
     /// touched once stays in memory for as long as the client, and a page here is a page for each of them.
     #[inline(never)]
-    fn welcome<D: Decoder, E: Encoder + 'static>(
+    fn welcome<R: Decoder, W: Encoder + 'static>(
         &self,
         arrival: &Arrival,
-        decoder: D,
-        encoder: E,
+        decoder: R,
+        encoder: W,
         handle: &ServerHandle,
-    ) -> (Box<Intake<D>>, Exit<E>) {
+    ) -> (Box<Intake<R>>, Exit<W>) {
         let Arrival { id, socket, accepted, .. } = arrival;
         let origin = transport::prepare(socket, *id);
         let door = decoder.door();

@@ -15,10 +15,9 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::thread::{self, Scope};
 
-use chat_server::model::verb::Verbs;
 use chat_server::net::server::{Arrival, ServerHandle, Transport};
 use chat_server::net::transport;
-use chat_server::protocol::dialect::{Decoder, Encoder, LineDecoder, LineEncoder};
+use chat_server::protocol::dialect::{Dialect, Lines};
 
 mod client;
 mod readiness;
@@ -30,35 +29,45 @@ use readiness::Readiness;
 use workers::Workers;
 
 /// The transport of the line door. Its threads are joined when it is dropped.
-pub type Pool = PoolOf<LineDecoder, LineEncoder>;
+pub type Pool = PoolOf<Lines>;
 
-/// The same for any dialect that has the verbs of the server.
-pub struct PoolOf<D: Decoder + 'static, E: Encoder + 'static> {
+/// The same for any dialect.
+pub struct PoolOf<D: Dialect> {
+    dialect: D,
     // In this order: when it is dropped no client is called any more before the workers end.
-    readiness: Readiness<Client<D, E>>,
-    workers: Workers<Client<D, E>>,
+    readiness: Readiness<Client<D::Decoder, D::Encoder>>,
+    workers: Workers<Client<D::Decoder, D::Encoder>>,
 }
 
-impl<D: Decoder + 'static, E: Encoder + 'static> Default for PoolOf<D, E> {
+impl<D: Dialect> From<D> for PoolOf<D> {
     /// As many workers as the machine has cores, and at least two, so that there is another worker to steal from.
     ///
     /// # Panics
     /// If the system has no threads for it.
-    fn default() -> PoolOf<D, E> {
+    fn from(dialect: D) -> PoolOf<D> {
         let count = thread::available_parallelism().map_or(2, NonZeroUsize::get).max(2);
         PoolOf {
+            dialect,
             readiness: Readiness::start().expect("a thread, at the start"),
             workers: Workers::start(count).expect("threads, at the start"),
         }
     }
 }
 
-impl Pool {
+impl<D: Dialect + Default> Default for PoolOf<D> {
+    /// # Panics
+    /// If the system has no threads for it.
+    fn default() -> PoolOf<D> {
+        PoolOf::from(D::default())
+    }
+}
+
+impl<D: Dialect> PoolOf<D> {
     /// How many threads a client has to itself.
     pub const PER_CLIENT: u64 = 0;
 }
 
-impl<D: Decoder + From<&'static Verbs> + 'static, E: Encoder + Default + 'static> Transport for PoolOf<D, E> {
+impl<D: Dialect> Transport for PoolOf<D> {
     fn start<'scope, 'env>(
         &'env self,
         arrival: Arrival,
@@ -67,7 +76,7 @@ impl<D: Decoder + From<&'static Verbs> + 'static, E: Encoder + Default + 'static
     ) -> io::Result<()> {
         let origin = transport::prepare(&arrival.socket, arrival.id);
         arrival.socket.set_nonblocking(true)?;
-        let dialect = (D::from(handle.verbs()), E::default());
+        let dialect = self.dialect.speak(handle.verbs());
         Client::start(arrival, origin, dialect, self.workers.shared(), self.readiness.watch(), handle)
     }
 }

@@ -51,7 +51,7 @@ use std::thread::{self, Scope};
 use chat_server::net::connection::{self, STACK};
 use chat_server::net::connections::TurnedAway;
 use chat_server::net::server::{Arrival, ServerHandle, Transport};
-use chat_server::protocol::dialect::{LineDecoder, LineEncoder};
+use chat_server::protocol::dialect::{Dialect, Lines};
 use rustls::{Connection, ServerConfig};
 
 mod certificates;
@@ -65,9 +65,15 @@ pub use link::TlsLink;
 use handshake::{Failure, shake};
 use metrics::Counters;
 
-/// The transport. A clone is another handle to the same one: it can load other certificates while the server runs.
+/// The transport of the line door.
+pub type Tls = TlsOf<Lines>;
+
+/// The transport for any dialect. A clone is another handle to the same one: it can load other certificates while the server runs.
 #[derive(Clone)]
-pub struct Tls(Arc<Shared>);
+pub struct TlsOf<D> {
+    shared: Arc<Shared>,
+    dialect: D,
+}
 
 struct Shared {
     certificates: Mutex<Certificates>,
@@ -75,16 +81,24 @@ struct Shared {
 }
 
 impl Tls {
-    /// How many threads a client has to itself.
-    pub const PER_CLIENT: u64 = 2;
-
     /// A transport with the certificates of these files.
     ///
     /// # Errors
     /// What is wrong with which file, and what to do about it.
     pub fn load(files: &Files) -> Result<Tls, TlsError> {
         let certificates = Mutex::new(Certificates::load(files)?);
-        Ok(Tls(Arc::new(Shared { certificates, counters: Counters::default() })))
+        let shared = Arc::new(Shared { certificates, counters: Counters::default() });
+        Ok(TlsOf { shared, dialect: Lines("tls") })
+    }
+}
+
+impl<D> TlsOf<D> {
+    /// How many threads a client has to itself.
+    pub const PER_CLIENT: u64 = 2;
+
+    /// The transport of another door, with the same certificates and figures.
+    pub fn speaking<E>(&self, dialect: E) -> TlsOf<E> {
+        TlsOf { shared: self.shared.clone(), dialect }
     }
 
     /// Loads certificates anew, from the same files or from others. Handshakes from now on use them; a client that is connected
@@ -94,7 +108,7 @@ impl Tls {
     /// As [`load`](Self::load).
     pub fn reload(&self, files: &Files) -> Result<(), TlsError> {
         let loaded = Certificates::load(files);
-        self.0.counters.reloaded(loaded.is_ok());
+        self.shared.counters.reloaded(loaded.is_ok());
         *self.certificates() = loaded?;
         Ok(())
     }
@@ -113,22 +127,24 @@ impl Tls {
     /// Adds the figures of this transport to a text in the form of Prometheus.
     pub fn append_metrics(&self, text: &mut String) {
         let not_after = self.certificates().not_after();
-        self.0.counters.append(text, not_after);
+        self.shared.counters.append(text, not_after);
     }
 
     fn certificates(&self) -> MutexGuard<'_, Certificates> {
         // It is only ever replaced as a whole.
-        self.0.certificates.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.certificates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn config(&self) -> Arc<ServerConfig> {
         self.certificates().config()
     }
+}
 
+impl<D: Dialect> TlsOf<D> {
     /// One client on this thread, from its first byte.
     fn serve(&self, arrival: &Arrival, handle: &ServerHandle) {
         let Arrival { id, socket, accepted, .. } = arrival;
-        let counters = &self.0.counters;
+        let counters = &self.shared.counters;
         let limit = handshake::limit(handle.config().sign_on_secs);
         let shaken = catch_unwind(AssertUnwindSafe(|| {
             shake(socket, self.config(), *accepted + limit, &|| handle.is_stopping())
@@ -139,14 +155,8 @@ impl Tls {
                 counters.shaken(conn.protocol_version());
                 log::debug!("{id}: {:?}, {:?}", conn.protocol_version(), conn.negotiated_cipher_suite());
                 let link = TlsLink::new(Connection::Server(conn), socket.clone());
-                connection::serve(
-                    &link,
-                    *id,
-                    *accepted,
-                    LineDecoder::by("tls", handle.verbs()),
-                    LineEncoder::default(),
-                    handle,
-                );
+                let (decoder, encoder) = self.dialect.speak(handle.verbs());
+                connection::serve(&link, *id, *accepted, decoder, encoder, handle);
                 counters.truncated(link.was_truncated());
             }
             Err(failure) => {
@@ -159,7 +169,7 @@ impl Tls {
     }
 }
 
-impl Transport for Tls {
+impl<D: Dialect> Transport for TlsOf<D> {
     fn start<'scope, 'env>(
         &'env self,
         arrival: Arrival,
@@ -173,7 +183,7 @@ impl Transport for Tls {
     }
 
     fn turn_away(&self, socket: &TcpStream, _: TurnedAway) {
-        self.0.counters.failed(&Failure::Full);
+        self.shared.counters.failed(&Failure::Full);
         handshake::refuse(socket);
     }
 }

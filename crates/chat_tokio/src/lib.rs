@@ -1,6 +1,6 @@
 //! A transport in which each client is a task: a few threads of tokio's carry them all.
 //!
-//! [`serve`] takes any stream and any dialect; [`Tokio`] uses it for the line door's sockets. A task waits for four things
+//! [`serve`] takes any stream and any dialect; [`TokioOf`] uses it for the sockets of a door, and [`Tokio`] is that of the line door. A task waits for four things
 //! at once (bytes that came, room to write, news from the router, a deadline), and never holds a thread while it does.
 //!
 //! ```no_run
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use chat_server::net::server::{Arrival, ServerHandle, Transport};
 use chat_server::net::transport;
-use chat_server::protocol::dialect::{LineDecoder, LineEncoder};
+use chat_server::protocol::dialect::{Dialect, Lines};
 use tokio::runtime::{Builder, Runtime};
 
 mod client;
@@ -28,35 +28,49 @@ use socket::Socket;
 /// How long the runtime may take to end. Its tasks have ended by then, or were cut.
 const END: Duration = Duration::from_secs(5);
 
-/// The transport: a runtime with as many threads as the machine has cores. They are joined when it is dropped.
-pub struct Tokio(Option<Runtime>);
+/// The transport of the line door.
+pub type Tokio = TokioOf<Lines>;
 
-impl Default for Tokio {
+/// The transport for any dialect: a runtime with as many threads as the machine has cores. They are joined when it is dropped.
+pub struct TokioOf<D> {
+    dialect: D,
+    runtime: Option<Runtime>,
+}
+
+impl<D> From<D> for TokioOf<D> {
     /// # Panics
     /// If the system has no threads for it.
-    fn default() -> Tokio {
+    fn from(dialect: D) -> TokioOf<D> {
         let runtime = Builder::new_multi_thread().thread_name("tokio-worker").enable_all().build();
-        Tokio(Some(runtime.expect("threads, at the start")))
+        TokioOf { dialect, runtime: Some(runtime.expect("threads, at the start")) }
     }
 }
 
-impl Transport for Tokio {
+impl<D: Default> Default for TokioOf<D> {
+    /// # Panics
+    /// If the system has no threads for it.
+    fn default() -> TokioOf<D> {
+        TokioOf::from(D::default())
+    }
+}
+
+impl<D: Dialect> Transport for TokioOf<D> {
     fn start<'scope, 'env>(
         &'env self,
         arrival: Arrival,
         _: &'scope Scope<'scope, 'env>,
         handle: &'env ServerHandle,
     ) -> io::Result<()> {
-        let Some(runtime) = &self.0 else { return Err(io::ErrorKind::NotConnected.into()) };
+        let Some(runtime) = &self.runtime else { return Err(io::ErrorKind::NotConnected.into()) };
         let origin = transport::prepare(&arrival.socket, arrival.id);
         arrival.socket.set_nonblocking(true)?;
         let _in_it = runtime.enter();
         let socket = Socket::new(arrival.socket.clone())?;
+        let (decoder, encoder) = self.dialect.speak(handle.verbs());
         let handle = handle.clone();
         runtime.spawn(async move {
             // The arrival as a whole, for its place in the server ends with it.
             let arrival = arrival;
-            let (decoder, encoder) = (LineDecoder::new(handle.verbs()), LineEncoder::default());
             serve(socket, arrival.id, arrival.accepted, origin, decoder, encoder, &handle).await;
             drop(arrival);
         });
@@ -64,14 +78,14 @@ impl Transport for Tokio {
     }
 }
 
-impl Tokio {
+impl<D> TokioOf<D> {
     /// How many threads a client has to itself.
     pub const PER_CLIENT: u64 = 0;
 }
 
-impl Drop for Tokio {
+impl<D> Drop for TokioOf<D> {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_timeout(END);
         }
     }

@@ -53,7 +53,7 @@ impl Engine {
     pub(crate) fn start(self) -> Box<dyn Transport> {
         match self {
             Engine::Direct => Box::new(Direct::default()),
-            Engine::Threads => Box::new(Threads),
+            Engine::Threads => Box::new(Threads::default()),
             Engine::Pool => Box::new(Pool::default()),
             Engine::Tokio => Box::new(Tokio::default()),
         }

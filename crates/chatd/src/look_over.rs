@@ -22,7 +22,7 @@ pub(crate) fn look_over(loaded: Loaded, note: impl FnOnce(&str)) -> Result<Setti
     settings.data.check().map_err(ConfigError::value)?;
     may_open_lab(&settings).map_err(ConfigError::value)?;
     let threads = settings.engine.threads_per_client();
-    let threads = if settings.tls.is_on() { threads.max(Tls::PER_CLIENT) } else { threads };
+    let threads = if settings.tls.is_on() || settings.irc.has_tls() { threads.max(Tls::PER_CLIENT) } else { threads };
     let less = machine::fit(&mut settings.core.max_clients, is_default, threads).map_err(ConfigError::value)?;
     if let Some(less) = less {
         note(&less);
@@ -44,5 +44,7 @@ fn may_open_lab(settings: &Settings) -> Result<(), String> {
         ));
     }
     lab::is_for_this_machine("--web", &settings.web.addr, "off")?;
-    lab::is_for_this_machine("--tls", &settings.tls.addr, "off")
+    lab::is_for_this_machine("--tls", &settings.tls.addr, "off")?;
+    lab::is_for_this_machine("--irc", &settings.irc.addr, "off")?;
+    lab::is_for_this_machine("--irc-tls", &settings.irc.tls, "off")
 }

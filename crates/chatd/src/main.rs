@@ -18,6 +18,7 @@ mod exit;
 mod healthcheck;
 mod import;
 mod invite;
+mod irc;
 mod journal;
 mod listener;
 mod look_over;
@@ -92,7 +93,8 @@ fn server(matches: &ArgMatches, started: Instant) -> ExitCode {
         complain(&format!("warning: {problem}"));
     }
     let task = loaded.task;
-    let looked_over = look_over::look_over(loaded, complain).and_then(|settings| Ok((settings.tls.load()?, settings)));
+    let looked_over = look_over::look_over(loaded, complain)
+        .and_then(|settings| Ok((settings.tls.load(settings.irc.has_tls())?, settings)));
     let (tls, settings) = match looked_over {
         Ok(good) => good,
         Err(error) => return fail(error.exit_code(), &error.to_string()),

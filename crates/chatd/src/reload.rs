@@ -60,9 +60,9 @@ impl Live<'_> {
         match self.tls {
             // Also where no setting has changed: certificates are renewed in their files. The last that may fail, for what
             // it does is done.
-            Some(running) if tls.is_on() => tls.reload(running)?,
+            Some(running) if tls.is_on() || self.settings.irc.has_tls() => tls.reload(running)?,
             Some(_) => {}
-            None => drop(tls.load()?),
+            None => drop(tls.load(false)?),
         }
         self.journal.set(filter);
         self.handle.reload(settings.core.clone());

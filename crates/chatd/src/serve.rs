@@ -106,7 +106,7 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
         &settings,
         (settings::file(matches), has_admin),
         handle.addr().port(),
-        addrs.tls,
+        &addrs,
         web.as_ref().map(Web::addr),
         started,
     );
@@ -138,6 +138,8 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
 struct Addrs {
     tls: Option<SocketAddr>,
     files: Option<SocketAddr>,
+    irc: Option<SocketAddr>,
+    irc_tls: Option<SocketAddr>,
     figures: Option<SocketAddr>,
 }
 
@@ -171,12 +173,16 @@ fn open_doors(
         addrs.files = Some(door.addr());
         server.with(door);
     }
-    if let Some(tls) = tls {
+    if let Some(tls) = tls.filter(|_| settings.tls.is_on()) {
         let addr = &settings.tls.addr;
         let door = Door::new("tls", open("--tls", addr)?, tls.clone());
         let door = door.map_err(|error| machine::cannot_listen("--tls", addr, &error))?;
         addrs.tls = Some(door.addr());
         server.with(door);
+    }
+    addrs.irc = settings.irc.open(server, &core.name, settings.engine, |addr| open("--irc", addr))?;
+    if let Some(tls) = tls {
+        addrs.irc_tls = settings.irc.open_tls(server, &core.name, tls, |addr| open("--irc-tls", addr))?;
         tls::report(tls);
     }
     Ok(addrs)
@@ -187,6 +193,8 @@ fn doors(handle: &ServerHandle, web: Option<&Web>, addrs: &Addrs) -> String {
     let mut lines = vec![format!("listening on {}", handle.addr())];
     lines.extend(web.map(|web| format!("page on http://{}", web.addr())));
     lines.extend(addrs.tls.map(|addr| format!("tls on {addr}")));
+    lines.extend(addrs.irc.map(|addr| format!("irc on {addr}")));
+    lines.extend(addrs.irc_tls.map(|addr| format!("irc by tls on {addr}")));
     lines.extend(addrs.files.map(|addr| format!("files on {addr}")));
     lines.extend(addrs.figures.map(|addr| format!("figures on http://{addr}/metrics")));
     lines.push(String::new());
@@ -242,7 +250,7 @@ fn greet(
     settings: &Settings,
     (file, has_admin): (Option<&Path>, bool),
     port: u16,
-    tls: Option<SocketAddr>,
+    addrs: &Addrs,
     web: Option<SocketAddr>,
     started: Instant,
 ) {
@@ -261,7 +269,11 @@ fn greet(
     if !matches!(settings.core.files.as_str(), "off" | "") {
         text.push_str("  Files     /send #lobby <bytes> <name>, and then as it says\n");
     }
-    if let Some(tls) = tls {
+    if let Some(irc) = addrs.irc.or(addrs.irc_tls) {
+        let port = irc.port();
+        text.push_str(&format!("  IRC       /connect localhost {port} in irssi, WeeChat, HexChat and others\n"));
+    }
+    if let Some(tls) = addrs.tls {
         let port = tls.port();
         text.push_str(&format!(
             "  TLS       openssl s_client -quiet -connect localhost:{port}   ncat --ssl localhost {port}\n"
@@ -287,7 +299,7 @@ fn greet(
         Some(file) => format!("Settings from {}", file.display()),
         None => "No file of settings (chatd config --example prints one)".into(),
     };
-    match tls {
+    match addrs.tls {
         Some(_) => text.push_str(&format!("  {settings_file}\n")),
         None => text.push_str(&format!("  TLS off (chatd cert --dev makes a certificate)   {settings_file}\n")),
     }

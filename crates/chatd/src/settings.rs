@@ -3,6 +3,7 @@
 mod changes;
 mod example;
 mod flags;
+mod irc;
 mod keys;
 mod loaded;
 mod table;

@@ -46,12 +46,12 @@ impl TlsConfig {
         }
     }
 
-    /// The transport, where the settings want one.
+    /// The transport, where the settings want one, for this door or for `another`.
     ///
     /// # Errors
     /// What is missing, or wrong with which file, and what to do about it.
-    pub(crate) fn load(&self) -> Result<Option<Tls>, ConfigError> {
-        if !self.is_on() {
+    pub(crate) fn load(&self, another: bool) -> Result<Option<Tls>, ConfigError> {
+        if !self.is_on() && !another {
             return Ok(None);
         }
         Tls::load(&self.files()?).map(Some).map_err(|error| unusable(&error))

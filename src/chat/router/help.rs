@@ -18,7 +18,7 @@ impl<F: Hooks> Turn<'_, F> {
             // Before sign-on only what can be done then.
             None => F::VERBS.iter().filter(|verb| (verb.early || !early) && F::offers(self, verb)).collect(),
         };
-        Ok(Answer::Block(Block::help(verbs)))
+        Ok(Answer::Block(Block::new("HELP", verbs)))
     }
 
     pub(super) fn stats(&self) -> Vec<Stat> {

@@ -18,7 +18,9 @@ impl<F: Hooks> Turn<'_, F> {
             None => self.clients.iter().filter_map(|client| self.user(id, client)).collect(),
             Some(name) => {
                 let room = self.room_to_read(id, name)?;
-                room.members.iter().filter_map(|member| self.user(id, self.clients.get(*member)?)).collect()
+                let user =
+                    |member| Some(User { op: F::is_op(member, room), ..self.user(id, self.clients.get(member)?)? });
+                room.members.iter().copied().filter_map(user).collect()
             }
         };
         // One row for a user, however many the connections: that of the least idle one.
@@ -39,6 +41,7 @@ impl<F: Hooks> Turn<'_, F> {
             door: client.door,
             account: F::account_role(self, client),
             away: client.state.away.clone(),
+            op: false,
         })
     }
 

@@ -139,10 +139,7 @@ impl<F: Hooks> Turn<'_, F> {
             return self.carry_out(id, request);
         }
         // For a client without a name a line may have a second reading, in which `join:ani` is a verb.
-        let request = match request.early {
-            Some(early) => *early,
-            None => request,
-        };
+        let request = request.early.clone().map_or(request, |early| *early);
         match (request.verb, &request.what) {
             (Some(verb), Ok(_)) if verb.early => {}
             (verb, Ok(_)) => {
@@ -189,7 +186,6 @@ impl<F: Hooks> Turn<'_, F> {
         };
         let verb = verb.map_or("", |verb| verb.name);
         match answer {
-            Ok(Answer::Later(later)) => F::later(self, id, verb, tag, later),
             Err(error) => self.refuse(id, shown, tag, error),
             told => self.answer(id, verb, tag, told),
         }
@@ -229,7 +225,7 @@ impl<F: Hooks> Turn<'_, F> {
                 for text in self.router.motd.clone().into_iter().filter(|_| signed_on) {
                     self.tell(id, Event::Note { room: None, text });
                 }
-                F::show_room(self, id, &room);
+                room.iter().for_each(|room| F::show_room(self, id, room));
             }
             Ok(Answer::Leave(why)) => {
                 if tag.is_some() {

@@ -63,7 +63,7 @@ impl<F: Hooks> Turn<'_, F> {
             Some(room) => (room.name.clone(), F::is_op(id, room)),
             None => (name, false),
         };
-        Ok(Answer::In(Done::Entered { room: room.clone(), users, op }, room))
+        Ok(Answer::In(Done::Entered { room: room.clone(), users, op }, Some(room)))
     }
 
     /// Opens a room, if it does not exist yet.
@@ -76,8 +76,8 @@ impl<F: Hooks> Turn<'_, F> {
         Ok(())
     }
 
-    /// Takes a client that has a name now into its first room. Returns how many users are in it.
-    pub(crate) fn come_in(&mut self, id: ClientId, room: &RoomName) -> Result<usize, Refusal> {
+    /// Takes a client that has a name now into its first room, if it wants one. Returns how many users are in it.
+    pub(crate) fn come_in(&mut self, id: ClientId, room: Option<&RoomName>) -> Result<usize, Refusal> {
         let name = self.name_of(id)?;
         if let Some(client) = self.clients.get(id) {
             log::info!("{client} signed on");
@@ -85,15 +85,18 @@ impl<F: Hooks> Turn<'_, F> {
             self.router.publish(&Envelope::new(self.now.wall, signed_on));
         }
         F::signed_on(self, id);
-        self.go_in(id, room)
+        room.map_or(Ok(0), |room| self.go_in(id, room))
+    }
+
+    /// The lobby, unless the client wants to be in no room that it has not asked for.
+    pub(crate) fn lobby(&self, id: ClientId) -> Option<RoomName> {
+        self.clients.get(id).is_none_or(|client| !client.state.options.no_lobby).then(RoomName::lobby)
     }
 
     /// Puts a client into a room that exists, makes it current, and tells the others. Returns how many users are in it.
     pub(crate) fn go_in(&mut self, id: ClientId, name: &RoomName) -> Result<usize, Refusal> {
         let (who, by) = (self.name_of(id)?, self.person(id));
-        let Some(room) = self.router.rooms.get_mut(name) else {
-            return Err(Refusal::no_such_room(name));
-        };
+        let room = self.router.rooms.get_mut(name).ok_or_else(|| Refusal::no_such_room(name))?;
         let name = room.name.clone();
         let is_further = self.clients.all_named(&who).any(|other| other != id && room.members.contains(&other));
         room.further += usize::from(is_further);
@@ -149,7 +152,7 @@ impl<F: Hooks> Turn<'_, F> {
             }
             let (person, who) = (client.person(), client.name.clone());
             if let Some(who) = who.clone().filter(|_| asked != Some(id)) {
-                let left = Event::Left { room: name.clone(), by: person, name: who, why: why.clone() };
+                let left = Event::Left { room: name.clone(), by: person, name: who, why: why.clone(), gone: false };
                 self.tell(id, left);
             }
             self.leave_room(id, person, who, name, why);
@@ -172,8 +175,8 @@ impl<F: Hooks> Turn<'_, F> {
         let stays =
             who.as_ref().is_some_and(|who| self.clients.all_named(who).any(|other| room.members.contains(&other)));
         room.further -= usize::from(stays);
-        let room = room.name.clone();
-        let left = who.filter(|_| !stays).map(|name| Event::Left { room, by: person, name, why: why.clone() });
+        let (room, gone) = (room.name.clone(), self.clients.get(id).is_none());
+        let left = who.filter(|_| !stays).map(|name| Event::Left { room, by: person, name, why: why.clone(), gone });
         F::exited(self, id, name, left);
         F::keep_or_close(self, name);
     }

@@ -30,7 +30,7 @@ impl<F: Hooks> Turn<'_, F> {
             }
             Command::Nick(name) => self.nick(id, name),
             Command::List(room) => self.list(id, room),
-            Command::Rooms => Ok(Answer::Block(Block::rooms(self.rooms(id)))),
+            Command::Rooms => Ok(Answer::Block(Block::new("ROOMS", self.rooms(id)))),
             Command::Part(room) => self.part(id, room),
             Command::Room(room) => self.room(id, room),
             Command::History(query) => self.history(id, query),
@@ -39,13 +39,11 @@ impl<F: Hooks> Turn<'_, F> {
             Command::Ping(token) => Ok(Answer::Event(Event::Pong(token))),
             Command::Why => {
                 let refusal = self.clients.get(id).and_then(|client| client.state.refusal.clone());
-                Ok(Answer::Done(match refusal {
-                    Some((at, refusal)) => Done::Why(at, refusal),
-                    None => Words::fixed("Nothing was refused.").into(),
-                }))
+                let done = refusal.map(|(at, refusal)| Done::Why(at, refusal));
+                Ok(Answer::Done(done.unwrap_or_else(|| Words::fixed("Nothing was refused.").into())))
             }
             Command::Help(word) => self.help(id, word),
-            Command::Stats => Ok(Answer::Block(Block::stats(self.stats()))),
+            Command::Stats => Ok(Answer::Block(Block::new("STATS", self.stats()))),
             // All rooms of a client read its last words, so a client that is muted has none.
             Command::Quit(words) => {
                 Ok(Answer::Leave(Leave::Quit(words.filter(|_| F::may_speak_everywhere(self, id).is_ok()))))
@@ -57,8 +55,7 @@ impl<F: Hooks> Turn<'_, F> {
     }
 
     fn join(&mut self, id: ClientId, name: Name) -> Result<Answer<F>, Refusal> {
-        let client = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?;
-        if let Some(already) = &client.name {
+        if let Ok(already) = self.name_of(id) {
             let words = format!(
                 "You are {already} already. For a room put # in front: /join #{name}. For another name: /nick {name}."
             );
@@ -70,8 +67,8 @@ impl<F: Hooks> Turn<'_, F> {
         if !self.clients.rename(id, name.clone()) {
             return Err(self.taken(name));
         }
-        let room = RoomName::lobby();
-        let users = self.come_in(id, &room)?;
+        let room = self.lobby(id);
+        let users = self.come_in(id, room.as_ref())?;
         Ok(Answer::In(Done::Welcome { name, room: room.clone(), users }, room))
     }
 

@@ -41,11 +41,6 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    /// Tells a room what a client did, except the clients that ignore it.
-    pub(crate) fn tell_room_from(&mut self, name: &RoomName, from: &Name, event: Event) {
-        self.spread(name, None, Some(from), Envelope::new(self.now.wall, event));
-    }
-
     /// Tells all members of a room but one.
     pub(crate) fn tell_room(&mut self, name: &RoomName, but: Option<ClientId>, event: Event) {
         self.spread(name, but, None, Envelope::new(self.now.wall, event));

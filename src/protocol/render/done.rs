@@ -54,7 +54,7 @@ impl Lines {
 /// What a program may want to know of it.
 fn pairs<'a>(line: Line<'a>, done: &Done) -> Line<'a> {
     match done {
-        Done::Welcome { room, users, .. } => line.pair("room", room).pair("users", users),
+        Done::Welcome { room, users, .. } => where_they_are(line, room, *users),
         Done::Entered { room, users, op } => {
             line.pair("room", room).pair("users", users).maybe("op", op.then_some("yes"))
         }
@@ -67,7 +67,7 @@ fn pairs<'a>(line: Line<'a>, done: &Done) -> Line<'a> {
             .pair("expires", expires.as_secs())
             .pair("max", granted.max),
         Done::SignedIn { name, role, room, users, .. } => {
-            line.pair("name", name).pair("role", role.word()).pair("room", room).pair("users", users)
+            where_they_are(line.pair("name", name).pair("role", role.word()), room, *users)
         }
         Done::Registered { name } | Done::SignedOut { name } | Done::Renamed(name) => line.pair("name", name),
         Done::Operator => line.pair("role", Role::Admin.word()),
@@ -88,6 +88,11 @@ fn pairs<'a>(line: Line<'a>, done: &Done) -> Line<'a> {
     }
 }
 
+/// The room of a client that has come in, if it wanted one.
+fn where_they_are<'a>(line: Line<'a>, room: &Option<RoomName>, users: usize) -> Line<'a> {
+    line.maybe("room", room.as_ref()).maybe("users", room.as_ref().map(|_| users))
+}
+
 /// What a person is told; nothing where programs alone ask.
 fn words(done: &Done, zone: Zone) -> Option<Cow<'_, str>> {
     let words = match done {
@@ -98,8 +103,8 @@ fn words(done: &Done, zone: Zone) -> Option<Cow<'_, str>> {
         | Done::Modes { .. }
         | Done::Options(_)
         | Done::Nothing => return None,
-        Done::Welcome { name, room, users } => format!("You are {name}, {}", company(room, *users)),
-        Done::Entered { room, users, .. } => format!("You are {}", company(room, *users)),
+        Done::Welcome { name, room, users } => format!("You are {name}, {}", company(room.as_ref(), *users)),
+        Done::Entered { room, users, .. } => format!("You are {}", company(Some(room), *users)),
         Done::Parted { room, current: Some(current) } => format!("You left {room}. You are in {current} now."),
         Done::Parted { room, current: None } => {
             format!("You left {room}. You are in no room now; /join takes you to one.")
@@ -112,7 +117,7 @@ fn words(done: &Done, zone: Zone) -> Option<Cow<'_, str>> {
             format!("Now send it: {{ echo \"PUT {token}\"; cat FILE; }} | nc HOST {port}")
         }
         Done::SignedIn { name, room, users, .. } => {
-            format!("You are {name}, signed in, {}", company(room, *users))
+            format!("You are {name}, signed in, {}", company(room.as_ref(), *users))
         }
         Done::Registered { name } => format!("The name {name} is yours. Next time: LOGIN:{name} <password>."),
         Done::SignedOut { name } => format!("You are signed out, and {name} from now on."),

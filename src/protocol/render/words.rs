@@ -14,7 +14,8 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
-pub(super) fn company(room: &RoomName, users: usize) -> String {
+pub(super) fn company(room: Option<&RoomName>, users: usize) -> String {
+    let Some(room) = room else { return "in no room yet.".into() };
     match users {
         0 | 1 => format!("alone in {room}."),
         2 => format!("in {room} with 1 other."),
@@ -87,6 +88,7 @@ pub(super) fn option_of(choice: Choice) -> (&'static str, String) {
         Choice::Presence(Presence::Auto) => ("presence", "auto".into()),
         Choice::Presence(Presence::Full) => ("presence", "full".into()),
         Choice::Typing(on) => ("typing", switch(on)),
+        Choice::Lobby(on) => ("lobby", switch(on)),
         Choice::Ping(n) => ("ping", number(n)),
     }
 }

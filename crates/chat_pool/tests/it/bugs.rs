@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use chat_pool::PoolOf;
 use chat_server::model::event::{Envelope, Event};
 use chat_server::model::verb::Verbs;
-use chat_server::protocol::dialect::{Decoded, Decoder, Encoder, LineDecoder, LineEncoder};
+use chat_server::protocol::dialect::{Decoded, Decoder, Dialect, Encoder, LineDecoder, LineEncoder};
 use chat_server::testing::Engine;
 
 /// More than the pool has workers, so that losing one each time would show.
@@ -14,9 +14,15 @@ const ROUNDS: usize = 10;
 /// A decoder that cannot bear one line.
 struct Faulty(LineDecoder);
 
-impl From<&'static Verbs> for Faulty {
-    fn from(verbs: &'static Verbs) -> Faulty {
-        Faulty(LineDecoder::new(verbs))
+#[derive(Default)]
+struct FaultyIn;
+
+impl Dialect for FaultyIn {
+    type Decoder = Faulty;
+    type Encoder = LineEncoder;
+
+    fn speak(&self, verbs: &'static Verbs) -> (Faulty, LineEncoder) {
+        (Faulty(LineDecoder::new(verbs)), LineEncoder::default())
     }
 }
 
@@ -32,10 +38,21 @@ impl Decoder for Faulty {
 }
 
 /// An encoder that cannot bear a certain topic.
-#[derive(Default)]
-struct FaultyOut(LineEncoder);
+struct FaultyEncoder(LineEncoder);
 
-impl Encoder for FaultyOut {
+#[derive(Default)]
+struct FaultyOut;
+
+impl Dialect for FaultyOut {
+    type Decoder = LineDecoder;
+    type Encoder = FaultyEncoder;
+
+    fn speak(&self, verbs: &'static Verbs) -> (LineDecoder, FaultyEncoder) {
+        (LineDecoder::new(verbs), FaultyEncoder(LineEncoder::default()))
+    }
+}
+
+impl Encoder for FaultyEncoder {
     fn encode(&mut self, envelope: &Envelope, out: &mut Vec<u8>) {
         let breaks = |text: &str| text == "breaks whoever hears it";
         assert!(!matches!(&envelope.event, Event::Said(said) if breaks(said.text.as_str())), "the test asked for it");
@@ -45,7 +62,7 @@ impl Encoder for FaultyOut {
 
 #[test]
 fn a_panic_in_a_decoder_ends_its_client_with_last_words_and_nobody_else() {
-    let server = Engine::of::<PoolOf<Faulty, LineEncoder>>().start();
+    let server = Engine::of::<PoolOf<FaultyIn>>().start();
     let mut ani = server.join("ani");
     for round in 0..ROUNDS {
         let mut budi = server.join("budi");
@@ -62,7 +79,7 @@ fn a_panic_in_a_decoder_ends_its_client_with_last_words_and_nobody_else() {
 
 #[test]
 fn a_panic_in_an_encoder_ends_its_client_and_nothing_more_is_written_to_it() {
-    let server = Engine::of::<PoolOf<LineDecoder, FaultyOut>>().start();
+    let server = Engine::of::<PoolOf<FaultyOut>>().start();
     let mut ani = server.join("ani");
     for round in 0..ROUNDS {
         let mut budi = server.join("budi");

@@ -61,7 +61,7 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
             file: file.map(FileInfo::from),
         },
         Event::Joined { room, by, name } => ServerFrame::UserJoined { room: bare(room), user: author(*by, name), at },
-        Event::Left { room, by, name, why } => {
+        Event::Left { room, by, name, why, .. } => {
             ServerFrame::UserLeft { room: bare(room), user: author(*by, name), at, reason: why.reason().into() }
         }
         Event::Renamed { by, old, new } => {

@@ -24,7 +24,7 @@ impl Task {
         let Pending { asker, what, repeats } = pending;
         match (done, what) {
             (Done::Welcome { name, room, .. } | Done::SignedIn { name, room, .. }, Wanted::SignOn) => {
-                self.signed_on(done, name, room).await;
+                self.signed_on(done, name, room.as_ref()).await;
             }
             (Done::Said { room, id, .. }, Wanted::Said { cid, text, re, act, .. }) => {
                 let Some(name) = self.session.name() else { return };
@@ -106,15 +106,15 @@ impl Task {
         }
     }
 
-    async fn signed_on(&mut self, done: &Done, name: &Name, room: &RoomName) {
+    async fn signed_on(&mut self, done: &Done, name: &Name, room: Option<&RoomName>) {
         // A user with an account comes into the rooms that its other connections are in.
         let rooms = self.state.handle.registry().rooms_of(self.session.client);
         self.session.update(|profile| {
             profile.name = Some(name.clone());
-            profile.rooms = rooms.unwrap_or_else(|| vec![room.clone()]);
+            profile.rooms = rooms.unwrap_or_else(|| room.into_iter().cloned().collect());
         });
         self.know_person(done);
-        self.current = Some(room.clone());
+        self.current = room.cloned();
         self.read_rights().await;
         self.state.sessions.insert(self.session.token(), self.session.clone());
         if let Some(signed_on) = self.signed_on.take()

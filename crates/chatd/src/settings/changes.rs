@@ -13,6 +13,7 @@ impl Settings {
             let is_same = match key.name() {
                 // It is not shown, so it has to be looked at by itself.
                 "operator_key" => self.core.operator_key == new.core.operator_key,
+                "irc_password" => self.irc.password == new.irc.password,
                 // Two paths may look the same that are not.
                 "files_dir" => self.core.files_dir == new.core.files_dir,
                 "web_dir" => self.web.dir == new.web.dir,
@@ -45,6 +46,7 @@ impl Settings {
         self.core.log = log;
         self.tls.addr.clone_from(&old.tls.addr);
         self.engine = old.engine;
+        self.irc = old.irc.clone();
         self.webhooks = old.webhooks;
         self.push = old.push.clone();
         self.log_format = old.log_format;
@@ -92,6 +94,10 @@ mod tests {
         ("tls_key", "other.pem"),
         ("tls_client_ca", "other.pem"),
         ("log_format", "json"),
+        ("irc", "127.0.0.1:6"),
+        ("irc_tls", "127.0.0.1:7"),
+        ("irc_name", "other.example"),
+        ("irc_password", "another-password"),
     ];
 
     #[test]

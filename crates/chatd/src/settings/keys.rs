@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use chat_server::config::{self, ConfigError, Origin, SETTINGS, Setting, When};
 use clap::ValueHint;
 
+use crate::settings::irc::{IRC, PASSWORD};
 use crate::settings::table::{OWN, Row};
 use crate::settings::values::Settings;
 
@@ -16,7 +17,7 @@ pub(super) enum Key {
 }
 
 pub(super) fn keys() -> impl Iterator<Item = Key> {
-    SETTINGS.iter().map(Key::Core).chain(OWN.iter().map(Key::Own))
+    SETTINGS.iter().map(Key::Core).chain(OWN.iter().chain(IRC).map(Key::Own))
 }
 
 impl Key {
@@ -69,7 +70,7 @@ impl Key {
     pub(super) fn wrong(self, right: &str, value: &OsStr, origin: &Origin) -> ConfigError {
         match self {
             Key::Core(setting) => setting.wrong(right, value, origin),
-            Key::Own(row) => ConfigError::wrong(row.key, &row.set, right, value, origin, false),
+            Key::Own(row) => ConfigError::wrong(row.key, &row.set, right, value, origin, self.is_secret()),
         }
     }
 
@@ -77,8 +78,19 @@ impl Key {
     pub(super) fn is_secret(self) -> bool {
         match self {
             Key::Core(setting) => setting.is_secret(),
-            Key::Own(_) => false,
+            Key::Own(row) => row.key == PASSWORD,
         }
+    }
+
+    /// Says what is wrong with a flag for a secret of the product's own.
+    pub(super) fn no_flag(self) -> ConfigError {
+        ConfigError::usage(format!(
+            "--{} would stand in the list of processes, where every user of this machine can read it\n  \
+             try: {} in the environment, or {} in the file; and take another one, if this was the real one",
+            self.flag(),
+            self.variable(),
+            self.name()
+        ))
     }
 
     /// When another value of it holds, if the settings are read again while the server runs. `None`: the core does not say.

@@ -59,6 +59,7 @@ impl Loaded {
             let origin = match (matches.value_source(key.name()), key) {
                 (Some(ValueSource::EnvVariable), _) => Origin::Variable(key.variable()),
                 (_, Key::Core(setting)) if setting.is_secret() => return Err(setting.no_flag()),
+                (_, Key::Own(_)) if key.is_secret() => return Err(key.no_flag()),
                 _ => Origin::Flag(format!("--{}", key.flag())),
             };
             loaded.set(index, key, value, origin)?;

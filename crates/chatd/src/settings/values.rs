@@ -7,6 +7,7 @@ use chat_webhooks::Settings as Webhooks;
 
 use crate::data::Data;
 use crate::engine::Engine;
+use crate::irc::IrcConfig;
 use crate::tls::TlsConfig;
 
 /// Everything that can be set.
@@ -26,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) engine: Engine,
     /// The line door's second entrance, by TLS.
     pub(crate) tls: TlsConfig,
+    /// The doors for IRC programs.
+    pub(crate) irc: IrcConfig,
     /// `text` or `json`.
     pub(crate) log_format: LogFormat,
 }
@@ -41,6 +44,7 @@ impl Default for Settings {
             data: Data::default(),
             engine: Engine::default(),
             tls: TlsConfig::default(),
+            irc: IrcConfig::default(),
             log_format: LogFormat::default(),
         }
     }

@@ -15,6 +15,7 @@ mod fail_closed;
 #[cfg(target_os = "linux")]
 mod figures;
 mod files;
+mod irc;
 mod kit;
 #[cfg(target_os = "linux")]
 mod life;

@@ -38,13 +38,13 @@ impl Turn<'_, Features> {
             self.not_banned_as(id, &name)?;
         }
         let before = self.clients.get(id).ok_or(Refusal::NOT_SIGNED_ON)?.name.clone();
-        let done = |turn: &Turn<'_, Features>, room: RoomName| {
-            let users = turn.router.rooms.get(&room).map_or(0, Room::people);
+        let done = |turn: &Turn<'_, Features>, room: Option<RoomName>| {
+            let users = room.as_ref().and_then(|room| turn.router.rooms.get(room)).map_or(0, Room::people);
             Done::SignedIn { name: account.name.clone(), role: account.role, person: turn.person(id), room, users }
         };
         if before.as_ref() == Some(&name) {
             self.mark_signed_in(id);
-            let room = self.room_or_current(id, None).unwrap_or_else(|_| RoomName::lobby());
+            let room = self.room_or_current(id, None).ok().or_else(|| self.lobby(id));
             return Ok(Answer::Done(done(self, room)));
         }
         if self.is_signed_in(id) {
@@ -61,13 +61,13 @@ impl Turn<'_, Features> {
                 self.rename(id, name)?;
                 self.mark_signed_in(id);
                 self.leave_rooms_of_bans(id);
-                let room = self.room_or_current(id, None).unwrap_or_else(|_| RoomName::lobby());
+                let room = self.room_or_current(id, None).ok().or_else(|| self.lobby(id));
                 return Ok(Answer::Done(done(self, room)));
             }
             self.clients.rename(id, name);
             self.mark_signed_in(id);
             let room = self.first_room(id);
-            self.come_in(id, &room)?;
+            self.come_in(id, room.as_ref())?;
             return Ok(Answer::In(done(self, room.clone()), room));
         };
         // A client that had another name until now leaves under that, and joins the connections of the account.
@@ -97,9 +97,9 @@ impl Turn<'_, Features> {
                 self.go_in(id, &name)?;
             }
         }
-        let room = current.unwrap_or_else(RoomName::lobby);
+        let room = current.or_else(|| self.lobby(id));
         if let Some(client) = self.clients.get_mut(id) {
-            client.state.current = client.state.rooms.contains(&room).then(|| room.clone());
+            client.state.current = room.clone().filter(|room| client.state.rooms.contains(room));
         }
         Ok(Answer::In(done(self, room.clone()), room))
     }
@@ -125,7 +125,9 @@ impl Turn<'_, Features> {
             let signed_on = Event::SignedOn { by: client.person(), name: free.clone(), door: client.door };
             self.router.publish(&Envelope::new(self.now.wall, signed_on));
         }
-        self.go_in(id, &RoomName::lobby())?;
+        if let Some(lobby) = self.lobby(id) {
+            self.go_in(id, &lobby)?;
+        }
         Ok(free)
     }
 

@@ -26,18 +26,18 @@ impl Turn<'_, Features> {
     }
 
     /// The room that a client is in first, after it has signed in: the lobby, unless it follows an account that has left that.
-    pub(crate) fn first_room(&self, id: ClientId) -> RoomName {
+    pub(crate) fn first_room(&self, id: ClientId) -> Option<RoomName> {
         let (lobby, members) = (RoomName::lobby(), &self.router.features.members);
         let Some(account) = self
             .account_of(id)
             .ok()
             .filter(|account| members.followers.contains(&id) && members.get(account, &lobby).is_none())
         else {
-            return lobby;
+            return self.lobby(id);
         };
         let rooms = members.rooms_of(&account).filter_map(|(name, _)| self.router.rooms.get(name));
         let mut open = rooms.filter(|room| self.not_banned_from(id, room).is_ok());
-        open.next().map_or(lobby, |room| room.name.clone())
+        open.next().map(|room| room.name.clone()).or_else(|| self.lobby(id))
     }
 
     /// A client that has signed in has its answer: it comes into its other rooms if it follows its account, and is told what is

@@ -86,10 +86,10 @@ impl Turn<'_, Features> {
 
     /// Tells all who hear a user in a room, or in a talk, of what is no line of it. Taps hear of rooms alone.
     pub(crate) fn tell_at(&mut self, place: &RoomName, from: &Name, event: Event) {
-        if !place.is_talk() {
-            return self.tell_room_from(place, from, event);
-        }
         let envelope = Envelope::new(self.now.wall, event);
+        if !place.is_talk() {
+            return self.spread(place, None, Some(from), envelope);
+        }
         let hearing = self.listeners(place).into_iter().filter(|id| self.hears(*id, from));
         hearing.collect::<Vec<_>>().into_iter().for_each(|id| self.push(id, &envelope));
     }

@@ -1,0 +1,317 @@
+//! Endings to lines: what a client asked for, in the numerics that IRC has for it.
+
+use chat_server::features::moderation::ban::Kind;
+use chat_server::features::moderation::list::BanRow;
+use chat_server::model::event::{Block, Done, Rows};
+use chat_server::model::names::{Name, RoomName};
+use chat_server::model::rows::{RoomInfo, User};
+
+use crate::caps::Caps;
+use crate::ledger::{Ask, Local};
+use crate::message::MAX_LINE;
+use crate::numeric as n;
+use crate::says::Says;
+use crate::welcome;
+
+/// What the door says by itself.
+pub(crate) fn local(says: &mut Says<'_>, local: Local) {
+    let name = says.door.options.name.clone();
+    match local {
+        Local::Silent => {}
+        Local::CapLs { is_302 } => {
+            if is_302 {
+                *says.caps = says.caps.with(Caps::CAP_NOTIFY);
+            }
+            let line = format!(":{name} CAP {} LS :{}", says.nick(), Caps::offered(is_302).names(is_302));
+            says.line(line);
+        }
+        Local::CapList => {
+            let line = format!(":{name} CAP {} LIST :{}", says.nick(), says.caps.names(false));
+            says.line(line);
+        }
+        Local::CapReq(asked, is_302) => {
+            // What was said before is in the old form, and so is this line.
+            let before = says.tags.clone();
+            let word = if says.caps.change(&asked, is_302) { "ACK" } else { "NAK" };
+            let line = format!(":{name} CAP {} {word} :{asked}", says.nick());
+            says.tags = before;
+            says.line(line);
+        }
+        Local::Pong(token) => says.line(format!(":{name} PONG {name} :{token}")),
+        Local::Says(lines) => {
+            for (numeric, params) in lines {
+                let params: Vec<&str> = params.iter().map(String::as_str).collect();
+                says.numeric(numeric, &params);
+            }
+        }
+        Local::Fail { command, code, words } => says.line(format!(":{name} FAIL {command} {code} :{words}")),
+        Local::Notice { from, words } => {
+            let line = format!(":{from}!services@{name} NOTICE {} :{words}", says.nick());
+            says.line(line);
+        }
+        Local::Motd => {
+            let motd = std::mem::take(says.motd);
+            welcome::motd(says, &motd);
+            *says.motd = motd;
+        }
+        Local::Version => {
+            let version = welcome::version();
+            says.numeric(n::VERSION, &[&version, &name, "IRC, telnet and the browser in one conversation"]);
+            welcome::supported(says);
+        }
+        Local::Whowas(nick) => {
+            let gone = says.door.directory.gone(&nick);
+            if gone.is_empty() {
+                says.known(n::WAS_NO_SUCH_NICK, &[&nick]);
+            }
+            for (nick, profile) in gone {
+                let (nick, host) = (nick.as_str(), format!("{nick}.user"));
+                says.numeric(n::WHOWAS_USER, &[nick, &profile.user, &host, "*", &profile.real]);
+                says.numeric(n::WHOIS_SERVER, &[nick, &name, &profile.since.to_rfc2822()]);
+            }
+            says.known(n::END_OF_WHOWAS, &[&nick]);
+        }
+        Local::Umode => says.line(format!(":{name} 221 {} +", says.nick())),
+    }
+}
+
+/// A request was carried out.
+pub(crate) fn done(says: &mut Says<'_>, ask: Ask, done: &Done) {
+    let source = says.source();
+    match (ask, done) {
+        (Ask::Say { act, text, re, .. }, Done::Said { room, id, .. }) if says.caps.has(Caps::ECHO) => {
+            let tags = says.ids(room, *id, re);
+            let words = if act { format!("\x01ACTION {text}\x01") } else { text.to_string() };
+            says.tagged(&tags, format!(":{source} PRIVMSG {room} :{words}"));
+        }
+        (Ask::Say { act, text, .. }, Done::Whispered { to, away, .. }) => {
+            if let Some(why) = away {
+                says.numeric(n::AWAY, &[to.as_str(), why]);
+            }
+            if says.caps.has(Caps::ECHO) {
+                let words = if act { format!("\x01ACTION {text}\x01") } else { text.to_string() };
+                says.line(format!(":{source} PRIVMSG {to} :{words}"));
+            }
+        }
+        (Ask::Enter(_), Done::Entered { room, .. }) => says.entered(room),
+        (Ask::Part { .. }, Done::Parted { room, .. }) => {
+            says.line(format!(":{source} PART {room}"));
+            says.left(room);
+        }
+        (Ask::Nick { .. }, Done::Renamed(new)) => says.renamed(new),
+        (Ask::Topic { is_set: true, .. }, Done::Topic { room, topic }) => {
+            let text = topic.as_ref().map_or("", |(_, text)| text.as_str());
+            says.line(format!(":{source} TOPIC {room} :{text}"));
+        }
+        (Ask::Topic { .. }, Done::Topic { room, topic: Some((_, text)) }) => {
+            says.numeric(n::TOPIC, &[room.as_str(), text]);
+        }
+        (Ask::Topic { .. }, Done::Topic { room, topic: None }) => says.known(n::NO_TOPIC, &[room.as_str()]),
+        (Ask::Invite { name, room }, _) => {
+            let line = format!(":{} 341 {} {name} {room}", says.door.options.name, says.nick());
+            says.line(line);
+        }
+        (Ask::Modes { letter: None, .. }, Done::Modes { room, modes }) => {
+            let line = format!(":{} 324 {} {room} {modes}", says.door.options.name, says.nick());
+            says.line(line);
+        }
+        (Ask::Modes { letter: Some(letter), sign, value, .. }, Done::Modes { room, .. }) => {
+            let value = value.map_or_else(String::new, |value| format!(" {value}"));
+            says.line(format!(":{source} MODE {room} {sign}{letter}{value}"));
+        }
+        (Ask::Moderate { room, name, why, letter, sign }, _) => {
+            moderated(says, room, &name, why.as_deref(), letter, sign)
+        }
+        (Ask::Away(on), _) => says.known(if on { n::NOW_AWAY } else { n::UNAWAY }, &[]),
+        (Ask::Oper, _) => says.known(n::YOU_ARE_OPER, &[]),
+        _ => {}
+    }
+}
+
+fn moderated(says: &mut Says<'_>, room: Option<RoomName>, name: &str, why: Option<&str>, letter: char, sign: char) {
+    let Some(room) = room else { return };
+    let source = says.source();
+    let line = match letter {
+        'K' => format!(":{source} KICK {room} {name} :{}", why.map_or_else(|| says.nick(), str::to_string)),
+        letter => format!(":{source} MODE {room} {sign}{letter} {name}"),
+    };
+    says.line(line);
+}
+
+/// A list.
+pub(crate) fn block(says: &mut Says<'_>, ask: Ask, block: &Block) {
+    match ask {
+        Ask::Names { room, entering } => {
+            let users = block.rows.open().unwrap_or_default();
+            if !(entering && says.caps.has(Caps::NO_NAMES)) {
+                let room = says.spelled(room);
+                names(says, &room, users);
+            }
+        }
+        Ask::Who { mask, is_room } => {
+            for user in block.rows.open::<User>().unwrap_or_default() {
+                let room = if is_room { mask.as_str() } else { user.rooms.first().map_or("*", RoomName::as_str) };
+                who(says, room, user);
+            }
+            says.known(n::END_OF_WHO, &[&mask]);
+        }
+        Ask::Whois(name) => {
+            for user in block.rows.open::<User>().unwrap_or_default() {
+                whois(says, user);
+            }
+            says.known(n::END_OF_WHOIS, &[name.as_str()]);
+        }
+        Ask::Ison(names) => {
+            let users = block.rows.open::<User>().unwrap_or_default();
+            let is_here = |name: &&String| users.iter().any(|user| user.name.as_str().eq_ignore_ascii_case(name));
+            let here: Vec<&str> = names.iter().filter(is_here).map(String::as_str).collect();
+            says.numeric(n::ISON, &[&here.join(" ")]);
+        }
+        Ask::List(filters) => rooms(says, &filters, &block.rows),
+        Ask::Bans { room, letter } => bans(says, &room, letter, &block.rows),
+        _ => {}
+    }
+}
+
+fn names(says: &mut Says<'_>, room: &RoomName, users: &[User]) {
+    let head = format!(":{} 353 {} = {room} :", says.door.options.name, says.nick());
+    let mut line = String::new();
+    for user in users {
+        let mark = if user.op { "@" } else { "" };
+        let shown = match says.caps.has(Caps::USERHOST) {
+            true => format!("{mark}{}", says.door.directory.prefix(&user.name)),
+            false => format!("{mark}{}", user.name),
+        };
+        if !line.is_empty() && head.len() + line.len() + 1 + shown.len() > MAX_LINE {
+            says.line(format!("{head}{}", std::mem::take(&mut line)));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(&shown);
+    }
+    if !line.is_empty() {
+        says.line(format!("{head}{line}"));
+    }
+    says.known(n::END_OF_NAMES, &[room.as_str()]);
+}
+
+/// User and real name, as this door knows them.
+fn profile(says: &Says<'_>, name: &Name) -> (String, String) {
+    let known = says.door.directory.find(name);
+    known.map_or_else(|| ("~".into(), name.to_string()), |profile| (profile.user, profile.real))
+}
+
+fn who(says: &mut Says<'_>, room: &str, user: &User) {
+    let (known, real) = profile(says, &user.name);
+    let (name, server) = (user.name.as_str(), says.door.options.name.clone());
+    let flags = format!("{}{}", if user.away.is_some() { "G" } else { "H" }, if user.op { "@" } else { "" });
+    let (host, real) = (format!("{name}.user"), format!("0 {real}"));
+    says.numeric(n::WHO_REPLY, &[room, &known, &host, &server, name, &flags, &real]);
+}
+
+fn whois(says: &mut Says<'_>, user: &User) {
+    let (known, real) = profile(says, &user.name);
+    let name = user.name.as_str();
+    says.numeric(n::WHOIS_USER, &[name, &known, &format!("{name}.user"), "*", &real]);
+    if !user.rooms.is_empty() {
+        let rooms: Vec<&str> = user.rooms.iter().map(RoomName::as_str).collect();
+        says.numeric(n::WHOIS_CHANNELS, &[name, &rooms.join(" ")]);
+    }
+    let (server, network) = (says.door.options.name.clone(), says.door.options.network.clone());
+    says.numeric(n::WHOIS_SERVER, &[name, &server, &network]);
+    if let Some(why) = &user.away {
+        says.numeric(n::AWAY, &[name, why]);
+    }
+    if user.account.is_some() {
+        says.known(n::WHOIS_ACCOUNT, &[name, name]);
+    }
+    let since = says.door.directory.find(&user.name).map(|profile| profile.since.timestamp().to_string());
+    match since {
+        Some(since) => {
+            says.numeric(n::WHOIS_IDLE, &[name, &user.idle.to_string(), &since, "seconds idle, signon time"])
+        }
+        None => says.known(n::WHOIS_IDLE, &[name, &user.idle.to_string()]),
+    }
+}
+
+fn rooms(says: &mut Says<'_>, filters: &[String], rows: &Rows) {
+    says.numeric(n::LIST_START, &["Channel", n::LIST_START.1]);
+    for room in rows.open::<RoomInfo>().unwrap_or_default() {
+        if room.users == 0 || room.name.is_talk() || !filters.iter().all(|filter| fits(filter, room, filters)) {
+            continue;
+        }
+        says.numeric(n::LIST, &[room.name.as_str(), &room.users.to_string(), &room.topic]);
+    }
+    says.known(n::LIST_END, &[]);
+}
+
+/// Whether a room is meant by a filter: `>2`, `<9`, `!mask`, `mask`; or by another one, where both are names or masks.
+fn fits(filter: &str, room: &RoomInfo, all: &[String]) -> bool {
+    let number = |digits: &str| digits.parse::<usize>().unwrap_or(0);
+    match filter.as_bytes().first() {
+        Some(b'>') => room.users > number(&filter[1..]),
+        Some(b'<') => room.users < number(&filter[1..]),
+        Some(b'!') => !is_like(room.name.as_str(), &filter[1..]),
+        _ => all.iter().any(|mask| !mask.starts_with(['<', '>', '!']) && is_like(room.name.as_str(), mask)),
+    }
+}
+
+/// Whether a word fits a mask, in which `*` stands for any letters and `?` for one, in any case.
+fn is_like(word: &str, mask: &str) -> bool {
+    let (word, mask): (Vec<u8>, Vec<u8>) = (word.bytes().collect(), mask.bytes().collect());
+    let (mut at, mut behind, mut star) = (0, 0, None);
+    while at < word.len() {
+        match mask.get(behind) {
+            Some(b'*') => {
+                star = Some((behind, at));
+                behind += 1;
+            }
+            Some(byte) if *byte == b'?' || byte.eq_ignore_ascii_case(&word[at]) => {
+                at += 1;
+                behind += 1;
+            }
+            _ => {
+                let Some((place, from)) = star else { return false };
+                star = Some((place, from + 1));
+                (behind, at) = (place + 1, from + 1);
+            }
+        }
+    }
+    mask[behind..].iter().all(|byte| *byte == b'*')
+}
+
+fn bans(says: &mut Says<'_>, room: &RoomName, letter: char, rows: &Rows) {
+    let (kind, row, end) = match letter {
+        'b' => (Kind::Ban, n::BAN_LIST, n::END_OF_BANS),
+        _ => (Kind::Mute, n::QUIET_LIST, n::END_OF_QUIETS),
+    };
+    let quiet = if letter == 'q' { vec!["q"] } else { Vec::new() };
+    for ban in rows.open::<BanRow>().unwrap_or_default().iter().filter(|ban| ban.kind == kind) {
+        let Some(target) = &ban.target else { continue };
+        let mask = if target.contains(['.', ':', '/']) { format!("*!*@{target}") } else { format!("{target}!*@*") };
+        let since = ban.since.timestamp().to_string();
+        let mut params = vec![room.as_str()];
+        params.extend(&quiet);
+        params.extend([mask.as_str(), ban.notice.by.as_str(), &since]);
+        says.numeric(row, &params);
+    }
+    let mut params = vec![room.as_str()];
+    params.extend(&quiet);
+    says.known(end, &params);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mask_has_stars_and_marks() {
+        for (word, mask) in [("#kopi", "*kop*"), ("#KOPI", "#kopi"), ("#kopi", "#k?pi"), ("", "*"), ("#a", "#a**")] {
+            assert!(is_like(word, mask), "{word} {mask}");
+        }
+        for (word, mask) in [("#kopi", "kop"), ("#kopi", "#k?i"), ("#kopi", ""), ("#kopi", "*x*")] {
+            assert!(!is_like(word, mask), "{word} {mask}");
+        }
+    }
+}
