@@ -37,6 +37,8 @@ pub static VERBS: Verbs = Verbs::new(&[
     &rooms::verbs::MODE,
     &moderation::verbs::OP,
     &moderation::verbs::DEOP,
+    &moderation::verbs::VOICE,
+    &moderation::verbs::DEVOICE,
     &moderation::verbs::KICK,
     &moderation::verbs::MUTE,
     &moderation::verbs::UNMUTE,
@@ -188,7 +190,7 @@ mod tests {
             read("MODE", "+k secret"),
             Ok(Command::feature(rooms::Command::Mode {
                 room: None,
-                change: Some(rooms::ModeChange::Key(Some(Text::new("secret").unwrap())))
+                changes: vec![rooms::ModeChange::Key(Some(Text::new("secret").unwrap()))]
             }))
         );
         assert_eq!(

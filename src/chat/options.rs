@@ -32,7 +32,8 @@ impl Options {
             }
             Choice::Ids(on) => self.ids = Some(on),
             Choice::Lobby(on) => self.no_lobby = !on,
-            // These only change how lines look, which the encoder sees to.
+            // `away` is for its feature. The others only change how lines look, which the encoder sees to.
+            Choice::Away(_) => {}
             Choice::Millis(_) | Choice::View(_) | Choice::Zone(_) | Choice::Indonesian(_) => {}
         }
     }

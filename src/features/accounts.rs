@@ -157,9 +157,9 @@ impl Asked for Command {
         let Command::Ask(password) = self else { return None };
         Some(match password {
             Password::Login(name) => format!("Your password for {name}").into(),
-            Password::Register => "A password for your name, of 8 letters or more".into(),
+            Password::Register => "A password for your name, a short sentence".into(),
             Password::Old => "Your password until now".into(),
-            Password::New { .. } | Password::Reset(_) => "Your password from now on, of 8 letters or more".into(),
+            Password::New { .. } | Password::Reset(_) => "Your password from now on, a short sentence".into(),
         })
     }
 
@@ -209,7 +209,7 @@ mod tests {
         let old = FeatureCommand::new(Command::Ask(Password::Old));
         assert_eq!(old.prompt().as_deref(), Some("Your password until now"));
         let new = old.with_secret(typed("one")).unwrap();
-        assert_eq!(new.prompt().as_deref(), Some("Your password from now on, of 8 letters or more"));
+        assert_eq!(new.prompt().as_deref(), Some("Your password from now on, a short sentence"));
         let both = new.with_secret(typed("two")).unwrap();
         let (old, new) = (Secret::new("one"), Secret::new("two"));
         assert_eq!(both, FeatureCommand::new(Command::ChangePassword { old, new }));

@@ -84,8 +84,8 @@ impl Hooks for Features {
     }
 
     fn may_know_of(_: &Turn<'_, Self>, id: ClientId, room: &Room) -> bool {
-        // A room with a key may be known by all users; a room by invitation only by its members.
-        !room.features.rooms.invite_only || room.members.contains(&id)
+        // A room with a key may be known by all users; a secret room, or one by invitation, only by its members.
+        !room.features.rooms.invite_only && !room.features.rooms.secret || room.members.contains(&id)
     }
 
     fn may_read(turn: &Turn<'_, Self>, id: ClientId, room: &Room) -> Result<(), Refusal> {
@@ -203,7 +203,7 @@ impl Hooks for Features {
     }
 
     fn chose(turn: &mut Turn<'_, Self>, id: ClientId, choices: &[Choice]) {
-        turn.watch_presence(id);
+        turn.watch_presence(id, choices);
         turn.note_language(id, choices);
     }
 

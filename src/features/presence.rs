@@ -5,6 +5,7 @@ use crate::model::feature::{Asked, FeatureCommand};
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
 
+pub mod away;
 pub(crate) mod rules;
 pub(crate) mod state;
 pub mod typing;

@@ -1,5 +1,7 @@
 //! Rooms: a topic, modes that close a room or keep order in it, and invitations.
 
+use std::borrow::Cow;
+
 use crate::model::feature::Asked;
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
@@ -31,8 +33,8 @@ pub enum Command {
     Mode {
         /// The room.
         room: Option<RoomName>,
-        /// What to change; `None` only asks.
-        change: Option<ModeChange>,
+        /// What to change, in order; nothing only asks.
+        changes: Vec<ModeChange>,
     },
     /// `RETAIN`: read or change how long a room keeps what is said.
     Retain {
@@ -52,10 +54,55 @@ pub enum ModeChange {
     InviteOnly(bool),
     /// `+k key`: only users who know the key may enter; `None` is `-k`.
     Key(Option<Text>),
-    /// `+m`: only operators speak.
+    /// `+l 20`: so many users at most; `None` is `-l`.
+    Limit(Option<u32>),
+    /// `+m`: only operators, and users with voice, speak.
     Moderated(bool),
+    /// `+n`: only users in the room speak.
+    InsideOnly(bool),
+    /// `+s`: the room is in no list, and is read only inside.
+    Secret(bool),
     /// `+t`: only operators set the topic.
     TopicLock(bool),
+}
+
+impl ModeChange {
+    /// The most users that `+l` takes.
+    pub const MOST_USERS: u32 = 100_000;
+
+    /// Whether it sets the mode, and the letter.
+    pub fn letter(&self) -> (bool, char) {
+        match self {
+            ModeChange::InviteOnly(on) => (*on, 'i'),
+            ModeChange::Key(key) => (key.is_some(), 'k'),
+            ModeChange::Limit(limit) => (limit.is_some(), 'l'),
+            ModeChange::Moderated(on) => (*on, 'm'),
+            ModeChange::InsideOnly(on) => (*on, 'n'),
+            ModeChange::Secret(on) => (*on, 's'),
+            ModeChange::TopicLock(on) => (*on, 't'),
+        }
+    }
+
+    /// What was done, in words: `gave the room a key`.
+    pub fn did(&self) -> Cow<'static, str> {
+        let words = match self {
+            ModeChange::InviteOnly(true) => "made the room invite-only",
+            ModeChange::InviteOnly(false) => "opened the room to all users",
+            ModeChange::Key(Some(_)) => "gave the room a key",
+            ModeChange::Key(None) => "took the key away",
+            ModeChange::Limit(Some(limit)) => return format!("lets at most {limit} users in").into(),
+            ModeChange::Limit(None) => "lets any number of users in",
+            ModeChange::Moderated(true) => "lets only operators and users with voice speak",
+            ModeChange::Moderated(false) => "lets all members speak",
+            ModeChange::InsideOnly(true) => "lets only users in the room speak",
+            ModeChange::InsideOnly(false) => "lets users outside the room speak",
+            ModeChange::Secret(true) => "took the room off all lists",
+            ModeChange::Secret(false) => "put the room on the lists",
+            ModeChange::TopicLock(true) => "lets only operators set the topic",
+            ModeChange::TopicLock(false) => "lets all members set the topic",
+        };
+        words.into()
+    }
 }
 
 /// How long a room keeps what is said. The settings of the store are the most.

@@ -96,6 +96,7 @@ codes! {
     }
     NeedsInvitation 466 "needs-invitation" { http: 403, irc: 465, err: "the code is mistyped, used, too old or ended, and the text says which; or there is none" }
     Kicked 470 "kicked" { bye: "sent away by an operator of the server" }
+    RoomFull 471 "room-full" { http: 409, irc: 471, err: "`max=` users are in the room, and no more come in" }
     InviteOnly 473 "invite-only" {
         http: 403, irc: 473,
         err: "the room is by invitation: to whatever one wants of it from outside",

@@ -49,8 +49,8 @@ pub enum Command {
     List(Option<RoomName>),
     /// List the rooms that the client may know of.
     Rooms,
-    /// Leave a room, the current one if none is named.
-    Part(Option<RoomName>),
+    /// Leave a room, the current one if none is named; perhaps with words.
+    Part(Option<RoomName>, Option<Text>),
     /// Make a room the current one; without a room, ask which it is.
     Room(Option<RoomName>),
     /// A page of what was said.
@@ -161,6 +161,8 @@ pub enum Choice {
     Typing(bool),
     /// `lobby=on|off`: whether signing on enters the lobby.
     Lobby(bool),
+    /// `away=on|off`: whether to hear who is away.
+    Away(bool),
     /// `ping=n|off`: seconds between unasked `PONG *` lines.
     Ping(u64),
 }

@@ -133,6 +133,8 @@ pub enum Done {
         room: RoomName,
         /// A plus and the letters, or a plus alone.
         modes: Text,
+        /// How many users may be in it, if that has a limit.
+        limit: Option<u32>,
     },
     /// Away, or back.
     Away(Option<Text>),

@@ -44,8 +44,8 @@ pub enum Leave {
     Closed,
     /// The connection broke.
     Lost,
-    /// Only left the room.
-    Parted,
+    /// Only left the room, perhaps with words.
+    Parted(Option<Text>),
     /// Nothing was heard for the idle limit.
     Idle,
     /// No name within the sign-on limit.
@@ -111,7 +111,7 @@ impl Leave {
     /// The code of the `BYE` line.
     pub fn code(&self) -> Code {
         match self {
-            Leave::Quit(_) | Leave::Closed | Leave::Lost | Leave::Parted => Code::Quit,
+            Leave::Quit(_) | Leave::Closed | Leave::Lost | Leave::Parted(_) => Code::Quit,
             Leave::Foreign(_) => Code::WrongProtocol,
             Leave::Idle => Code::Idle,
             Leave::SignOn => Code::SignOnTimeout,
@@ -131,11 +131,14 @@ impl Leave {
     /// A few words for people in the room and for the log.
     pub fn reason(&self) -> &str {
         match self {
-            Leave::Quit(Some(words)) | Leave::Kicked(Some(words)) | Leave::Banned(Some(words)) => words,
+            Leave::Quit(Some(words))
+            | Leave::Parted(Some(words))
+            | Leave::Kicked(Some(words))
+            | Leave::Banned(Some(words)) => words,
             Leave::Quit(None) => "quit",
             Leave::Closed => "connection closed",
             Leave::Lost => "connection lost",
-            Leave::Parted => "left the room",
+            Leave::Parted(None) => "left the room",
             Leave::Idle => "idle",
             Leave::SignOn => "gave no name in time",
             Leave::TooSlow => "read too slowly",

@@ -90,9 +90,13 @@ pub static ROOMS: Verb =
     })
     .long();
 
-/// `/part [#room]`
-pub static PART: Verb =
-    verb(Rooms, "PART", &["part"], "/part [#room]", "leave a room", |args| Ok(Command::Part(args.last_room()?))).loud();
+/// `/part [#room [words]]`
+pub static PART: Verb = verb(Rooms, "PART", &["part"], "/part [#room [words]]", "leave a room", |mut args| {
+    // Words need a room in front: what is none may be one that lacks its #.
+    let room = args.room()?;
+    Ok(if room.is_some() { Command::Part(room, args.rest()) } else { Command::Part(args.last_room()?, None) })
+})
+.loud();
 
 /// `/room #room`
 pub static ROOM: Verb =
@@ -115,7 +119,7 @@ pub static HISTORY: Verb = verb(
 pub static OPT: Verb = verb(
         Settings, "OPT",
         &["opt"],
-        "/opt history=off|n time=s|ms view=full|short|plain ids=on|off tz=server|utc|+07:00 lang=en|id echo=on|off presence=off|brief|auto|full typing=on|off lobby=on|off ping=n|off",
+        "/opt history=off|n time=s|ms view=full|short|plain ids=on|off tz=server|utc|+07:00 lang=en|id echo=on|off presence=off|brief|auto|full typing=on|off lobby=on|off away=on|off ping=n|off",
         "change how you see the chat",
         options,
     ).early().lines();
@@ -229,6 +233,7 @@ fn choice(option: &Pair) -> Result<Choice, Refusal> {
         ("presence", "full") => Choice::Presence(Presence::Full),
         ("typing", _) => Choice::Typing(option.is_on()?),
         ("lobby", _) => Choice::Lobby(option.is_on()?),
+        ("away", _) => Choice::Away(option.is_on()?),
         ("ping", "off") => Choice::Ping(0),
         ("ping", seconds) => match seconds.parse() {
             Ok(n @ (0 | 10..=3600)) => Choice::Ping(n),

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 
 use chat_server::features::VERBS;
 use chat_server::features::moderation::moderated::{Effect, Moderated};
+use chat_server::features::presence::away::Away;
 use chat_server::features::presence::typing::Typing;
-use chat_server::features::rooms::told::{Modes, NewOperator, Topic};
+use chat_server::features::rooms::ModeChange;
+use chat_server::features::rooms::told::{Invited, Modes, NewOperator, Topic};
 use chat_server::model::event::{
     Block, Change, Done, Envelope, Event, Leave, Rows, SharedFile, Speech, Version, Warning, What, Wire,
 };
@@ -179,6 +181,8 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         let told = Moderated { by: Some(ani()), seconds, why, ..Moderated::new(effect, Some(rust()), target) };
         Event::Feature(FeatureEvent::new(told))
     };
+    let modes =
+        |modes, changes| Event::feature(Modes { room: rust(), by: ani(), changes, modes: own(modes), limit: None });
     let user =
         User { name: ani(), rooms: vec![lobby()], idle: 1, door: "line", account: None, away: Some(text()), op: false };
     let info = RoomInfo { name: rust(), users: 2, modes: own("+"), topic: text() };
@@ -203,18 +207,27 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
             "left with words",
             Event::Left { room: lobby(), by, name: ani(), why: Leave::Quit(Some(text())), gone: false },
         ),
+        (
+            "left a room with words",
+            Event::Left { room: lobby(), by, name: ani(), why: Leave::Parted(Some(text())), gone: false },
+        ),
         ("sent away", Event::Left { room: lobby(), by, name: ani(), why: Leave::Kicked(Some(text())), gone: false }),
         ("left", Event::Left { room: lobby(), by, name: ani(), why: Leave::Quit(None), gone: false }),
         ("lost", Event::Left { room: lobby(), by, name: ani(), why: Leave::Lost, gone: false }),
         ("renamed", Event::Renamed { by, old: ani(), new: budi() }),
         ("topic", Event::feature(Topic { room: lobby(), by: ani(), text: text() })),
         ("no topic", Event::feature(Topic { room: lobby(), by: ani(), text: own("") })),
+        ("away", Event::feature(Away { by, name: ani(), why: Some(text()) })),
+        ("back", Event::feature(Away { by, name: ani(), why: None })),
         ("typing", Event::feature(Typing { room: lobby(), by, name: ani(), on: true })),
         ("typing no more", Event::feature(Typing { room: lobby(), by, name: ani(), on: false })),
-        ("mode", Event::feature(Modes { room: rust(), by: ani(), did: "gave the room a key", modes: own("+k") })),
+        ("mode", modes("+m", vec![ModeChange::Moderated(true)])),
+        ("modes at once", modes("+l", vec![ModeChange::Limit(Some(20)), ModeChange::Secret(false)])),
         ("operator", Event::feature(NewOperator { room: rust(), by, name: ani() })),
         ("op", moderated(Effect::Op, Some(budi()), None, None)),
         ("deop", moderated(Effect::Deop, Some(budi()), None, None)),
+        ("voice", moderated(Effect::Voice, Some(budi()), None, None)),
+        ("devoice", moderated(Effect::Devoice, Some(budi()), None, None)),
         ("kick", moderated(Effect::Kicked, Some(budi()), None, Some(text()))),
         ("mute", moderated(Effect::Muted, Some(budi()), Some(600), Some(text()))),
         ("unmute", moderated(Effect::Unmuted, Some(budi()), None, None)),
@@ -223,21 +236,20 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         ("waved", waved(None)),
         ("waved elsewhere", waved(Some(rust()))),
         ("announcement", Event::Note { room: None, text: text() }),
-        (
-            "note",
-            Event::Note { room: Some(rust()), text: own("ani invites you to #rust. /join #rust takes you there.") },
-        ),
+        ("invited", Event::feature(Invited { room: rust(), by: Some(by), name: ani() })),
+        ("invited before", Event::feature(Invited { room: rust(), by: None, name: ani() })),
+        ("note", Event::Note { room: Some(rust()), text: own("The file of ani is not there any more.") }),
         ("warning", Event::Warn(Warning::Pace)),
         ("refusal", Event::Refused { verb: None, tag: None, error: Refusal::NO_TEXT }),
         ("gap", Event::Gap { room: lobby(), first: 3, last: 5, count: 3 }),
-        ("prompt", Event::Prompt { what: "A password for your name, of 8 letters or more".into(), is_hidden: false }),
+        ("prompt", Event::Prompt { what: "A password for your name, a short sentence".into(), is_hidden: false }),
         ("paste", Event::PasteBegins),
         ("bye", Event::Bye { why: Leave::Quit(None), name: Some(ani()) }),
         ("welcome", done(Done::Welcome { name: ani(), room: Some(lobby()), users: 2 })),
         ("entered", done(Done::Entered { room: rust(), users: 1, op: true })),
         ("the topic", done(Done::Topic { room: lobby(), topic: Some((ani(), text())) })),
         ("no topic here", done(Done::Topic { room: lobby(), topic: None })),
-        ("modes", done(Done::Modes { room: rust(), modes: own("+k") })),
+        ("modes", done(Done::Modes { room: rust(), modes: own("+k"), limit: None })),
         ("noted", done(Done::Said { room: lobby(), id: 12, kept: true })),
         ("whispered", done(Done::Whispered { to: budi(), id: None, away: Some(text()) })),
         ("called", done(Done::Renamed(ani()))),

@@ -108,7 +108,7 @@ const BESIDE: &[(&str, &str)] = &[
 
 /// The most code lines of the card, and of all of `model` and `chat`.
 const CARD: usize = 3_600;
-const MODEL_AND_CHAT: usize = 5_245;
+const MODEL_AND_CHAT: usize = 5_320;
 
 /// A list has to follow what becomes shorter by more than this part of it, or the next change could use up what was gained.
 const SLACK: usize = 6;

@@ -63,7 +63,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => here().prop_map(Act::Room),
         2 => (here(), option::of(select(&["tea: at four", "-", "the other"][..]))).prop_map(|(r, t)| Act::Topic(r, t)),
         3 => (name(), here()).prop_map(|(name, room)| Act::Invite(name, room)),
-        5 => (here(), option::weighted(0.9, select(&["+i", "-i", "+k k1", "+k k2", "-k", "+m", "-m", "+t", "-t"][..])))
+        5 => (here(), option::weighted(0.9, select(&["+i", "-i", "+k k1", "+k k2", "-k", "+m", "-m", "+t", "-t", "+n", "-n", "+s", "-s", "+l 1", "+l 2", "-l", "+ns-t", "-ml"][..])))
             .prop_map(|(room, change)| Act::Mode(room, change)),
         2 => (here(), 1usize..10).prop_map(|(room, limit)| Act::History(room, limit)),
         1 => any::<bool>().prop_map(Act::Away),
@@ -118,8 +118,11 @@ impl Chamber {
     fn on(&self, mode: char) -> bool {
         self.modes.contains_key(&mode)
     }
-    fn is_open(&self) -> bool {
+    fn lets_all_in(&self) -> bool {
         !self.on('i') && !self.on('k')
+    }
+    fn is_open(&self) -> bool {
+        self.lets_all_in() && !self.on('s')
     }
     fn shown_modes(&self) -> String {
         format!("+{}", self.modes.keys().collect::<String>())
@@ -301,6 +304,10 @@ impl Model {
                     if chamber.modes.get(&'k').is_some_and(|k| Some(k.as_str()) != *key) {
                         return refusal("475 bad-key");
                     }
+                    let limit = chamber.modes.get(&'l').map(|limit| limit.parse::<usize>().unwrap());
+                    if let Some(limit) = limit.filter(|limit| chamber.members.len() >= *limit) {
+                        return Err(("471 room-full", format!(" max={limit}")));
+                    }
                 }
                 let Act::Enter(shown, _) = act else { unreachable!() };
                 self.rooms.entry(room.clone()).or_insert_with(|| Chamber {
@@ -366,7 +373,7 @@ impl Model {
                     return self.room_to_read(who, &room).and_then(|()| refusal("442 not-in-room"));
                 }
                 let Some(chamber) = self.rooms.get_mut(&room) else { return refusal("403 no-such-room") };
-                if !chamber.is_open() && !chamber.ops.contains(&who) {
+                if !chamber.lets_all_in() && !chamber.ops.contains(&who) {
                     return refusal("482 not-room-op");
                 }
                 if chamber.members.contains(&guest) {
@@ -383,6 +390,7 @@ impl Model {
                 let room = self.current(who, *room)?;
                 self.room_to_read(who, &room)?;
                 let chamber = self.rooms.get_mut(&room).unwrap();
+                let before = chamber.modes.clone();
                 if let Some(change) = change {
                     if !chamber.members.contains(&who) {
                         return refusal("442 not-in-room");
@@ -390,21 +398,26 @@ impl Model {
                     if !chamber.ops.contains(&who) {
                         return refusal("482 not-room-op");
                     }
-                    self.show_speaker(who);
-                    let chamber = self.rooms.get_mut(&room).unwrap();
-                    let letter = change.chars().nth(1).unwrap();
-                    if change.starts_with('+') {
-                        chamber.modes.insert(letter, change[2..].trim().to_string());
-                    } else {
-                        chamber.modes.remove(&letter);
+                    let (letters, word) = change.split_once(' ').unwrap_or((change, ""));
+                    let mut on = true;
+                    for letter in letters.chars() {
+                        match letter {
+                            '+' | '-' => on = letter == '+',
+                            _ if on => drop(chamber.modes.insert(letter, word.to_string())),
+                            _ => drop(chamber.modes.remove(&letter)),
+                        }
+                    }
+                    if chamber.modes != before {
+                        self.show_speaker(who);
                     }
                 }
                 let chamber = &self.rooms[&room];
                 let (shown, modes) = (chamber.name.clone(), chamber.shown_modes());
-                if change.is_some() {
+                let limit = chamber.modes.get(&'l').map_or(String::new(), |limit| format!(" limit={limit}"));
+                if chamber.modes != before {
                     self.tell_room(&room, who, &format!("NOTE {shown}"), false);
                 }
-                self.tell(who, format!("OK MODE room={shown} modes={modes}"));
+                self.tell(who, format!("OK MODE room={shown} modes={modes}{limit}"));
             }
             Act::History(room, limit) => {
                 let room = self.current(who, *room)?;
@@ -458,7 +471,8 @@ impl Model {
                 self.tell(who, format!("END LIST {what}"));
             }
             Act::Rooms => {
-                let known = self.rooms.values().filter(|room| !room.on('i') || room.members.contains(&who));
+                let is_listed = |room: &&Chamber| !room.on('i') && !room.on('s') || room.members.contains(&who);
+                let known = self.rooms.values().filter(is_listed);
                 let lines: Vec<String> = known
                     .map(|room| format!("ROOM {} users={} modes={}", room.name, room.members.len(), room.shown_modes()))
                     .collect();
@@ -496,6 +510,9 @@ impl Model {
         self.room_to_read(who, &room)?;
         let from = self.name(who);
         let chamber = self.rooms.get_mut(&room).unwrap();
+        if chamber.on('n') && !chamber.members.contains(&who) {
+            return refusal("404 cannot-speak");
+        }
         if chamber.on('m') && !chamber.ops.contains(&who) {
             return refusal("404 cannot-speak");
         }
@@ -589,8 +606,7 @@ impl Model {
         let chamber = self.rooms.get_mut(room).unwrap();
         match chamber.members.first() {
             None if room == "#lobby" || chamber.is_open() && (!chamber.lines.is_empty() || chamber.topic.is_some()) => {
-                chamber.modes.remove(&'m');
-                chamber.modes.remove(&'t');
+                chamber.modes.retain(|letter, _| !"lmnt".contains(*letter));
                 chamber.invited.clear();
             }
             None => {

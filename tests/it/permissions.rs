@@ -72,7 +72,7 @@ fn act() -> impl Strategy<Value = Act> {
         10 => room().prop_map(Act::Say),
         6 => (room(), id()).prop_map(|(room, id)| Act::Edit(room, id)),
         6 => (room(), id()).prop_map(|(room, id)| Act::Delete(room, id)),
-        6 => (room(), select(&["+i", "-i", "+k k1", "-k", "+m", "-m", "+t", "-t"][..]))
+        6 => (room(), select(&["+i", "-i", "+k k1", "-k", "+m", "-m", "+t", "-t", "+n", "-n", "+s", "-s"][..]))
             .prop_map(|(room, change)| Act::Mode(room, change)),
         2 => room().prop_map(Act::Topic),
         3 => (name(), room()).prop_map(|(name, room)| Act::Invite(name, room)),
@@ -115,6 +115,8 @@ struct Chamber {
     invite_only: bool,
     key: bool,
     moderated: bool,
+    inside_only: bool,
+    secret: bool,
     topic_lock: bool,
     has_topic: bool,
     is_kept: bool,
@@ -129,8 +131,16 @@ struct Line {
 }
 
 impl Chamber {
-    fn is_open(&self) -> bool {
+    fn lets_all_in(&self) -> bool {
         !self.invite_only && !self.key
+    }
+
+    fn is_open(&self) -> bool {
+        self.lets_all_in() && !self.secret
+    }
+
+    fn modes(&self) -> [bool; 6] {
+        [self.invite_only, self.key, self.moderated, self.inside_only, self.secret, self.topic_lock]
     }
 }
 
@@ -205,6 +215,9 @@ impl Model {
     fn speakable(&self, id: usize, room: &str) -> Result<&Chamber, u16> {
         let chamber = self.room_to_read(id, room)?;
         self.not_muted(id, room)?;
+        if chamber.inside_only && !chamber.members.contains(&id) {
+            return Err(404);
+        }
         if chamber.moderated && !self.rules(id, chamber) { Err(404) } else { Ok(chamber) }
     }
 
@@ -332,8 +345,7 @@ impl Model {
             let has_log = chamber.last_id > 0 && !chamber.lines.is_empty();
             if !chamber.accounts.is_empty() || has_members && !chamber.is_open() {
             } else if chamber.is_open() && (has_log || has_bans || chamber.has_topic) || room == "#lobby" {
-                chamber.moderated = false;
-                chamber.topic_lock = false;
+                (chamber.moderated, chamber.inside_only, chamber.topic_lock) = (false, false, false);
                 chamber.invited.clear();
             } else {
                 self.forgotten_id = self.forgotten_id.max(chamber.last_id);
@@ -562,13 +574,16 @@ impl Model {
                 }
                 let chamber = self.rooms.get_mut(*room).unwrap();
                 let on = change.starts_with('+');
+                let before = chamber.clone();
                 match &change[1..2] {
                     "i" => chamber.invite_only = on,
                     "k" => chamber.key = on,
                     "m" => chamber.moderated = on,
+                    "n" => chamber.inside_only = on,
+                    "s" => chamber.secret = on,
                     _ => chamber.topic_lock = on,
                 }
-                chamber.is_kept = true;
+                chamber.is_kept |= chamber.modes() != before.modes();
                 Ok(Vec::new())
             }
             Act::Topic(room) => {
@@ -594,7 +609,7 @@ impl Model {
                     return Err(self.room_to_read(id, room).err().unwrap_or(442));
                 }
                 let chamber = &self.rooms[*room];
-                if !chamber.is_open() && !self.rules(id, chamber) {
+                if !chamber.lets_all_in() && !self.rules(id, chamber) {
                     return Err(482);
                 }
                 if guest.is_some_and(|guest| chamber.members.contains(&guest)) {
@@ -819,6 +834,7 @@ impl Model {
             room.invited.clear();
             let has_ops = !room.accounts.is_empty();
             room.moderated &= has_ops;
+            room.inside_only &= has_ops;
             room.topic_lock &= has_ops;
             // The connections that said them are gone now.
             room.lines.values_mut().for_each(|line| line.person = 0);

@@ -376,6 +376,7 @@ fn every_option_is_made() {
         Choice::Presence(_) => "presence",
         Choice::Typing(_) => "typing",
         Choice::Lobby(_) => "lobby",
+        Choice::Away(_) => "away",
         Choice::Ping(_) => "ping",
     };
     let made: BTreeSet<&str> =
@@ -405,6 +406,8 @@ fn moderation() -> BoxedStrategy<(Command, &'static str, String)> {
     let action = prop_oneof![
         name().prop_map(Action::Op),
         name().prop_map(Action::Deop),
+        name().prop_map(Action::Voice),
+        name().prop_map(Action::Devoice),
         (name(), option::of(words())).prop_map(|(name, why)| Action::Kick { name, why }),
         (name(), time(), option::of(words())).prop_map(|(name, time, why)| Action::Mute { name, time, why }),
         name().prop_map(Action::Unmute),
@@ -418,6 +421,8 @@ fn moderation() -> BoxedStrategy<(Command, &'static str, String)> {
         let (verb, args) = match &action {
             Action::Op(name) => ("OP", name.to_string()),
             Action::Deop(name) => ("DEOP", name.to_string()),
+            Action::Voice(name) => ("VOICE", name.to_string()),
+            Action::Devoice(name) => ("DEVOICE", name.to_string()),
             Action::Kick { name, why: words } => ("KICK", format!("{name}{}", why(words))),
             Action::Mute { name, time: long, why: words } => ("MUTE", format!("{name}{}{}", time(long), why(words))),
             Action::Unmute(name) => ("UNMUTE", name.to_string()),
@@ -583,7 +588,11 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
         )),
         name().prop_map(|name| (Command::Nick(name.clone()), "NICK", name.to_string())),
         option::of(room()).prop_map(|room| (Command::List(room.clone()), "LIST", room_args(&room))),
-        option::of(room()).prop_map(|room| (Command::Part(room.clone()), "PART", room_args(&room))),
+        option::of((room(), option::of(words()))).prop_map(|part| {
+            let (room, words) = part.map_or((None, None), |(room, words)| (Some(room), words));
+            let args = format!("{} {}", room_args(&room), words.clone().unwrap_or_default());
+            (Command::Part(room, words), "PART", args)
+        }),
         option::of(room()).prop_map(|room| (Command::Room(room.clone()), "ROOM", room_args(&room))),
         (option::of(room()), any::<bool>()).prop_map(|(room, on)| {
             let args = format!("{} {}", room_args(&room), if on { "" } else { "off" });
@@ -617,17 +626,20 @@ fn talk() -> BoxedStrategy<(Command, &'static str, String)> {
             let args = format!("{name} {}", room_args(&room));
             (Command::feature(rooms::Command::Invite { name, room }), "INVITE", args)
         }),
-        (option::of(room()), option::of(mode(key().boxed()))).prop_map(|(room, change)| {
-            let written = match &change {
-                None => String::new(),
-                Some(ModeChange::InviteOnly(on)) => format!("{}i", sign(*on)),
-                Some(ModeChange::Moderated(on)) => format!("{}m", sign(*on)),
-                Some(ModeChange::TopicLock(on)) => format!("{}t", sign(*on)),
-                Some(ModeChange::Key(Some(key))) => format!("+k {key}"),
-                Some(ModeChange::Key(None)) => "-k".into(),
-            };
-            let args = format!("{} {written}", room_args(&room));
-            (Command::feature(rooms::Command::Mode { room, change }), "MODE", args)
+        (option::of(room()), vec(mode(key().boxed()), 0..5)).prop_map(|(room, changes)| {
+            let (mut letters, mut words) = (String::new(), String::new());
+            for change in &changes {
+                let (on, letter) = change.letter();
+                letters.extend([sign(on), letter]);
+                match change {
+                    ModeChange::Key(Some(key)) => words += &format!(" {key}"),
+                    ModeChange::Key(None) => words += " x",
+                    ModeChange::Limit(Some(limit)) => words += &format!(" {limit}"),
+                    _ => {}
+                }
+            }
+            let args = format!("{} {letters}{words}", room_args(&room));
+            (Command::feature(rooms::Command::Mode { room, changes }), "MODE", args)
         }),
         (option::of(room()), option::of(0u64..), option::of(0u64..), option::of(1usize..=500)).prop_map(
             |(room, before, after, limit)| {
@@ -700,7 +712,10 @@ fn mode(key: BoxedStrategy<Text>) -> impl Strategy<Value = ModeChange> {
     prop_oneof![
         any::<bool>().prop_map(ModeChange::InviteOnly),
         any::<bool>().prop_map(ModeChange::Moderated),
+        any::<bool>().prop_map(ModeChange::InsideOnly),
+        any::<bool>().prop_map(ModeChange::Secret),
         any::<bool>().prop_map(ModeChange::TopicLock),
+        option::of(1..=ModeChange::MOST_USERS).prop_map(ModeChange::Limit),
         option::of(key).prop_map(ModeChange::Key),
     ]
 }
@@ -717,6 +732,7 @@ fn choice() -> impl Strategy<Value = Choice> {
         select(vec![Presence::Off, Presence::Brief, Presence::Auto, Presence::Full]).prop_map(Choice::Presence),
         any::<bool>().prop_map(Choice::Typing),
         any::<bool>().prop_map(Choice::Lobby),
+        any::<bool>().prop_map(Choice::Away),
         prop_oneof![Just(0), 10u64..=3_600].prop_map(Choice::Ping),
     ]
 }
@@ -744,7 +760,8 @@ fn leave() -> impl Strategy<Value = Leave> {
         select(vec![
             Leave::Closed,
             Leave::Lost,
-            Leave::Parted,
+            Leave::Parted(None),
+            Leave::Parted(Text::new("off to lunch").ok()),
             Leave::Idle,
             Leave::SignOn,
             Leave::TooSlow,
@@ -787,7 +804,11 @@ pub(crate) fn done() -> impl Strategy<Value = Done> {
                 .with("for", number)
                 .into()
         }),
-        room().prop_map(|room| Done::Modes { room, modes: Text::new("+ikmt").unwrap() }),
+        (room(), option::of(any::<u32>())).prop_map(|(room, limit)| Done::Modes {
+            room,
+            modes: Text::new("+iklmnst").unwrap(),
+            limit
+        }),
         option::of(short_text(1_024)).prop_map(Done::Away),
         vec(choice(), 0..6).prop_map(Done::Options),
         "[0-9a-f]{32}".prop_map(|token| Done::Offered {
@@ -972,8 +993,8 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         (room(), name(), any::<bool>()).prop_map(|(room, name, on)| Event::feature(Typing { room, by: ANI, name, on })),
         changed(),
         (room(), name()).prop_map(|(room, by)| {
-            let modes = Text::new("+k").unwrap();
-            Event::feature(Modes { room, by, did: "gave the room a key", modes })
+            let (modes, changes) = (Text::new("+k").unwrap(), vec![ModeChange::Key(Text::new("secret").ok())]);
+            Event::feature(Modes { room, by, changes, modes, limit: None })
         }),
         (option::of(room()), text()).prop_map(|(room, text)| Event::Note { room, text }),
         (option::of(room()), name(), text()).prop_map(|(room, name, text)| Event::Feature(FeatureEvent::new(Waved {

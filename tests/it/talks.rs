@@ -49,7 +49,7 @@ const LOOKERS: [&str; 4] = ["citra", "boss", "gita", "eko"];
 /// All, in the order in which they come.
 const ALL: [&str; 7] = ["ani", "budi", "citra", "dewi", "boss", "gita", "eko"];
 
-const LOOKS: [&str; 88] = [
+const LOOKS: [&str; 90] = [
     "LIST:",
     "LIST:#tea",
     "WHO:ani",
@@ -78,6 +78,8 @@ const LOOKS: [&str; 88] = [
     "/retain @ani+budi 1d",
     "/op @ani+budi citra",
     "/deop @ani+budi ani",
+    "/voice @ani+budi ani",
+    "/devoice @ani+budi ani",
     "/kick @ani+budi ani",
     "/forget @ani+budi",
     "/bans",
@@ -416,7 +418,7 @@ impl House {
         match deed {
             Deed::Talk(who, _) | Deed::Public(who, _) if *who < 2 && !self.is_here[*who] => {}
             Deed::Talk(who, line) if has_talks => self.send(MEMBERS[*who], line),
-            Deed::Talk(who, _) => self.send(MEMBERS[*who], "PING:1"),
+            Deed::Talk(who, _) => self.send(MEMBERS[*who], "WHY:"),
             Deed::Public(who, line) => self.send(MEMBERS[*who], line),
             Deed::Look(who, line) => self.send(LOOKERS[*who], line),
             Deed::Call(who, which) => self.call(*who, *which),

@@ -33,7 +33,9 @@ fn is_secret(request: &Request) -> bool {
         || match &request.what {
             Ok(Command::Enter { key, .. }) => key.is_some(),
             Ok(Command::Feature(command)) => {
-                matches!(command.open(), Some(rooms::Command::Mode { change: Some(ModeChange::Key(_)), .. }))
+                let has_key =
+                    |changes: &[ModeChange]| changes.iter().any(|change| matches!(change, ModeChange::Key(_)));
+                matches!(command.open(), Some(rooms::Command::Mode { changes, .. }) if has_key(changes))
             }
             Err(refusal) if refusal.code() == Code::UnknownVerb => {
                 request.typed.as_deref().and_then(|typed| VERBS.near(typed)).is_some_and(|verb| verb.secret)

@@ -113,7 +113,9 @@ impl View {
             "TOPIC" if text.is_empty() => self.quiet(line, &format!("{second} cleared the topic of {first}")),
             "TOPIC" => self.quiet(line, &format!("topic of {first} by {second}: {text}")),
             "TYPING" => self.quiet(line, &format!("{second} is typing in {}", short(first, &self.me))),
-            "OP" | "DEOP" | "KICKED" | "MUTED" | "UNMUTED" | "BANNED" | "UNBANNED" => self.order(line),
+            "OP" | "DEOP" | "VOICE" | "DEVOICE" | "KICKED" | "MUTED" | "UNMUTED" | "BANNED" | "UNBANNED" => {
+                self.order(line)
+            }
             "NOTE" if first == "*" => self.marked(line, "*", YELLOW, &format!("The server says: {text}")),
             "NOTE" => self.marked(line, "*", YELLOW, &format!("{first}: {text}")),
             "WARN" => self.marked(line, "!", YELLOW, text),
@@ -228,6 +230,8 @@ impl View {
         let mut words = match line.kind.as_str() {
             "OP" => format!("{who} is an operator of {place} now"),
             "DEOP" => format!("{who} is no operator of {place} any more"),
+            "VOICE" => format!("{who} has voice in {place} now"),
+            "DEVOICE" => format!("{who} has voice in {place} no more"),
             "KICKED" => format!("{who} is sent out of {place}"),
             "MUTED" => format!("{who} is muted {inside}"),
             "UNMUTED" => format!("{who} may speak again {inside}"),
@@ -553,6 +557,8 @@ mod tests {
         for (line, words) in [
             ("OP #tea budi ani", "budi is an operator of #tea now, by ani"),
             ("DEOP #tea budi ani", "budi is no operator of #tea any more, by ani"),
+            ("VOICE #tea budi ani", "budi has voice in #tea now, by ani"),
+            ("DEVOICE #tea budi ani", "budi has voice in #tea no more, by ani"),
             ("KICKED #tea budi ani: mind your words", "budi is sent out of #tea, by ani: mind your words"),
             ("KICKED * budi *", "budi is sent out of this server"),
             ("MUTED #tea budi ani for=600: spam", "budi is muted in #tea for 10 min, by ani: spam"),
@@ -563,7 +569,10 @@ mod tests {
             ("BANNED #tea * ani for=7200: trouble", "an address is banned from #tea for 2 h, by ani: trouble"),
             ("UNBANNED * budi ani", "budi may come to this server again, by ani"),
             ("NOTE *: Tea is ready", "The server says: Tea is ready"),
-            ("NOTE #tea: ani lets only operators speak (+m).", "#tea: ani lets only operators speak (+m)."),
+            (
+                "NOTE #tea: ani lets only operators and users with voice speak (+m).",
+                "#tea: ani lets only operators and users with voice speak (+m).",
+            ),
         ] {
             let seen = shown(&mut view(false), &[&format!("2026-08-21T10:00:12Z {line}")]);
             assert_eq!(seen, format!("10:00            *  {words}\n"), "{line}");

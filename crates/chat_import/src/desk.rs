@@ -106,18 +106,8 @@ impl Desk {
             self.report.closed.push(name.as_str().into());
         }
         self.report.rooms.push(name.as_str().into());
-        self.import.make(RoomState {
-            name: name.clone(),
-            topic,
-            invite_only: new.is_private,
-            key: None,
-            moderated: false,
-            topic_lock: false,
-            keep_days: None,
-            ops: new.ops,
-            bans: Vec::new(),
-            waiting: Vec::new(),
-        })?;
+        let (invite_only, ops) = (new.is_private, new.ops);
+        self.import.make(RoomState { topic, invite_only, ops, ..RoomState::new(name.clone()) })?;
         Ok(name)
     }
 

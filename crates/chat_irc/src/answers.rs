@@ -111,8 +111,9 @@ pub(crate) fn done(says: &mut Says<'_>, ask: Ask, done: &Done) {
             let line = format!(":{} 341 {} {name} {room}", says.door.options.name, says.nick());
             says.line(line);
         }
-        (Ask::Modes { letter: None, .. }, Done::Modes { room, modes }) => {
-            let line = format!(":{} 324 {} {room} {modes}", says.door.options.name, says.nick());
+        (Ask::Modes { letter: None, .. }, Done::Modes { room, modes, limit }) => {
+            let limit = limit.map_or_else(String::new, |limit| format!(" {limit}"));
+            let line = format!(":{} 324 {} {room} {modes}{limit}", says.door.options.name, says.nick());
             says.line(line);
         }
         (Ask::Modes { letter: Some(letter), sign, value, .. }, Done::Modes { room, .. }) => {

@@ -199,6 +199,8 @@ impl News<'_> {
         let line = match effect {
             Effect::Op => mode(&format!("+o {target}")),
             Effect::Deop => mode(&format!("-o {target}")),
+            Effect::Voice => mode(&format!("+v {target}")),
+            Effect::Devoice => mode(&format!("-v {target}")),
             Effect::Kicked => {
                 let doer = moderated.by.as_ref().map_or("*", Name::as_str);
                 format!(":{by} KICK {room} {target} :{}", why.as_deref().unwrap_or(doer))

@@ -51,7 +51,7 @@ fn name(desk: &mut Desk, typed: &str) -> Option<Name> {
 pub(crate) fn join(desk: &mut Desk, message: &Message) {
     if message.param(0) == "0" {
         let rooms = desk.link.rooms.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        return rooms.into_iter().for_each(|room| leave(desk, room));
+        return rooms.into_iter().for_each(|room| leave(desk, room, None));
     }
     if message.param(0).is_empty() {
         return desk.says(n::NEED_MORE, &["JOIN"]);
@@ -73,13 +73,14 @@ fn who_is_in(desk: &mut Desk, room: RoomName, entering: bool) {
 pub(crate) fn part(desk: &mut Desk, message: &Message) {
     for typed in message.param(0).split(',').filter(|typed| !typed.is_empty()) {
         if let Some(room) = room(desk, typed) {
-            leave(desk, room);
+            let words = Text::new(message.param(1)).ok().filter(|words| !words.is_blank());
+            leave(desk, room, words);
         }
     }
 }
 
-fn leave(desk: &mut Desk, room: RoomName) {
-    desk.ask(Ask::Part { room: room.clone() }, &PART, Command::Part(Some(room)));
+fn leave(desk: &mut Desk, room: RoomName, words: Option<Text>) {
+    desk.ask(Ask::Part { room: room.clone() }, &PART, Command::Part(Some(room), words));
 }
 
 pub(crate) fn names(desk: &mut Desk, message: &Message) {
@@ -132,6 +133,8 @@ fn moderate(
         Action::Deop(_) => &moderation::verbs::DEOP,
         Action::Kick { .. } => &moderation::verbs::KICK,
         Action::Mute { .. } => &moderation::verbs::MUTE,
+        Action::Voice(_) => &moderation::verbs::VOICE,
+        Action::Devoice(_) => &moderation::verbs::DEVOICE,
         Action::Unmute(_) => &moderation::verbs::UNMUTE,
         Action::Ban { .. } => &moderation::verbs::BAN,
         Action::Unban(_) => &moderation::verbs::UNBAN,
@@ -147,7 +150,7 @@ pub(crate) fn mode(desk: &mut Desk, message: &Message) {
     let Some(room) = room(desk, message.param(0)) else { return };
     if message.param(1).is_empty() {
         let what = Ask::Modes { room: room.clone(), letter: None, sign: '+', value: None };
-        let command = Command::feature(rooms::Command::Mode { room: Some(room), change: None });
+        let command = Command::feature(rooms::Command::Mode { room: Some(room), changes: Vec::new() });
         return desk.ask(what, &rooms::verbs::MODE, command);
     }
     let mut values = message.params[2..].iter().map(String::as_str);
@@ -185,7 +188,14 @@ fn change<'a>(
     let (change, value) = match letter {
         'i' => (ModeChange::InviteOnly(on), None),
         'm' => (ModeChange::Moderated(on), None),
+        'n' => (ModeChange::InsideOnly(on), None),
+        's' => (ModeChange::Secret(on), None),
         't' => (ModeChange::TopicLock(on), None),
+        'l' if on => match value().map(|limit| (limit.parse().ok(), Text::new(limit).ok())) {
+            Some((Some(limit @ 1..=ModeChange::MOST_USERS), shown)) => (ModeChange::Limit(Some(limit)), shown),
+            _ => return missing(desk),
+        },
+        'l' => (ModeChange::Limit(None), None),
         'k' if on => match value().and_then(|key| Text::new(key).ok()) {
             Some(key) => (ModeChange::Key(Some(key.clone())), Some(key)),
             None => return missing(desk),
@@ -200,6 +210,12 @@ fn change<'a>(
             let action = if on { Action::Op(name.clone()) } else { Action::Deop(name.clone()) };
             return moderate(desk, room, name.to_string(), None, (sign, letter), action);
         }
+        'v' => {
+            let Some(typed) = value() else { return missing(desk) };
+            let Some(name) = name(desk, typed) else { return };
+            let action = if on { Action::Voice(name.clone()) } else { Action::Devoice(name.clone()) };
+            return moderate(desk, room, name.to_string(), None, (sign, letter), action);
+        }
         'b' | 'q' => return listed(desk, room, (sign, letter), value()),
         letter => {
             let mut shown = [0; 4];
@@ -207,7 +223,7 @@ fn change<'a>(
         }
     };
     let what = Ask::Modes { room: room.clone(), letter: Some(letter), sign, value };
-    let command = Command::feature(rooms::Command::Mode { room: Some(room.clone()), change: Some(change) });
+    let command = Command::feature(rooms::Command::Mode { room: Some(room.clone()), changes: vec![change] });
     desk.ask(what, &rooms::verbs::MODE, command);
 }
 

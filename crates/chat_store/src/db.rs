@@ -185,6 +185,8 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     crate::preferences::SCHEMA,
     // 20: which browsers are told by push.
     crate::pushes::SCHEMA,
+    // 21: how many users may be in a room.
+    "ALTER TABLE rooms ADD COLUMN user_limit INTEGER;   -- NULL: any number",
 ];
 
 /// An empty database with all tables.

@@ -157,19 +157,7 @@ impl Keeper {
             let (room, first_id, last_id): (i64, u64, u64) = match found {
                 Some(found) => found,
                 None => {
-                    let state = RoomState {
-                        name: name.clone(),
-                        topic: None,
-                        invite_only: false,
-                        key: None,
-                        moderated: false,
-                        topic_lock: false,
-                        keep_days: None,
-                        ops: Vec::new(),
-                        bans: Vec::new(),
-                        waiting: Vec::new(),
-                    };
-                    self.write_room(db, &state)?;
+                    self.write_room(db, &RoomState::new(name.clone()))?;
                     (db.last_insert_rowid(), 0, self.forgotten_id)
                 }
             };
@@ -320,16 +308,24 @@ impl Keeper {
 
     /// Makes a room, or makes it what it is now. A new one counts on from the greatest id of those that are forgotten.
     fn write_room(&self, db: &Connection, state: &RoomState) -> rusqlite::Result<()> {
-        let RoomState { name, topic, invite_only, key, moderated, topic_lock, keep_days, ops, bans, waiting } = state;
+        let RoomState { name, topic, key, limit, keep_days, ops, bans, waiting, .. } = state;
         let waiting = waiting.iter().map(|(name, first)| format!("{name}={first}")).collect::<Vec<_>>().join(" ");
-        let letters = [(invite_only, 'i'), (moderated, 'm'), (topic_lock, 't')];
-        let modes: String = letters.into_iter().filter(|(on, _)| **on).map(|(_, letter)| letter).collect();
+        let letters = [
+            (state.invite_only, 'i'),
+            (state.moderated, 'm'),
+            (state.inside_only, 'n'),
+            (state.secret, 's'),
+            (state.topic_lock, 't'),
+        ];
+        let modes: String = letters.into_iter().filter(|(on, _)| *on).map(|(_, letter)| letter).collect();
         let ops = ops.iter().map(|op| op.as_str()).collect::<Vec<_>>().join(" ");
         db.prepare_cached(
-            "INSERT INTO rooms (name, folded, topic, topic_by, modes, key, ops, first_id, last_id, waiting, keep_days)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10)
+            "INSERT INTO rooms (name, folded, topic, topic_by, modes, key, ops, first_id, last_id, waiting, keep_days,
+                 user_limit)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10, ?11)
              ON CONFLICT (folded) DO UPDATE SET
-                 name = ?1, topic = ?3, topic_by = ?4, modes = ?5, key = ?6, ops = ?7, waiting = ?9, keep_days = ?10",
+                 name = ?1, topic = ?3, topic_by = ?4, modes = ?5, key = ?6, ops = ?7, waiting = ?9, keep_days = ?10,
+                 user_limit = ?11",
         )?
         .execute(params![
             name.as_str(),
@@ -341,7 +337,8 @@ impl Keeper {
             ops,
             self.forgotten_id,
             waiting,
-            keep_days
+            keep_days,
+            limit
         ])?;
         bans::write(db, &folded(name), bans)
     }

@@ -21,7 +21,8 @@ const LINES_EACH: usize = 20;
 pub(crate) fn contents(db: &Connection) -> rusqlite::Result<Contents> {
     forget_unreachable(db)?;
     let mut find = db.prepare(
-        "SELECT room, name, topic, topic_by, modes, key, ops, first_id, last_id, waiting, keep_days FROM rooms WHERE folded IS NOT NULL
+        "SELECT room, name, topic, topic_by, modes, key, ops, first_id, last_id, waiting, keep_days, user_limit FROM rooms
+         WHERE folded IS NOT NULL
          ORDER BY (SELECT seq FROM log WHERE log.room = rooms.room ORDER BY id DESC LIMIT 1) DESC",
     )?;
     let mut found = find.query([])?;
@@ -37,13 +38,16 @@ pub(crate) fn contents(db: &Connection) -> rusqlite::Result<Contents> {
             row.get_ref(6)?.as_str()?.split_whitespace().filter_map(|op| Name::parse(op).ok()).collect();
         // What only operators can change goes with the last of them, as when a room empties.
         let modes = row.get_ref(4)?.as_str()?;
-        let is_on = |letter| modes.contains(letter) && (letter == 'i' || !ops.is_empty());
+        let is_on = |letter| modes.contains(letter) && (matches!(letter, 'i' | 's') || !ops.is_empty());
         let state = RoomState {
             name: room_name(row, 1)?,
             topic,
             invite_only: is_on('i'),
             key,
+            limit: row.get::<_, Option<u32>>(11)?.filter(|_| !ops.is_empty()),
             moderated: is_on('m'),
+            inside_only: is_on('n'),
+            secret: is_on('s'),
             topic_lock: is_on('t'),
             keep_days: row.get(10)?,
             ops,

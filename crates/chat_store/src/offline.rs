@@ -20,7 +20,7 @@ use crate::invitations;
 use crate::keep::{audit, remove_account};
 use crate::lines::name;
 use crate::lock::Lock;
-use crate::passwords::{self, Hasher, Password, Strength};
+use crate::passwords::{Hasher, Password, Strength};
 use crate::resets;
 use crate::tools::{self, ToolError};
 
@@ -207,7 +207,7 @@ impl Offline {
 
     fn hash(&self, name: &Name, password: &Secret) -> Result<String, OfflineError> {
         let password = Password::new(password)?;
-        passwords::look_at(&password, name)?;
+        self.strength.look_at(&password, name)?;
         let hashed = Hasher::new(self.strength).hash(&password);
         hashed.map_err(|error| OfflineError::Failed(error.to_string()))
     }

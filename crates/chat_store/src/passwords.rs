@@ -15,8 +15,9 @@ use unicode_normalization::UnicodeNormalization;
 /// `M_MMAP_THRESHOLD`).
 const MAPPED: usize = 33 * 1024;
 /// The shortest and the longest password, in bytes. There is no rule about what is in between: length is what counts (NIST SP
-/// 800-63B, 3.1.1.2).
+/// 800-63B, 3.1.1.2). A setting makes the shortest one shorter or longer.
 const SHORTEST: usize = 8;
+const SHORTEST_MAY_BE: std::ops::RangeInclusive<usize> = 6..=64;
 const LONGEST: usize = 1_024;
 /// What every guesser tries first: a hundred of eight letters and more, put together by hand of what the published lists of leaked
 /// passwords have in common (rows and columns of the keyboard, digits in a row, `password` and its cousins). It is no copy of one
@@ -173,18 +174,19 @@ pub(crate) enum Verdict {
     Renew,
 }
 
-/// How much work it is to try a password: for this server once for each sign-in, for a thief of the file once for each guess.
+/// How many letters a password has at least, and how much work it is to try one: for this server once for each sign-in, for a thief of the file once for each guess.
 /// Hashes of less strength are made anew when their owners sign in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Strength {
     memory_kib: u32,
     passes: u32,
+    letters: usize,
 }
 
 impl Default for Strength {
-    /// What OWASP asks for at least: 19 MiB, two passes.
+    /// What OWASP asks for at least: 19 MiB, two passes; and eight letters.
     fn default() -> Strength {
-        Strength { memory_kib: 19 * 1024, passes: 2 }
+        Strength { memory_kib: 19 * 1024, passes: 2, letters: SHORTEST }
     }
 }
 
@@ -200,10 +202,20 @@ impl Strength {
         self.memory_kib / 1024
     }
 
+    /// The same for passwords of so many letters or more, from 6 to 64; `None` for any other number.
+    pub fn with_letters(self, letters: usize) -> Option<Strength> {
+        SHORTEST_MAY_BE.contains(&letters).then_some(Strength { letters, ..self })
+    }
+
+    /// How many letters a password has at least.
+    pub fn letters(self) -> usize {
+        self.letters
+    }
+
     /// So little that a test can do it ten thousand times.
     #[cfg(test)]
     pub(crate) fn none() -> Strength {
-        Strength { memory_kib: Params::MIN_M_COST, passes: 1 }
+        Strength { memory_kib: Params::MIN_M_COST, passes: 1, letters: SHORTEST }
     }
 
     fn params(self) -> Result<Params, argon2::Error> {
@@ -224,6 +236,11 @@ pub(crate) struct Hasher {
 }
 
 impl Hasher {
+    /// What a password has to be.
+    pub(crate) fn strength(&self) -> Strength {
+        self.strength
+    }
+
     pub(crate) fn new(strength: Strength) -> Hasher {
         Hasher {
             strength,
@@ -328,25 +345,27 @@ fn wrong(error: impl std::fmt::Display) -> io::Error {
     io::Error::other(error.to_string())
 }
 
-/// Whether something may be the password of that name.
-///
-/// # Errors
-/// What is wrong with it; never what it is.
-pub(crate) fn look_at(password: &Password, name: &Name) -> Result<(), Refused> {
-    let no = |right| Err(Refusal::bad_argument("that password", right).into());
-    let (all, words) = (password.form.as_str(), password.form.trim());
-    if all.len() < SHORTEST {
-        no("It should have 8 letters or more; a short sentence is a good one.")
-    } else if all.len() > LONGEST {
-        no("It may have 1,024 bytes at most.")
-    } else if words.is_empty() {
-        no("It should have more than spaces; a short sentence is a good one.")
-    } else if words.trim_end_matches(|c: char| c.is_ascii_digit()).eq_ignore_ascii_case(name.as_str()) {
-        no("It should not be your name.")
-    } else if COMMON.iter().any(|common| common.eq_ignore_ascii_case(words)) {
-        no("It is one of those that every guesser tries first.")
-    } else {
-        Ok(())
+impl Strength {
+    /// Whether something may be the password of that name.
+    ///
+    /// # Errors
+    /// What is wrong with it; never what it is.
+    pub(crate) fn look_at(self, password: &Password, name: &Name) -> Result<(), Refused> {
+        let no = |right: &str| Err(Refusal::bad_argument("that password", right).into());
+        let (all, words) = (password.form.as_str(), password.form.trim());
+        if all.len() < self.letters {
+            no(&format!("It should have {} letters or more; a short sentence is a good one.", self.letters))
+        } else if all.len() > LONGEST {
+            no("It may have 1,024 bytes at most.")
+        } else if words.is_empty() {
+            no("It should have more than spaces; a short sentence is a good one.")
+        } else if words.trim_end_matches(|c: char| c.is_ascii_digit()).eq_ignore_ascii_case(name.as_str()) {
+            no("It should not be your name.")
+        } else if COMMON.iter().any(|common| common.eq_ignore_ascii_case(words)) {
+            no("It is one of those that every guesser tries first.")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -489,12 +508,17 @@ mod tests {
     fn what_everybody_tries_first_is_refused_and_not_repeated() {
         let ani = Name::parse("anindita").unwrap();
         for bad in ["sh0rt", "Password", " password ", "anindita", "ANINDITA2026", &" ".repeat(8), &"x".repeat(1_025)] {
-            let error = look_at(&password(bad), &ani).unwrap_err();
+            let error = Strength::default().look_at(&password(bad), &ani).unwrap_err();
             assert!(!error.to_string().contains(bad) && !format!("{error:?}").contains(bad), "{error}");
         }
         for good in ["correct horse", "ñandú-café", "  spaces  ", &"x".repeat(1_024)] {
-            assert_eq!(look_at(&password(good), &ani), Ok(()), "{good}");
+            assert_eq!(Strength::default().look_at(&password(good), &ani), Ok(()), "{good}");
         }
+        let strength = |letters| Strength::default().with_letters(letters).unwrap();
+        assert_eq!(strength(6).look_at(&password("sesame"), &ani), Ok(()));
+        let error = strength(20).look_at(&password("correct horse"), &ani).unwrap_err();
+        assert!(error.to_string().contains("20 letters or more"), "{error}");
+        assert!([5, 65].into_iter().all(|letters| Strength::default().with_letters(letters).is_none()));
         assert!(COMMON.iter().all(|word| word.len() >= SHORTEST), "the others are too short anyway");
         assert!(COMMON.is_sorted());
     }

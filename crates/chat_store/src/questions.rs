@@ -15,7 +15,7 @@ use crate::desk::Desk;
 use crate::hashing::{Caller, Hashing};
 use crate::invitations;
 use crate::keep;
-use crate::passwords::{self, Hasher, Password, Verdict};
+use crate::passwords::{Hasher, Password, Verdict};
 use crate::programs;
 use crate::pushes;
 use crate::resets;
@@ -164,7 +164,7 @@ impl Accounts {
         let (desk, known) = (self.desk.clone(), self.known.clone());
         self.hashing.submit(number, Caller::Stranger, move |hasher, db| {
             // Looked at before and after: hashing is work, and another user may be faster.
-            let checked = fit(&registration.secret, &registration.name)
+            let checked = fit(hasher, &registration.secret, &registration.name)
                 .and_then(|password| registration.wanted().check(db, now).map(|()| password));
             let password = match checked {
                 Ok(password) => password,
@@ -189,7 +189,7 @@ impl Accounts {
         let (desk, known) = (self.desk.clone(), self.known.clone());
         self.hashing.submit(number, Caller::Stranger, move |hasher, db| {
             // Before and after, as for a registration.
-            let hashed = match resets::check(db, &code, now).and_then(|name| fit(&secret, &name)) {
+            let hashed = match resets::check(db, &code, now).and_then(|name| fit(hasher, &secret, &name)) {
                 Ok(password) => hasher.hash(&password),
                 Err(error) => return desk.answer(number, Answer::Refused(error)),
             };
@@ -217,7 +217,7 @@ impl Accounts {
     ) -> Result<(), Busy> {
         let desk = self.desk.clone();
         self.hashing.submit(number, Caller::Known, move |hasher, _| {
-            let hashed = match fit(&secret, &name).map(|password| hasher.hash(&password)) {
+            let hashed = match fit(hasher, &secret, &name).map(|password| hasher.hash(&password)) {
                 Ok(Ok(hashed)) => hashed,
                 Ok(Err(error)) => return desk.fail_with(number, &error),
                 Err(error) => return desk.answer(number, Answer::Refused(error)),
@@ -266,7 +266,7 @@ impl Accounts {
         self.hashing.submit(number, self.caller(&change.trial), move |hasher, db| {
             let PasswordChange { trial, new } = &change;
             let shown = trial.shown(hasher, db);
-            let shown = shown.and_then(|shown| Ok((shown.hashed, fit(new, &trial.name)?)));
+            let shown = shown.and_then(|shown| Ok((shown.hashed, fit(hasher, new, &trial.name)?)));
             let (hashed, renewed) = match shown.map(|(hashed, new)| (hashed, hasher.hash(&new))) {
                 Ok((hashed, Ok(renewed))) => (hashed, renewed),
                 Ok((_, Err(error))) => return this.desk.fail_with(number, &error),
@@ -296,9 +296,9 @@ impl Registration {
 }
 
 /// A password that may be that name's, in the form that is hashed.
-fn fit(secret: &Secret, name: &Name) -> Result<Password, Refused> {
+fn fit(hasher: &Hasher, secret: &Secret, name: &Name) -> Result<Password, Refused> {
     let password = Password::new(secret)?;
-    passwords::look_at(&password, name)?;
+    hasher.strength().look_at(&password, name)?;
     Ok(password)
 }
 

@@ -133,7 +133,10 @@ impl<F: Hooks> Turn<'_, F> {
             }
             request => request,
         };
-        client.state.last_line = Some(self.now.mono);
+        // A program that pings shows no user.
+        if !matches!(request.what, Ok(Command::Ping(_))) {
+            client.state.last_line = Some(self.now.mono);
+        }
         client.state.is_prompted = false;
         if client.name.is_some() {
             return self.carry_out(id, request);

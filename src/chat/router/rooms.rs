@@ -125,7 +125,12 @@ impl<F: Hooks> Turn<'_, F> {
         }
     }
 
-    pub(super) fn part(&mut self, id: ClientId, room: Option<RoomName>) -> Result<Answer<F>, Refusal> {
+    pub(super) fn part(
+        &mut self,
+        id: ClientId,
+        room: Option<RoomName>,
+        words: Option<Text>,
+    ) -> Result<Answer<F>, Refusal> {
         let name = self.room_or_current(id, room)?;
         // The client still gets what was said before it left.
         self.catch_up(id);
@@ -133,8 +138,10 @@ impl<F: Hooks> Turn<'_, F> {
         let Some(name) = client.state.rooms.iter().find(|room| **room == name).cloned() else {
             return Err(Refusal::not_in_room(&name));
         };
+        // Who may not speak there has no last words either.
+        let words = words.filter(|_| self.speakable(id, &name).is_ok());
         // A user leaves with all connections; this one, which is answered, goes last.
-        self.remove_from_room(&self.connections(id), &name, &Leave::Parted, Some(id));
+        self.remove_from_room(&self.connections(id), &name, &Leave::Parted(words), Some(id));
         let current = self.clients.get(id).and_then(|client| client.state.current.clone());
         Ok(Answer::Done(Done::Parted { room: name, current }))
     }

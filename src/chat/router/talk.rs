@@ -31,7 +31,7 @@ impl<F: Hooks> Turn<'_, F> {
             Command::Nick(name) => self.nick(id, name),
             Command::List(room) => self.list(id, room),
             Command::Rooms => Ok(Answer::Block(Block::new("ROOMS", self.rooms(id)))),
-            Command::Part(room) => self.part(id, room),
+            Command::Part(room, words) => self.part(id, room, words),
             Command::Room(room) => self.room(id, room),
             Command::History(query) => self.history(id, query),
             Command::Options(choices) => self.options(id, choices),

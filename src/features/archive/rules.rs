@@ -93,8 +93,9 @@ impl Router<Features> {
                 let mode = Event::feature(Modes {
                     room: room.name.clone(),
                     by,
-                    did: "set",
+                    changes: Vec::new(),
                     modes: room.features.rooms.modes(),
+                    limit: room.features.rooms.limit,
                 });
                 events.push(Envelope::new(now, mode));
             }
@@ -305,12 +306,16 @@ impl Room {
         let own = &mut room.features;
         (own.rooms.topic, own.rooms.key, own.rooms.op_accounts) =
             (state.topic, state.key, state.ops.into_iter().collect());
-        (own.rooms.invite_only, own.rooms.keep_days) = (state.invite_only, state.keep_days);
+        (own.rooms.invite_only, own.rooms.secret, own.rooms.keep_days) =
+            (state.invite_only, state.secret, state.keep_days);
+        (own.rooms.limit, own.rooms.moderated) = (state.limit, state.moderated);
+        (own.rooms.inside_only, own.rooms.topic_lock) = (state.inside_only, state.topic_lock);
         own.waiting = state.waiting.into_iter().collect();
         own.bans = Bans::restored(state.bans, now, trusted);
         // What only operators can change went with the last of them, unless some come again.
-        let has_ops = !own.rooms.op_accounts.is_empty();
-        (own.rooms.moderated, own.rooms.topic_lock) = (state.moderated && has_ops, state.topic_lock && has_ops);
+        if own.rooms.op_accounts.is_empty() {
+            own.rooms.end_order();
+        }
         (own.first_id, own.is_kept) = (first_id, true);
         lines.into_iter().for_each(|(id, line)| room.history.push(id, line));
         room
@@ -323,7 +328,10 @@ impl Room {
             topic: self.features.rooms.topic.clone(),
             invite_only: self.features.rooms.invite_only,
             key: self.features.rooms.key.clone(),
+            limit: self.features.rooms.limit,
             moderated: self.features.rooms.moderated,
+            inside_only: self.features.rooms.inside_only,
+            secret: self.features.rooms.secret,
             topic_lock: self.features.rooms.topic_lock,
             keep_days: self.features.rooms.keep_days,
             ops: self.features.rooms.op_accounts.iter().cloned().collect(),

@@ -131,8 +131,14 @@ pub struct RoomState {
     pub invite_only: bool,
     /// `+k`.
     pub key: Option<Text>,
+    /// `+l`.
+    pub limit: Option<u32>,
     /// `+m`.
     pub moderated: bool,
+    /// `+n`.
+    pub inside_only: bool,
+    /// `+s`.
+    pub secret: bool,
     /// `+t`.
     pub topic_lock: bool,
     /// How many days what is said is kept, where that is less than the settings say; `None`: as they say.
@@ -143,6 +149,27 @@ pub struct RoomState {
     pub bans: Vec<Ban>,
     /// Of a direct talk: the accounts that were away when something was said, each with the first number that it was not told of.
     pub waiting: Vec<(Name, u64)>,
+}
+
+impl RoomState {
+    /// A room of which nothing is set.
+    pub fn new(name: RoomName) -> RoomState {
+        RoomState {
+            name,
+            topic: None,
+            invite_only: false,
+            key: None,
+            limit: None,
+            moderated: false,
+            inside_only: false,
+            secret: false,
+            topic_lock: false,
+            keep_days: None,
+            ops: Vec::new(),
+            bans: Vec::new(),
+            waiting: Vec::new(),
+        }
+    }
 }
 
 /// What a store holds when the server starts.

@@ -97,7 +97,9 @@ impl Turn<'_, Features> {
     /// A client has left a room. An account that left, or was sent out, is a member no more; a connection that ended changes nothing.
     pub(crate) fn may_end_membership(&mut self, id: ClientId, room: &RoomName, left: Option<&Event>) {
         self.router.features.members.behind.remove(&(id, room.clone()));
-        let Some(Event::Left { why: Leave::Parted | Leave::Kicked(_) | Leave::Banned(_), .. }) = left else { return };
+        let Some(Event::Left { why: Leave::Parted(_) | Leave::Kicked(_) | Leave::Banned(_), .. }) = left else {
+            return;
+        };
         if let Ok(account) = self.account_of(id) {
             self.end_membership(account, room.clone());
         }

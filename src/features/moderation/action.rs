@@ -43,6 +43,10 @@ pub enum Action {
     Op(Name),
     /// The user is an operator no more.
     Deop(Name),
+    /// The user has voice: it speaks where the room is moderated, until it leaves.
+    Voice(Name),
+    /// The user has voice no more.
+    Devoice(Name),
     /// The user has to leave, and may come again.
     Kick { name: Name, why: Option<Text> },
     /// The user may not speak.

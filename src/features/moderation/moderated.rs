@@ -32,6 +32,10 @@ pub enum Effect {
     Op,
     /// The user is an operator no more.
     Deop,
+    /// The user has voice: it speaks where the room is moderated, until it leaves.
+    Voice,
+    /// The user has voice no more.
+    Devoice,
     /// The user has to leave.
     Kicked,
     /// The user may not speak.
@@ -58,6 +62,8 @@ impl Effect {
         match self {
             Effect::Op => ("op", "op", "OP"),
             Effect::Deop => ("deop", "deop", "DEOP"),
+            Effect::Voice => ("voice", "voice", "VOICE"),
+            Effect::Devoice => ("devoice", "devoice", "DEVOICE"),
             Effect::Kicked => ("kick", "kicked", "KICKED"),
             Effect::Muted => ("mute", "muted", "MUTED"),
             Effect::Unmuted => ("unmute", "unmuted", "UNMUTED"),
@@ -123,6 +129,8 @@ impl Told for Moderated {
         match self.effect {
             Effect::Op => format!("{user} is made an operator{by}"),
             Effect::Deop => format!("{user} is made an operator no more{by}"),
+            Effect::Voice => format!("{user} is given voice{by}"),
+            Effect::Devoice => format!("{user} has voice no more{by}"),
             Effect::Kicked => format!("{user} is kicked{by}{because}"),
             Effect::Muted => format!("{user} is muted{time}{by}{because}"),
             Effect::Unmuted => format!("{user} may speak again{lifted}"),

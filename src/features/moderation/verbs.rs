@@ -25,6 +25,26 @@ pub static DEOP: Verb =
         moderate(scope, Action::Deop(user(&name)?))
     });
 
+/// `/voice [#room] <name>`
+pub static VOICE: Verb = verb(
+    Subject::Order,
+    "VOICE",
+    &["voice"],
+    "/voice [#room] <name>",
+    "let a user speak while the room is moderated",
+    |mut args| {
+        let (scope, name) = (scope(&mut args)?, last_word(args)?);
+        moderate(scope, Action::Voice(user(&name)?))
+    },
+);
+
+/// `/devoice [#room] <name>`
+pub static DEVOICE: Verb =
+    verb(Subject::Order, "DEVOICE", &["devoice"], "/devoice [#room] <name>", "take a user's voice back", |mut args| {
+        let (scope, name) = (scope(&mut args)?, last_word(args)?);
+        moderate(scope, Action::Devoice(user(&name)?))
+    });
+
 /// `/kick [#room|*] <name> [why]`
 pub static KICK: Verb = verb(
     Subject::Order,

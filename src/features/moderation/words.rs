@@ -15,6 +15,8 @@ pub(super) fn done(told: &Moderated, target: &str) -> Words {
     let words = match told.effect {
         Effect::Op => format!("{target} is an operator of {place}."),
         Effect::Deop => format!("{target} is no operator of {place} any more."),
+        Effect::Voice => format!("{target} has voice in {place}, until they leave."),
+        Effect::Devoice => format!("{target} has voice in {place} no more."),
         Effect::Kicked => format!("{target} is out of {place}, and may come again. /ban keeps a user out."),
         Effect::Muted => format!("{target} cannot speak {inside}{time}. /unmute {scope} {target} lifts it."),
         Effect::Unmuted => format!("{target} can speak {inside} again."),

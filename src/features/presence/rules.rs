@@ -66,7 +66,11 @@ impl Turn<'_, Features> {
             }
         }
         let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;
+        let is_new = client.state.away != why;
         client.state.away = why.clone();
+        if is_new {
+            self.tell_of_away(id);
+        }
         Ok(Answer::Done(Done::Away(why)))
     }
 

@@ -18,6 +18,8 @@ pub(crate) struct Presence {
     pub(super) arrivals: Paces<Option<Neighbourhood>>,
     /// Clients that set `presence=full`: they hear of coming and going in crowds as well.
     pub(super) watchers: BTreeSet<ClientId>,
+    /// Clients that set `away=on`: they hear who is away.
+    pub(super) away_watchers: BTreeSet<ClientId>,
     /// When those rooms are told of a client that do not know of it yet ([`RoomState::unannounced`](crate::features::state::RoomState)).
     pub(crate) announce_at: BTreeMap<ClientId, Moment>,
     /// The names that a client ignores, the oldest first.
@@ -39,9 +41,9 @@ impl Presence {
     /// Nothing is known of any client. `arrivals`: so many at once from one neighbourhood are announced, and as many more each minute.
     pub(crate) fn new(arrivals: u32) -> Presence {
         let arrivals = Paces::new(arrivals);
-        let (watchers, announce_at) = (BTreeSet::new(), BTreeMap::new());
+        let (watchers, away_watchers, announce_at) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
         let (ignored, whisperers, typing) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Presence { arrivals, watchers, announce_at, ignored, whisperers, typing }
+        Presence { arrivals, watchers, away_watchers, announce_at, ignored, whisperers, typing }
     }
 
     /// Other settings are in force.
@@ -95,6 +97,7 @@ impl Presence {
         self.whisperers.remove(&id);
         self.typing.remove(&id);
         self.watchers.remove(&id);
+        self.away_watchers.remove(&id);
         self.announce_at.remove(&id);
     }
 
@@ -103,6 +106,7 @@ impl Presence {
     pub(crate) fn knows(&self, id: ClientId) -> bool {
         let is_in_a_map = self.ignored.contains_key(&id) || self.whisperers.contains_key(&id);
         let is_announced_later = self.announce_at.contains_key(&id) || self.watchers.contains(&id);
+        let is_in_a_map = is_in_a_map || self.away_watchers.contains(&id);
         is_in_a_map || is_announced_later || self.typing.contains_key(&id)
     }
 }

@@ -6,7 +6,8 @@ use crate::chat::router::Turn;
 use crate::chat::router::rooms::already_there;
 use crate::features::rooms;
 use crate::features::rooms::ModeChange;
-use crate::features::rooms::told::{Modes, NewOperator, Topic};
+use crate::features::rooms::state::Settings;
+use crate::features::rooms::told::{Invited, Modes, NewOperator, Topic};
 use crate::features::state::{Answer, Features, Room, RoomState};
 use crate::model::code::Code;
 use crate::model::event::{Done, Envelope, Event, Words};
@@ -31,7 +32,7 @@ pub(crate) fn carry_out(
     Some(match command.clone() {
         rooms::Command::Topic { room, text } => turn.topic(id, room, text),
         rooms::Command::Invite { name, room } => turn.invite(id, name, room),
-        rooms::Command::Mode { room, change } => turn.mode(id, room, change),
+        rooms::Command::Mode { room, changes } => turn.mode(id, room, changes),
         rooms::Command::Retain { room, change } => turn.retain(id, room, change),
     })
 }
@@ -88,7 +89,7 @@ impl Turn<'_, Features> {
             _ => return Err(Refusal::not_in_room(&self.room_to_read(id, &name)?.name)),
         };
         let name = room.name.clone();
-        if !room.is_open() && !self.may_rule(id, room) {
+        if !room.features.rooms.lets_all_in() && !self.may_rule(id, room) {
             return Err(not_room_op(&name));
         }
         if guest.is_some_and(|guest| room.members.contains(&guest)) {
@@ -107,8 +108,8 @@ impl Turn<'_, Features> {
             self.invite_guest(guest, &name);
         }
         if self.hears(guest, &by) {
-            let text = Text::own(format!("{by} invites you to {name}. /join {name} takes you there."));
-            self.tell(guest, Event::Note { room: Some(name.clone()), text });
+            let by = Invited { room: name.clone(), by: Some(self.person(id)), name: by };
+            self.tell(guest, Event::feature(by));
         }
         let guest = self.name_of(guest)?;
         let words = Words::new(format!("{guest} may come into {name} now.")).with("to", &guest).with("room", &name);
@@ -134,15 +135,15 @@ impl Turn<'_, Features> {
         &mut self,
         id: ClientId,
         room: Option<RoomName>,
-        change: Option<ModeChange>,
+        mut changes: Vec<ModeChange>,
     ) -> Result<Answer, Refusal> {
         let by = self.name_of(id)?;
         let name = self.room_or_current(id, room)?;
         let room = self.room_to_read(id, &name)?;
         let name = room.name.clone();
-        let Some(change) = change else {
-            return Ok(Answer::Done(Done::Modes { room: name, modes: room.features.rooms.modes() }));
-        };
+        if changes.is_empty() {
+            return Ok(modes_of(room));
+        }
         if !room.members.contains(&id) {
             return Err(Refusal::not_in_room(&name));
         }
@@ -150,31 +151,18 @@ impl Turn<'_, Features> {
             return Err(not_room_op(&name));
         }
         let Some(room) = self.router.rooms.get_mut(&name) else { return Err(Refusal::not_in_room(&name)) };
-        let did = match change {
-            ModeChange::InviteOnly(on) => {
-                room.features.rooms.invite_only = on;
-                if on { "made the room invite-only" } else { "opened the room to all users" }
-            }
-            ModeChange::Key(key) => {
-                room.features.rooms.key = key;
-                if room.features.rooms.key.is_some() { "gave the room a key" } else { "took the key away" }
-            }
-            ModeChange::Moderated(on) => {
-                room.features.rooms.moderated = on;
-                if on { "lets only operators speak" } else { "lets all members speak" }
-            }
-            ModeChange::TopicLock(on) => {
-                room.features.rooms.topic_lock = on;
-                if on { "lets only operators set the topic" } else { "lets all members set the topic" }
-            }
-        };
-        let modes = room.features.rooms.modes();
+        changes.retain(|change| room.features.rooms.set(change));
+        let answer = modes_of(room);
+        if changes.is_empty() {
+            return Ok(answer);
+        }
+        let (modes, limit) = (room.features.rooms.modes(), room.features.rooms.limit);
         self.show_speaker(id);
         self.record_room(&name);
         let actor = self.actor(id);
         self.act(&actor, "mode", Some(&name), "", &modes);
-        self.tell_room(&name, Some(id), Event::feature(Modes { room: name.clone(), by, did, modes: modes.clone() }));
-        Ok(Answer::Done(Done::Modes { room: name, modes }))
+        self.tell_room(&name, Some(id), Event::feature(Modes { room: name.clone(), by, changes, modes, limit }));
+        Ok(answer)
     }
 
     /// A client has left a room. An empty room that operators with an account may come back to stays as it is; another one is open
@@ -189,8 +177,7 @@ impl Turn<'_, Features> {
             } else if room.is_open() && (room.is_worth_keeping() || room.features.bans.has_bans())
                 || *name == RoomName::lobby()
             {
-                let had_modes = std::mem::take(&mut room.features.rooms.moderated)
-                    | std::mem::take(&mut room.features.rooms.topic_lock);
+                let had_modes = room.features.rooms.end_order();
                 room.features.rooms.invited.clear();
                 let emptied = Event::Emptied { room: room.name.clone(), modes: room.features.rooms.modes() };
                 self.router.publish(&Envelope::new(self.now.wall, emptied));
@@ -245,6 +232,9 @@ impl Turn<'_, Features> {
         if is_own || others.iter().any(|other| room.features.rooms.ops.contains(other)) {
             room.features.rooms.ops.insert(id);
         }
+        if others.iter().any(|other| room.features.rooms.voices.contains(other)) {
+            room.features.rooms.voices.insert(id);
+        }
         if room.members.len() == 1 && room.features.rooms.op_accounts.is_empty() && *name != RoomName::lobby() {
             self.make_op(id, name);
         }
@@ -271,6 +261,7 @@ impl Turn<'_, Features> {
     pub(crate) fn mend_rooms(&mut self) {
         for room in self.router.rooms.values_mut() {
             room.features.rooms.ops.retain(|op| room.members.contains(op));
+            room.features.rooms.voices.retain(|voice| room.members.contains(voice));
             room.features.unannounced.retain(|hidden| room.members.contains(hidden));
         }
     }
@@ -329,7 +320,7 @@ impl Turn<'_, Features> {
     /// Whether a client may come into a room, as far as its operators have closed it.
     ///
     /// # Errors
-    /// The room is by invitation, or has a key.
+    /// The room is by invitation, has a key, or is full.
     pub(crate) fn may_enter_closed(&self, id: ClientId, room: &Room, key: Option<&Text>) -> Result<(), Refusal> {
         if self.is_expected(id, room) {
             return Ok(());
@@ -341,17 +332,25 @@ impl Turn<'_, Features> {
             let words = format!("{0} has a key. /join {0} <key> opens it.", room.name);
             return Err(Refusal::new(Code::BadKey, words));
         }
+        if let Some(limit) = room.features.rooms.limit.filter(|limit| room.people() >= *limit as usize) {
+            let words = format!("{0} is full: {limit} users at most. Who is invited comes in all the same.", room.name);
+            return Err(Refusal::new(Code::RoomFull, words).with("max", limit as usize));
+        }
         Ok(())
     }
 
-    /// Whether a client may speak in a room, as far as the room is moderated.
+    /// Whether a client may speak in a room, as far as its modes go.
     ///
     /// # Errors
-    /// Only its operators may.
+    /// Only users in it may, or only its operators and users with voice.
     pub(crate) fn may_speak_in(&self, id: ClientId, room: &Room) -> Result<(), Refusal> {
-        if room.features.rooms.moderated && !self.may_rule(id, room) {
+        if room.features.rooms.inside_only && !room.members.contains(&id) {
+            let words = format!("Only users in {0} speak there. /join {0} takes you in.", room.name);
+            return Err(Refusal::new(Code::CannotSpeak, words));
+        }
+        if room.features.rooms.moderated && !room.features.rooms.voices.contains(&id) && !self.may_rule(id, room) {
             let words = format!(
-                "{} is moderated: only its operators speak. Whisper to one of them, or /join another room.",
+                "{} is moderated: only its operators and users with voice speak. Ask an operator for /voice, or /join another room.",
                 room.name
             );
             return Err(Refusal::new(Code::CannotSpeak, words));
@@ -371,7 +370,7 @@ impl Room {
         self.has_log() || self.features.rooms.topic.is_some()
     }
 
-    /// Whether all users may come in, read and speak.
+    /// Whether all users may come in and read.
     pub(crate) fn is_open(&self) -> bool {
         !self.name.is_talk() && self.features.rooms.is_open()
     }
@@ -380,6 +379,12 @@ impl Room {
     pub(crate) fn is_open_to(&self, id: ClientId) -> bool {
         self.is_open() || self.members.contains(&id)
     }
+}
+
+/// The answer to `MODE`.
+fn modes_of(room: &Room) -> Answer {
+    let Settings { limit, .. } = room.features.rooms;
+    Answer::Done(Done::Modes { room: room.name.clone(), modes: room.features.rooms.modes(), limit })
 }
 
 /// The refusal of what only operators of the room may do.

@@ -1,6 +1,6 @@
 //! What the members of a room are told of it: a topic, modes, an operator.
 
-use crate::features::rooms::KeepFor;
+use crate::features::rooms::{KeepFor, ModeChange};
 use crate::model::feature::Told;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::parts::Parts;
@@ -24,10 +24,23 @@ pub struct Modes {
     pub room: RoomName,
     /// The user who changed them.
     pub by: Name,
-    /// What was done, in words: `gave the room a key`.
-    pub did: &'static str,
+    /// What was changed, in order.
+    pub changes: Vec<ModeChange>,
     /// The modes as they are now: `+it`.
     pub modes: Text,
+    /// How many users may be in it, if that has a limit.
+    pub limit: Option<u32>,
+}
+
+/// A user invites another one to a room; the guest alone is told.
+#[derive(Debug)]
+pub struct Invited {
+    /// The room.
+    pub room: RoomName,
+    /// The connection by which others know the user; `None` where the user invited the guest earlier, and may be gone.
+    pub by: Option<ClientId>,
+    /// The user's name.
+    pub name: Name,
 }
 
 /// A room had no operator left; one of its members is an operator from now on.
@@ -64,8 +77,27 @@ pub struct Purged {
 impl Modes {
     /// What was done, and the modes as they are now.
     pub fn words(&self) -> String {
-        format!("{} {} ({}).", self.by, self.did, self.modes)
+        let Modes { by, changes, modes, .. } = self;
+        match changes.as_slice() {
+            [] => format!("The modes are {modes}."),
+            [change] => format!("{} {} ({}).", by, change.did(), modes),
+            changes => format!("{by} changed the modes: {} ({modes}).", letters(changes)),
+        }
     }
+}
+
+/// `+nt-i`
+fn letters(changes: &[ModeChange]) -> String {
+    let mut word = String::new();
+    let mut sign = None;
+    for (on, letter) in changes.iter().map(ModeChange::letter) {
+        if sign != Some(on) {
+            word.push(if on { '+' } else { '-' });
+        }
+        sign = Some(on);
+        word.push(letter);
+    }
+    word
 }
 
 impl Told for Topic {
@@ -102,6 +134,28 @@ impl Told for Modes {
 
     fn sentence(&self) -> String {
         self.words()
+    }
+
+    fn place(&self) -> String {
+        format!("{}: ", self.room)
+    }
+}
+
+impl Told for Invited {
+    fn room(&self) -> Option<&RoomName> {
+        Some(&self.room)
+    }
+
+    fn line(&self) -> Parts {
+        Parts::new("NOTE").text(self.sentence())
+    }
+
+    fn sentence(&self) -> String {
+        let Invited { room, by, name } = self;
+        match by {
+            Some(_) => format!("{name} invites you to {room}. /join {room} takes you there."),
+            None => format!("{name} invited you to {room}. /join {room} takes you there."),
+        }
     }
 
     fn place(&self) -> String {
@@ -186,9 +240,20 @@ mod tests {
             "ani set the topic of #rust: tea: at four",
         );
         assert_reads(topic(""), "TOPIC #rust ani: ", "ani cleared the topic of #rust");
-        let modes = Modes { room: room.clone(), by: by.clone(), did: "gave the room a key", modes: text("+k") };
+        let modes = |changes: Vec<ModeChange>| Modes {
+            room: room.clone(),
+            by: by.clone(),
+            changes,
+            modes: text("+k"),
+            limit: None,
+        };
         let words = "ani gave the room a key (+k).";
-        assert_reads(modes, &format!("NOTE #rust: {words}"), &format!("#rust: {words}"));
+        let key = ModeChange::Key(Some(text("secret")));
+        assert_reads(modes(vec![key.clone()]), &format!("NOTE #rust: {words}"), &format!("#rust: {words}"));
+        let words = "ani changed the modes: +k-nl+t (+k).";
+        let (open, any) = (ModeChange::InsideOnly(false), ModeChange::Limit(None));
+        let all = modes(vec![key, open, any, ModeChange::TopicLock(true)]);
+        assert_reads(all, &format!("NOTE #rust: {words}"), &format!("#rust: {words}"));
         let words = "ani is the operator of #rust now.";
         let operator = NewOperator { room, by: ClientId(1), name: by };
         assert_reads(operator, &format!("NOTE #rust: {words}"), &format!("#rust: {words}"));

@@ -7,6 +7,7 @@ use crate::features::rooms::{KeepFor, ModeChange};
 use crate::model::args::{Args, wrong};
 use crate::model::command::Command;
 use crate::model::refusal::Refusal;
+use crate::model::text::Text;
 use crate::model::verb::{Needs, Subject, Verb, verb};
 
 /// `/topic [#room] [text]`
@@ -31,10 +32,16 @@ pub static INVITE: Verb = verb(
 )
 .loud();
 
-/// `/mode [#room] [+i|+k key|+m|+t]`
-pub static MODE: Verb =
-    verb(Subject::Rooms, "MODE", &["mode"], "/mode [#room] [+i|+k key|+m|+t]", "show or change a room's modes", mode)
-        .loud();
+/// `/mode [#room] [+imnst|+k key|+l n]`
+pub static MODE: Verb = verb(
+    Subject::Rooms,
+    "MODE",
+    &["mode"],
+    "/mode [#room] [+imnst|+k key|+l n]",
+    "show or change a room's modes",
+    mode,
+)
+.loud();
 
 /// `/retain [#room] [30d|off]`
 pub static RETAIN: Verb = verb(
@@ -71,22 +78,42 @@ fn retain(mut args: Args) -> Result<Command, Refusal> {
     Ok(Command::feature(rooms::Command::Retain { room, change }))
 }
 
+/// What `MODE` takes.
+const MODES: &str = "Modes are +i, +k <key>, +l <users>, +m, +n, +s, +t, the same with a minus, or several: +nt-i.";
+
 fn mode(mut args: Args) -> Result<Command, Refusal> {
     let room = args.room()?;
     let mut left = args.clone();
-    let (flag, key) = (left.next_word(), left.next_word());
-    let change = match (flag.as_str(), key.is_empty()) {
-        ("", _) => None,
-        ("+i", true) => Some(ModeChange::InviteOnly(true)),
-        ("-i", true) => Some(ModeChange::InviteOnly(false)),
-        ("+m", true) => Some(ModeChange::Moderated(true)),
-        ("-m", true) => Some(ModeChange::Moderated(false)),
-        ("+t", true) => Some(ModeChange::TopicLock(true)),
-        ("-t", true) => Some(ModeChange::TopicLock(false)),
-        ("+k", false) if left.is_empty() => Some(ModeChange::Key(Some(key))),
-        ("+k", true) => return Err(args.missing()),
-        ("-k", _) if left.is_empty() => Some(ModeChange::Key(None)),
-        _ => return Err(args.explained("One of +i, +k <key>, +m, +t, or the same with a minus.").unfit()),
-    };
-    Ok(Command::feature(rooms::Command::Mode { room, change }))
+    let letters = left.next_word();
+    let wrong = || args.clone().explained(MODES).unfit();
+    let (mut changes, mut on) = (Vec::new(), None);
+    for letter in letters.chars() {
+        if matches!(letter, '+' | '-') {
+            on = Some(letter == '+');
+            continue;
+        }
+        let on = on.ok_or_else(wrong)?;
+        let word = if letter == 'k' || letter == 'l' && on { left.next_word() } else { Text::default() };
+        if on && matches!(letter, 'k' | 'l') && word.is_empty() {
+            return Err(args.missing());
+        }
+        changes.push(match letter {
+            'i' => ModeChange::InviteOnly(on),
+            'k' => ModeChange::Key(on.then_some(word)),
+            'l' if !on => ModeChange::Limit(None),
+            'l' => {
+                let limit = word.parse().ok().filter(|limit| (1..=ModeChange::MOST_USERS).contains(limit));
+                ModeChange::Limit(Some(limit.ok_or_else(wrong)?))
+            }
+            'm' => ModeChange::Moderated(on),
+            'n' => ModeChange::InsideOnly(on),
+            's' => ModeChange::Secret(on),
+            't' => ModeChange::TopicLock(on),
+            _ => return Err(wrong()),
+        });
+    }
+    if !left.is_empty() || changes.is_empty() && !letters.is_empty() {
+        return Err(wrong());
+    }
+    Ok(Command::feature(rooms::Command::Mode { room, changes }))
 }

@@ -36,7 +36,10 @@ impl Lines {
                 let said = self.sentence(format_args!("said{}", inside(room)));
                 self.say(format_args!("{number}{said}"));
             }
-            Done::Modes { room, modes } => self.tell(format_args!("{room} has the modes {modes}")),
+            Done::Modes { room, modes, limit: None } => self.tell(format_args!("{room} has the modes {modes}")),
+            Done::Modes { room, modes, limit: Some(limit) } => {
+                self.tell(format_args!("{room} has the modes {modes}, for {limit} users at most"));
+            }
             Done::Topic { room, topic: Some((by, text)) } => {
                 self.tell(format_args!("The topic of {room}, by {by}: {text}"));
             }
@@ -74,7 +77,9 @@ fn pairs<'a>(line: Line<'a>, done: &Done) -> Line<'a> {
         Done::Role { name, role } => line.pair("name", name).pair("role", role.word()),
         Done::Whispered { to, .. } => line.pair("to", to),
         Done::Topic { room, topic } => line.pair("room", room).maybe("by", topic.as_ref().map(|(by, _)| by)),
-        Done::Modes { room, modes } => line.pair("room", room).pair("modes", modes),
+        Done::Modes { room, modes, limit } => {
+            line.pair("room", room).pair("modes", modes).maybe("limit", limit.as_ref())
+        }
         Done::Options(choices) => choices.iter().fold(line, |line, choice| {
             let (key, value) = option_of(*choice);
             line.pair(key, value)

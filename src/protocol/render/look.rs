@@ -83,12 +83,8 @@ impl Look {
             Choice::Indonesian(on) => self.is_indonesian = on,
             // The next line says which clock that is.
             Choice::Zone(zone) => (self.own, self.day) = (zone, None),
-            Choice::History(_)
-            | Choice::Echo(_)
-            | Choice::Presence(_)
-            | Choice::Typing(_)
-            | Choice::Lobby(_)
-            | Choice::Ping(_) => {}
+            Choice::History(_) | Choice::Echo(_) | Choice::Presence(_) | Choice::Typing(_) => {}
+            Choice::Lobby(_) | Choice::Away(_) | Choice::Ping(_) => {}
         }
     }
 

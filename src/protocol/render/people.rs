@@ -239,6 +239,7 @@ impl Lines {
 fn reason(why: &Leave) -> String {
     match why {
         Leave::Quit(Some(words)) => format!("\"{words}\""),
+        Leave::Parted(Some(words)) => format!("saying \"{words}\""),
         Leave::Kicked(Some(words)) | Leave::Banned(Some(words)) => format!("sent away, {words}"),
         why => why.reason().to_string(),
     }

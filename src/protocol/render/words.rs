@@ -89,13 +89,14 @@ pub(super) fn option_of(choice: Choice) -> (&'static str, String) {
         Choice::Presence(Presence::Full) => ("presence", "full".into()),
         Choice::Typing(on) => ("typing", switch(on)),
         Choice::Lobby(on) => ("lobby", switch(on)),
+        Choice::Away(on) => ("away", switch(on)),
         Choice::Ping(n) => ("ping", number(n)),
     }
 }
 
 pub(super) fn last_words(why: &Leave, name: Option<&str>) -> String {
     match why {
-        Leave::Quit(_) | Leave::Closed | Leave::Lost | Leave::Parted => match name {
+        Leave::Quit(_) | Leave::Closed | Leave::Lost | Leave::Parted(_) => match name {
             Some(name) => format!("Bye, {name}."),
             None => "Bye.".into(),
         },

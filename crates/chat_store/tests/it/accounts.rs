@@ -520,18 +520,8 @@ fn a_password_that_an_operator_sets_ends_every_token() {
 fn whoever_has_a_name_next_has_none_of_its_power() {
     let mut house = House::new();
     house.proves(register("ani", "correct horse"));
-    let tea = RoomState {
-        name: RoomName::parse("#tea").unwrap(),
-        topic: None,
-        invite_only: false,
-        key: None,
-        moderated: true,
-        topic_lock: false,
-        keep_days: None,
-        waiting: Vec::new(),
-        ops: vec![name("budi"), name("Ani")],
-        bans: Vec::new(),
-    };
+    let ops = vec![name("budi"), name("Ani")];
+    let tea = RoomState { moderated: true, ops, ..RoomState::new(RoomName::parse("#tea").unwrap()) };
     house.store.as_mut().unwrap().keep(Record { turn: 1, rooms: vec![tea], ..Record::default() });
     assert!(matches!(house.reports.recv_timeout(DEADLINE), Ok(Report::Kept(1))));
     house.ask(Question::Grant { name: name("ani"), role: Role::Admin });

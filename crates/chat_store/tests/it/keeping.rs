@@ -45,6 +45,7 @@ fn rooms_are_as_they_were() {
     rust.topic = Some((name("budi"), text("crates & co")));
     rust.key = Some(text("s3cret"));
     (rust.invite_only, rust.moderated, rust.topic_lock) = (true, true, true);
+    (rust.limit, rust.inside_only, rust.secret) = (Some(20), true, true);
     rust.ops = vec![name("ani"), name("Budi_2")];
     talk.keep(Record { rooms: vec![state("#rust")], lines: vec![said("#rust", 1, "ani", "a")], ..Record::default() });
     talk.keep(Record { rooms: vec![rust.clone()], ..Record::default() });

@@ -34,6 +34,7 @@ pub(crate) fn options(dir: &Path, durability: Durability) -> Options {
 
 /// What takes back each migration behind 11, the newest first. Who adds a migration adds its row.
 const TAKE_BACK: &[(usize, &str)] = &[
+    (21, "ALTER TABLE rooms DROP COLUMN user_limit"),
     (20, "DROP TABLE pushes"),
     (19, "DROP TABLE preferences"),
     (18, "DROP TABLE bot_rooms; ALTER TABLE rooms DROP COLUMN keep_days"),
@@ -214,18 +215,7 @@ pub(crate) fn changed(room: &str, id: u64, target: u64, what: What) -> Arc<Envel
 }
 
 pub(crate) fn state(room: &str) -> RoomState {
-    RoomState {
-        name: room_name(room),
-        topic: None,
-        invite_only: false,
-        key: None,
-        moderated: false,
-        topic_lock: false,
-        keep_days: None,
-        ops: Vec::new(),
-        bans: Vec::new(),
-        waiting: Vec::new(),
-    }
+    RoomState::new(room_name(room))
 }
 
 /// Lines so that they can be compared.

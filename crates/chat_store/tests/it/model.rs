@@ -173,6 +173,7 @@ fn live(steps: Vec<Step>, durability: Durability) {
                     let mut state = state(room);
                     state.ops = vec![name(PEOPLE[who])];
                     (state.invite_only, state.moderated, state.topic_lock) = (modes, modes, !modes);
+                    (state.limit, state.inside_only, state.secret) = (modes.then_some(3), !modes, modes);
                     router.record.rooms.push(state);
                 }
             }

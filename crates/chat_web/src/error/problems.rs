@@ -66,7 +66,7 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
     row(
         Code::CannotSpeak,
         "You cannot speak there",
-        "The room is moderated, or you are muted: ask one of its operators.",
+        "The room is moderated, or hears only who is in it, or you are muted: ask one of its operators.",
     ),
     row(Code::Banned, "You, or that name, may not come here", "The operators of the server can lift it."),
     row(Code::BannedFromRoom, "You, or that name, may not come into this room", "Its operators can lift it."),
@@ -76,6 +76,7 @@ pub static PROBLEMS: &[(&str, u16, &str, &str)] = &[
     row(Code::NotInRoom, "You are not in this room", "Enter it first."),
     row(Code::AlreadyThere, "You are in this room already", "Nothing has to be done."),
     ("room-closed", 403, "This room is closed", "Its people can invite you."),
+    row(Code::RoomFull, "The room is full", "Ask a member of the room for an invitation."),
     row(Code::InviteOnly, "Only the invited may enter", "Ask a member of the room for an invitation."),
     row(Code::BadKey, "The room has another key", "Ask a member of the room for it."),
     row(Code::NotRoomOp, "Only the room's operators may do this", "Ask one of them."),

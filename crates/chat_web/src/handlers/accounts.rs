@@ -39,7 +39,7 @@ pub(crate) struct Credentials {
     /// The name.
     #[schema(example = "ana", min_length = 1, max_length = 32, pattern = "^[A-Za-z_][A-Za-z0-9_-]*$")]
     name: String,
-    /// Its password: 8 letters or more.
+    /// Its password: as many letters as the setting `password_letters` says (8), or more.
     #[schema(example = "a short sentence", min_length = 1, max_length = 1024)]
     password: String,
     /// The code of an invitation, where one is needed.
@@ -68,7 +68,7 @@ pub(crate) struct NewPassword {
     /// The one until now.
     #[schema(min_length = 1, max_length = 1024)]
     old: String,
-    /// The one from now on: 8 letters or more.
+    /// The one from now on: as many letters as the setting `password_letters` says (8), or more.
     #[schema(min_length = 1, max_length = 1024)]
     new: String,
 }
@@ -79,7 +79,7 @@ pub(crate) struct Reset {
     /// The code: what stands behind `#reset=` in the link.
     #[schema(example = "k7qf-9d2m-x4tr-ab3k-z8pw", min_length = 1, max_length = 64)]
     code: String,
-    /// The password from now on: 8 letters or more.
+    /// The password from now on: as many letters as the setting `password_letters` says (8), or more.
     #[schema(example = "a short sentence", min_length = 1, max_length = 1024)]
     password: String,
 }

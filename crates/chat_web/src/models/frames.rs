@@ -118,8 +118,18 @@ pub enum ServerFrame {
     Modes {
         room: String,
         modes: String,
+        /// How many users may be in it, if that has a limit.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        limit: Option<u32>,
     },
     Topic {
+        room: String,
+        from: Author,
+        at: String,
+        text: String,
+    },
+    /// A user invites this one to a room. The text is the sentence of the other doors.
+    Invited {
         room: String,
         from: Author,
         at: String,
@@ -223,7 +233,9 @@ impl ServerFrame {
         let mut frame = self.clone();
         let words = match &mut frame {
             ServerFrame::Error { title, .. } => Some(title),
-            ServerFrame::Notice { text, .. } | ServerFrame::Warning { text, .. } => Some(text),
+            ServerFrame::Notice { text, .. }
+            | ServerFrame::Invited { text, .. }
+            | ServerFrame::Warning { text, .. } => Some(text),
             ServerFrame::Moderated { text, .. } => Some(text),
             ServerFrame::Feature { sentence, .. } => Some(sentence),
             _ => None,

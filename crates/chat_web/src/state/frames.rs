@@ -7,7 +7,7 @@ use axum::extract::ws::Utf8Bytes;
 use chat_server::features::accounts::RoleChanged;
 use chat_server::features::moderation::moderated::Moderated;
 use chat_server::features::presence::typing::Typing;
-use chat_server::features::rooms::told::{Modes, NewOperator, Topic};
+use chat_server::features::rooms::told::{Invited, Modes, NewOperator, Topic};
 use chat_server::model::event::{Envelope, Event, FeatureEvent, Wire};
 use chat_server::model::names::{ClientId, Name};
 
@@ -101,6 +101,10 @@ fn room_frame(state: &AppState, at: String, event: &FeatureEvent) -> Option<Serv
     }
     if let Some(Topic { room, by, text }) = event.open() {
         return Some(ServerFrame::Topic { room: bare(room), from: state.author_named(by), at, text: text.to_string() });
+    }
+    if let Some(Invited { room, by, name }) = event.open() {
+        let from = by.map_or_else(|| state.author_named(name), |by| state.ids.author(by, name));
+        return Some(ServerFrame::Invited { room: bare(room), from, at, text: event.sentence().into() });
     }
     if let Some(NewOperator { room, by, name }) = event.open() {
         return Some(ServerFrame::Operator { room: bare(room), user: state.ids.author(*by, name), at });

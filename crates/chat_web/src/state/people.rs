@@ -48,11 +48,11 @@ impl AppState {
     }
 
     /// The rooms that a user may know of, by name, with how many are in them. Of those that are hidden from the user the topic is
-    /// left out, and rooms by invitation are left out whole.
+    /// left out, and secret rooms and those by invitation are left out whole.
     pub fn open_rooms(&self, hidden: &[RoomName]) -> Vec<Room> {
         let mut rooms = self.all_rooms();
         let is_hidden = |room: &Room| hidden.iter().any(|name| bare(name).eq_ignore_ascii_case(&room.id));
-        rooms.retain(|room| !room.modes.contains('i') || !is_hidden(room));
+        rooms.retain(|room| !room.modes.contains(['i', 's']) || !is_hidden(room));
         rooms.iter_mut().filter(|room| is_hidden(room)).for_each(|room| room.topic.clear());
         rooms
     }

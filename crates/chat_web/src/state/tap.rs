@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use chat_server::features::accounts::{Disowned, Wiped};
+use chat_server::features::presence::away::Away;
 use chat_server::features::rooms::told::{Modes, Purged, Topic};
 use chat_server::model::event::{Envelope, Event, FeatureEvent};
 use chat_server::model::names::RoomName;
@@ -52,9 +53,12 @@ impl AppState {
         }
     }
 
-    /// What is shown of a room: its topic, and its modes; and words that are deleted there.
+    /// Who is away; what is shown of a room: its topic, and its modes; and words that are deleted there.
     fn follow_rooms(&self, event: &FeatureEvent) {
-        if let Some(Topic { room, text, .. }) = event.open() {
+        if let Some(Away { by, name, why }) = event.open() {
+            let state = if why.is_some() { Presence::Away } else { Presence::Online };
+            self.tell_presence(self.ids.author(*by, name), state, why.as_ref().map(ToString::to_string));
+        } else if let Some(Topic { room, text, .. }) = event.open() {
             self.rooms.change(room, |log| log.topic = text.to_string());
         } else if let Some(Modes { room, modes, .. }) = event.open() {
             self.rooms.change(room, |log| log.modes = modes.to_string());

@@ -118,7 +118,7 @@ impl Task {
 
     pub(super) fn goodbye(&mut self, why: &Leave) {
         let (code, reason, reconnect_in_ms) = match why {
-            Leave::Quit(_) | Leave::Parted | Leave::Closed | Leave::Idle => (1000, "quit", None),
+            Leave::Quit(_) | Leave::Parted(_) | Leave::Closed | Leave::Idle => (1000, "quit", None),
             Leave::SignedOut(_) | Leave::MembersOnly => (4001, "signed-out", None),
             Leave::Kicked(_) => (4002, "kicked", None),
             Leave::Banned(_) => (4003, "banned", None),

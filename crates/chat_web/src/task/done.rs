@@ -13,7 +13,7 @@ use super::pending::{Pending, Wanted};
 use super::whispers::Whisper;
 use crate::models::frames::{Ack, ServerFrame};
 use crate::models::names::{bare, room_key, talk_of, timestamp};
-use crate::models::objects::{Message, Presence};
+use crate::models::objects::Message;
 use crate::models::render::{changed_frame, message};
 use crate::session::Asker;
 use crate::session::ask::Outcome;
@@ -88,19 +88,15 @@ impl Task {
                 self.refresh_rights().await;
             }
             Done::Role { .. } => self.refresh_rights().await,
-            Done::Away(why) => {
-                let state = if why.is_some() { Presence::Away } else { Presence::Online };
-                self.state.tell_presence(self.session.author(), state, why.as_ref().map(ToString::to_string));
-            }
             Done::Topic { room, topic } if matches!(what, Wanted::TopicSet) => {
                 let text = topic.as_ref().map_or_else(String::new, |(_, text)| text.to_string());
                 let (at, from) = (timestamp(envelope.at), self.session.author());
                 self.tell_all(&ServerFrame::Topic { room: bare(room), from, at, text });
             }
             // A client that is told that a room is closed finds it closed: the tap may be a moment behind.
-            Done::Modes { room, modes } => {
+            Done::Modes { room, modes, limit } => {
                 self.state.rooms.change(room, |log| log.modes = modes.to_string());
-                self.tell_all(&ServerFrame::Modes { room: bare(room), modes: modes.to_string() });
+                self.tell_all(&ServerFrame::Modes { room: bare(room), modes: modes.to_string(), limit: *limit });
             }
             _ => {}
         }

@@ -23,8 +23,8 @@ impl Task {
                 self.refresh_rights().await;
             }
             Event::Feature(event) => {
-                if let Some(Modes { room, modes, .. }) = event.open() {
-                    self.tell_all(&ServerFrame::Modes { room: bare(room), modes: modes.to_string() });
+                if let Some(Modes { room, modes, limit, .. }) = event.open() {
+                    self.tell_all(&ServerFrame::Modes { room: bare(room), modes: modes.to_string(), limit: *limit });
                 }
             }
             Event::Left { room, by, .. } if *by == own => {

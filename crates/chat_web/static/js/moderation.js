@@ -5,6 +5,8 @@ import { now } from './time.js';
 const DID = {
   op: 'op',
   deop: 'deop',
+  voice: 'voice',
+  devoice: 'devoice',
   kick: 'kicked',
   mute: 'muted',
   unmute: 'unmuted',

@@ -545,6 +545,7 @@ const HANDLERS = {
     const room = state.rooms.get(event.room);
     if (!room) return [];
     room.modes = event.modes;
+    room.limit = event.limit ?? null;
     return [{ what: 'rooms' }];
   },
 
@@ -556,12 +557,14 @@ const HANDLERS = {
     return [{ what: 'timeline', room: room.id }];
   },
 
+  /** Into a room that this user is in already, by another device perhaps, no button leads. */
+  Invited(state, event) {
+    if (state.rooms.has(event.room)) return [];
+    state.invitations.set(event.room, event.text);
+    return [{ what: 'rooms' }, { what: 'invited', room: event.room, text: event.text }];
+  },
+
   Notice(state, event) {
-    // About a room that one is not in, with the way into it: an invitation.
-    if (event.room && !state.rooms.has(event.room) && event.text.includes(`/join #${event.room}`)) {
-      state.invitations.set(event.room, event.text);
-      return [{ what: 'rooms' }, { what: 'invited', room: event.room, text: event.text }];
-    }
     const changes = [];
     for (const room of event.room
       ? [state.rooms.get(event.room)].filter(Boolean)

@@ -33,6 +33,7 @@ const FRAMES = {
   Presence: { user: person, state: str },
   Whisper: { from: person, to: person, text: str, file: maybe(file) },
   Topic: { room: str, text: maybe(str) },
+  Invited: { room: str, from: person, text: str },
   Operator: { room: str, user: person },
   Moderated: {
     room: maybe(str),
@@ -44,7 +45,7 @@ const FRAMES = {
     text: str,
   },
   Rights: { role: str, rooms: list },
-  Modes: { room: str, modes: str },
+  Modes: { room: str, modes: str, limit: maybe(num) },
   Feature: {
     kind: str,
     room: maybe(str),

@@ -308,6 +308,6 @@ fn a_read_model_that_missed_something_says_so_and_keeps_closed_rooms_from_strang
     assert!(get("/api/rooms").as_array().is_some_and(|rooms| rooms.iter().any(|room| room["id"] == "tea")));
     assert_eq!(get("/api/users")[0]["name"], "budi");
     assert_eq!(get("/api/rooms")[0]["id"], "lobby");
-    budi.send("MODE:+k hush");
+    budi.send("MODE:+k other");
     until(&mut budi, "#den is shown again", &|| shown("den", "+k"));
 }

@@ -166,7 +166,7 @@ fn a_notice_is_in_the_readers_language() {
     english.until(&json!({ "type": "Ack", "ref": 1 }));
     english.send(&json!({ "type": "Command", "ref": 2, "line": "/invite ani #den" }));
     english.until(&json!({ "type": "Ack", "ref": 2 }));
-    let notice = indonesian.until(&json!({ "type": "Notice" }));
+    let notice = indonesian.until(&json!({ "type": "Invited", "room": "den" }));
     let words = notice["text"].as_str().expect("words");
     assert!(words.starts_with("budi mengundang Anda ke #den"), "{words}");
 }

@@ -36,7 +36,7 @@ fn operator_stage() -> Stage {
 }
 
 /// Codes that only frames can get: REST has no call for what they refuse, and its bodies are UTF-8 or no JSON.
-const FRAMES_ONLY: [&str; 21] = [
+const FRAMES_ONLY: [&str; 22] = [
     "no-lab",
     "banned",
     "user-not-in-room",
@@ -50,6 +50,7 @@ const FRAMES_ONLY: [&str; 21] = [
     "already-signed-on",
     "already-there",
     "invite-only",
+    "room-full",
     "bad-key",
     "not-room-op",
     "protected",

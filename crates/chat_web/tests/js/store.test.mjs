@@ -304,7 +304,7 @@ test('what was on the screen is read, as far as it was; what is marked as unread
 
 test('an invitation stands in a list until it is used or dismissed', () => {
   const { state, take } = begun();
-  const invite = (room) => take({ type: 'Notice', room, at: AT, text: `budi invites you to #${room}. /join #${room} takes you there.` });
+  const invite = (room) => take({ type: 'Invited', room, from: { id: 'b', name: 'budi' }, at: AT, text: `budi invites you to #${room}. /join #${room} takes you there.` });
   assert.deepEqual(invite('tea'), ['rooms', 'invited']);
   invite('rust');
   assert.deepEqual([...state.invitations.keys()], ['tea', 'rust']);

@@ -249,8 +249,21 @@ pub(super) static OWN: &[Row] = &[
         quoted: false,
         get: |settings| settings.data.strength.memory_mib().to_string(),
         set: Set::Text(|settings, value| {
-            let strength = value.parse().ok().and_then(Strength::new);
+            let letters = settings.data.strength.letters();
+            let strength = value.parse().ok().and_then(Strength::new).and_then(|it| it.with_letters(letters));
             settings.data.strength = strength.ok_or("should be a number of MiB from 19 to 1024")?;
+            Ok(())
+        }),
+    },
+    Row {
+        key: "password_letters",
+        when: When::Restart,
+        help: "letters that a new password has at least, from 6 to 64",
+        quoted: false,
+        get: |settings| settings.data.strength.letters().to_string(),
+        set: Set::Text(|settings, value| {
+            let strength = value.parse().ok().and_then(|letters| settings.data.strength.with_letters(letters));
+            settings.data.strength = strength.ok_or("should be a number from 6 to 64")?;
             Ok(())
         }),
     },

@@ -72,7 +72,7 @@ impl Turn<'_, Features> {
         };
         // A client that had another name until now leaves under that, and joins the connections of the account.
         if before.is_some() {
-            self.leave_all(id, &Leave::Parted);
+            self.leave_all(id, &Leave::Parted(None));
         }
         let (rooms, current, person, away) = match self.clients.get(holder) {
             Some(first) => {
@@ -114,7 +114,7 @@ impl Turn<'_, Features> {
         if is_alone {
             return self.rename_away(id);
         }
-        self.leave_all(id, &Leave::Parted);
+        self.leave_all(id, &Leave::Parted(None));
         let free = self.free_name(&name);
         self.clients.rename(id, free.clone());
         // Others know the account's connections by the number of the first one. If this is the first, it needs another

@@ -2,12 +2,12 @@
 //! comes.
 
 use crate::chat::router::Turn;
+use crate::features::rooms::told::Invited;
 use crate::features::state::{Answer, Features, Room};
 use crate::model::code::Code;
 use crate::model::event::{Event, Words};
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
-use crate::model::text::Text;
 
 impl Turn<'_, Features> {
     /// Invites an account of which no connection is here. Who may invite was looked at before.
@@ -71,8 +71,7 @@ impl Turn<'_, Features> {
     pub(super) fn tell_of_invitations(&mut self, id: ClientId, account: &Name) {
         let invitations = self.router.features.members.invitations(account).to_vec();
         for (room, by) in invitations {
-            let text = format!("{by} invited you to {room}. /join {room} takes you there.");
-            self.tell(id, Event::Note { room: Some(room), text: Text::own(text) });
+            self.tell(id, Event::feature(Invited { room, by: None, name: by }));
         }
     }
 

@@ -25,6 +25,8 @@ impl Turn<'_, Features> {
         match action {
             Action::Op(name) => self.op(id, of_one_room(room, &name)?, name),
             Action::Deop(name) => self.deop(id, of_one_room(room, &name)?, name),
+            Action::Voice(name) => self.set_voice(id, room, &name, Effect::Voice),
+            Action::Devoice(name) => self.set_voice(id, room, &name, Effect::Devoice),
             Action::Kick { name, why } => self.kick(id, room, name, why),
             Action::Mute { name, time, why } => self.mute(id, room, name, time, why),
             Action::Ban { target, time, why } => self.ban(id, room, target, time, why),
@@ -91,6 +93,36 @@ impl Turn<'_, Features> {
         let mut action = Moderated::new(Effect::Deop, Some(room), Some(name.clone()));
         action.person = target.map(|target| self.person(target));
         Ok(self.tell_and_answer(id, name.as_str(), action))
+    }
+
+    /// Gives voice to a user in a room, by all connections that are in it, or takes it back.
+    fn set_voice(
+        &mut self,
+        id: ClientId,
+        room: Option<RoomName>,
+        name: &Name,
+        effect: Effect,
+    ) -> Result<Answer, Refusal> {
+        let right = "Voice is given in a room: /voice #room <name>.";
+        let room = room.ok_or_else(|| Refusal::bad_argument("*", right))?;
+        let target = self.present(name)?;
+        let target = self.member_here(name, &room).ok_or_else(|| not_there(name, &room)).map(|_| target)?;
+        let (name, all) = (self.name_of(target)?, self.connections(target));
+        let Some(there) = self.router.rooms.get_mut(&room) else { return Err(Refusal::not_in_room(&room)) };
+        let voices = &mut there.features.rooms.voices;
+        let before = voices.len();
+        match effect {
+            Effect::Voice => voices.extend(all.iter().filter(|id| there.members.contains(id))),
+            _ => voices.retain(|voice| !all.contains(voice)),
+        }
+        let is_new = before != voices.len();
+        let mut action = Moderated::new(effect, Some(room), Some(name.clone()));
+        action.person = Some(self.person(target));
+        let answer = Answer::Done(done(&action, name.as_str()).into());
+        if is_new {
+            self.tell_action(id, name.as_str(), action);
+        }
+        Ok(answer)
     }
 
     fn kick(&mut self, id: ClientId, room: Option<RoomName>, name: Name, why: Option<Text>) -> Result<Answer, Refusal> {

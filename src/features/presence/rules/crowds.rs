@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use crate::chat::message::Client;
 use crate::chat::router::Turn;
+use crate::features::presence::away::Away;
 use crate::features::state::{Features, Room};
 use crate::model::address::neighbourhood;
-use crate::model::command::{BRIEF_ROOM, CROWD, Presence};
+use crate::model::command::{BRIEF_ROOM, CROWD, Choice, Presence};
 use crate::model::event::{Envelope, Event};
 use crate::model::names::{ClientId, RoomName};
 use crate::model::text::Text;
@@ -34,8 +35,16 @@ impl Turn<'_, Features> {
         }
     }
 
-    /// Notes whether a client wants to hear of all coming and going.
-    pub(crate) fn watch_presence(&mut self, id: ClientId) {
+    /// Notes whether a client wants to hear of all coming and going, and who is away.
+    pub(crate) fn watch_presence(&mut self, id: ClientId, choices: &[Choice]) {
+        let watchers = &mut self.router.features.presence.away_watchers;
+        for choice in choices {
+            match choice {
+                Choice::Away(true) => drop(watchers.insert(id)),
+                Choice::Away(false) => drop(watchers.remove(&id)),
+                _ => {}
+            }
+        }
         let watchers = &mut self.router.features.presence.watchers;
         if self.clients.get(id).is_some_and(|client| client.state.options.presence == Presence::Full) {
             watchers.insert(id);
@@ -64,6 +73,7 @@ impl Turn<'_, Features> {
         let is_new_crowd = room.count_heads();
         if let Some(joined) = joined.filter(|_| !is_hidden) {
             self.tell_presence(name, id, joined);
+            self.tell_away_in(id, name);
         }
         if is_new_crowd {
             self.tell_room(name, Some(id), Event::Note { room: Some(name.clone()), text: crowd() });
@@ -145,7 +155,40 @@ impl Turn<'_, Features> {
             let Some(room) = self.router.rooms.get_mut(&name).filter(is_hidden) else { continue };
             room.features.unannounced.retain(|hidden| !all.contains(hidden));
             self.tell_presence(&name, id, Event::Joined { room: name.clone(), by, name: who.clone() });
+            self.tell_away_in(id, &name);
         }
+    }
+
+    /// A room was told of a client that has come in: those who want to know are told as well if its user is away.
+    fn tell_away_in(&mut self, id: ClientId, name: &RoomName) {
+        if self.router.features.presence.away_watchers.is_empty() {
+            return;
+        }
+        let Some(away) = self.away_of(id).filter(|away| away.why.is_some()) else { return };
+        let is_meant = |room: &Room| room.name == *name;
+        self.tell_away(id, away, is_meant);
+    }
+
+    /// A user is away, or back: those who want to know and share a room with it are told, and doors.
+    pub(super) fn tell_of_away(&mut self, id: ClientId) {
+        let Some(away) = self.away_of(id) else { return };
+        self.router.publish(&Envelope::new(self.now.wall, Event::feature(away.clone())));
+        self.tell_away(id, away, |_| true);
+    }
+
+    fn away_of(&self, id: ClientId) -> Option<Away> {
+        let client = self.clients.get(id)?;
+        Some(Away { by: client.person(), name: client.name.clone()?, why: client.state.away.clone() })
+    }
+
+    fn tell_away(&mut self, id: ClientId, away: Away, is_meant: impl Fn(&Room) -> bool) {
+        let watchers = &self.router.features.presence.away_watchers;
+        let knows = |room: &Room| is_meant(room) && !room.features.unannounced.contains(&id);
+        let near = if watchers.is_empty() { BTreeSet::new() } else { self.members_near(id, knows) };
+        let hearing = watchers.intersection(&near).copied().filter(|other| self.hears(*other, &away.name));
+        let hearing: Vec<ClientId> = hearing.collect();
+        let envelope = Envelope::new(self.now.wall, Event::feature(away));
+        hearing.into_iter().for_each(|id| self.push(id, &envelope));
     }
 
     /// A member is announced before the room hears of it, unless it is quiet by its own wish.

@@ -37,6 +37,8 @@ export function menus(app, deed) {
     return [
       room.id !== 'lobby' && { label: t('makeOp', { name }), icon: 'check', run: act('op') },
       room.id !== 'lobby' && { label: t('unmakeOp', { name }), icon: 'close', run: act('deop') },
+      room.modes.includes('m') && { label: t('giveVoice', { name }), icon: 'check', run: act('voice') },
+      room.modes.includes('m') && { label: t('takeVoice', { name }), icon: 'close', run: act('devoice') },
       { label: t('mute', { name }), icon: 'bell', danger: true, run: () => app.orderFor('mute', name) },
       { label: t('unmute', { name }), icon: 'bell', run: act('unmute') },
       { label: t('kick', { name }), icon: 'leave', danger: true, run: () => app.orderFor('kick', name) },

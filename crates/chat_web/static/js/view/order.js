@@ -8,7 +8,7 @@ import { openDialog } from './toast.js';
 
 const SECONDS = { '10m': 600, '1h': 3600, '1d': 86400, '1w': 604800 };
 const TIMES = [...Object.keys(SECONDS), ''];
-const MODES = ['i', 'm', 't'];
+const MODES = ['i', 'm', 'n', 's', 't'];
 /** The most bytes of a reason. */
 const REASON = 200;
 
@@ -109,6 +109,21 @@ export function order(app, deed) {
         )
       : field(t('mode_k'), t('keySet'), (word) => act(app.order(`/mode #${room.id} +k ${word}`)), { maxlength: 64 });
 
+  /** How many come in. Who is invited comes in all the same. */
+  const limit = () =>
+    room.modes.includes('l')
+      ? h(
+          'div.rename',
+          {},
+          h('p', {}, room.limit ? t('limitIs', { n: room.limit }) : t('limitSome')),
+          h('button.soft', { onclick: () => act(app.order(`/mode #${room.id} -l`)) }, t('limitTake')),
+        )
+      : field(t('mode_l'), t('limitSet'), (number) => act(app.order(`/mode #${room.id} +l ${number}`)), {
+          inputmode: 'numeric',
+          pattern: '[1-9][0-9]{0,5}',
+          maxlength: 6,
+        });
+
   /** `budi is banned by ani, for 9 min more: spam`, as far as one may see it. */
   function held({ whom, what, by, seconds, reason }) {
     const words = [
@@ -153,7 +168,7 @@ export function order(app, deed) {
               { maxlength: 32 },
             ),
           ),
-        room.op && h('fieldset.modes', {}, h('legend', {}, t('whoMay')), MODES.map(mode), key()),
+        room.op && h('fieldset.modes', {}, h('legend', {}, t('whoMay')), MODES.map(mode), key(), limit()),
         bans.length > 0 && h('fieldset', {}, h('legend', {}, t('keptOut')), h('ul.held.kept', {}, bans.map(held))),
         ...around.bottom(room),
         words,
@@ -220,6 +235,8 @@ export function order(app, deed) {
       openDialog(dialog);
       redraw();
       look();
+      // The limit comes as a frame.
+      if (room.modes.includes('l')) app.order(`/mode #${room.id}`).then(redraw, () => {});
       around.look(room);
     },
     redraw,
