@@ -121,6 +121,7 @@ pub mod rooms;
 pub mod limits;
 pub mod talk;
 pub(crate) mod state;
+pub mod image;
 mod hooks;
 mod stats;
 #[cfg(all(test, not(shuttle)))]

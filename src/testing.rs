@@ -6,6 +6,7 @@ mod client;
 mod entry;
 mod meant;
 mod memory;
+mod node;
 mod scrape;
 mod script;
 mod server;

@@ -8,7 +8,7 @@ use crate::model::now::Moment;
 
 /// Counts what one client is refused. A person errs now and then; a program that does not read its answers errs all the time,
 /// and is read more slowly, which no other client notices. Nothing is lost, and no client is disconnected for it.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Errors {
     recent: VecDeque<Moment>,
     until: Option<Moment>,

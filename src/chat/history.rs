@@ -10,10 +10,10 @@ const PAGE_BYTES: usize = 128 * 1024;
 
 /// The last lines of a room, oldest first.
 pub struct History {
-    ring: VecDeque<(u64, Arc<Envelope>)>,
-    lines: usize,
-    max_bytes: usize,
-    bytes: usize,
+    pub(crate) ring: VecDeque<(u64, Arc<Envelope>)>,
+    pub(crate) lines: usize,
+    pub(crate) max_bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 /// A page of history: lines, oldest first, and, if there are more, the id from which the next page is asked for.

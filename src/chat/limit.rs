@@ -24,7 +24,7 @@ pub struct RateLimiter {
     pub(crate) talkers: HashMap<ClientId, Talker>,
 }
 
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Talker {
     /// When lines were said, each with the hash of its words.
     recent: VecDeque<(Moment, Option<u64>)>,

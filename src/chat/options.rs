@@ -6,7 +6,7 @@ use crate::model::command::{Choice, Presence};
 use crate::model::now::Moment;
 
 /// The options of a client; `None` is the default.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Options {
     pub(crate) history: Option<usize>,
     pub(crate) echo: bool,

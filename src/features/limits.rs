@@ -9,7 +9,7 @@ use crate::model::spam::seconds_up;
 use crate::net::bucket::Bucket;
 
 /// Counts how often each has done something: so often at once, and so often an hour after that.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Allowance<K> {
     burst: u32,
     per_hour: u32,
@@ -66,7 +66,7 @@ impl<K: Ord + Clone> Allowance<K> {
 }
 
 /// A bucket for each of many, of whom only those are remembered whose bucket is not full.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Paces<K> {
     burst: u32,
     by: BTreeMap<K, Bucket>,
@@ -113,7 +113,7 @@ impl<K: Ord> Paces<K> {
 
 /// Counts wrong guesses: of passwords from one address, or for one name. So many are free, and each one more doubles the wait.
 /// Only what has turned out to be wrong is counted, so a right one has nothing to take back.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Guesses<K> {
     free: u32,
     /// The least wait after the last free guess.
@@ -121,7 +121,7 @@ pub struct Guesses<K> {
     by: BTreeMap<K, Guess>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Guess {
     count: u32,
     last: Moment,

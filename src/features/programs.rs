@@ -111,7 +111,7 @@ pub enum Ask {
 }
 
 /// What came by a hook.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Post {
     /// What it says; not blank.
     pub text: Body,

@@ -95,7 +95,7 @@ impl Features {
 pub(crate) type Room = room::Room<RoomState>;
 
 /// What features know of one room.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct RoomState {
     pub(crate) rooms: Settings,
     /// The bans and mutes of the room.

@@ -67,7 +67,7 @@ fn shape(name: &str) -> String {
 }
 
 /// Names, to be found by what they look like.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Looks([HashMap<String, Vec<Name>>; 3]);
 
 impl Looks {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::model::now::Moment;
 
 /// A token bucket: `burst` lines at once, then `per_second`. A faster client has to wait; nothing is refused.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Bucket {
     burst: f64,
     per_second: f64,

@@ -13,7 +13,6 @@ use super::script::Script;
 use super::setup::{DEADLINE, Setup};
 use super::shelf::Shelf;
 use super::stage::Stage;
-use super::state::state;
 use crate::chat::message::{Client, Message};
 use crate::chat::outbox::{Batch, Outbox};
 use crate::chat::registry::Registry;
@@ -40,26 +39,26 @@ use crate::sync::mpsc;
 
 /// The router alone: no socket, no thread, and a clock that moves only when told.
 pub struct Bare {
-    setup: Setup,
-    router: Router<Features>,
+    pub(super) setup: Setup,
+    pub(super) router: Router<Features>,
     /// What the store has to say.
     reports: mpsc::Receiver<Report>,
     /// Who wants the settings read again, the settings in force, and what there is to read. Nothing, until something is
     /// written there.
-    reloads: mpsc::Receiver<u64>,
-    in_force: Config,
-    file: Option<Result<Config, String>>,
-    now: Now,
+    pub(super) reloads: mpsc::Receiver<u64>,
+    pub(super) in_force: Config,
+    pub(super) file: Option<Result<Config, String>>,
+    pub(super) now: Now,
     clients: HashMap<String, BareClient>,
     /// How many have connected: a number is never given twice.
-    connected: u64,
+    pub(super) connected: u64,
     /// Clients that a turn could not hand their batch to, which was input of the next one.
     lost: Vec<String>,
-    files: Option<Arc<Files>>,
+    pub(super) files: Option<Arc<Files>>,
     /// Those who came to the file door.
     transfers: HashMap<String, Script>,
     /// What was carried out, for the other nodes of the chat; `None` where there are none.
-    log: Option<Vec<Entry>>,
+    pub(super) log: Option<Vec<Entry>>,
 }
 
 /// One client of the bare router.
@@ -139,7 +138,7 @@ impl Bare {
     }
 
     /// Takes what the store has to say until nothing is waited for.
-    fn hear_store(&mut self, hands_over: bool) {
+    pub(super) fn hear_store(&mut self, hands_over: bool) {
         while self.router.is_open() && self.router.waits_for_store() {
             let report = self.reports.recv_timeout(DEADLINE).expect("the store answers");
             self.router.apply([Call::Store(report).into()], self.now);
@@ -149,51 +148,11 @@ impl Bare {
         }
     }
 
-    /// Takes what was carried out here since this was asked last, for [`follow`](Self::follow) on other nodes. From the first time
-    /// on it is written down.
-    pub fn take_log(&mut self) -> Vec<Entry> {
-        self.log.replace(Vec::new()).unwrap_or_default()
-    }
-
-    /// Carries out what another node has carried out already. The clients of this node get what comes of it now, or by
-    /// [`hand_over`](Self::hand_over).
-    pub fn follow(&mut self, entry: &Entry, hands_over: bool) {
-        self.now = entry.now;
-        for message in &entry.messages {
-            match message {
-                Message::ClientJoined(_) => self.connected += 1,
-                Message::Reload(config) => self.in_force = Config::clone(config),
-                _ => {}
-            }
-        }
-        self.router.apply(entry.copy().messages, self.now);
-        if hands_over {
-            self.router.hand_over(self.now);
-        }
-        self.hear_store(hands_over);
-        // The settings are read by the node of the operator who wants it.
-        self.reloads.try_iter().for_each(drop);
-        self.files.iter().for_each(|files| files.tidy_once());
-    }
-
-    /// Hands the clients what was carried out.
-    pub fn hand_over(&mut self) {
-        self.router.hand_over(self.now);
-    }
-
-    /// Lets clients go that could not take their batch when it was handed over by itself. Returns whether there were any.
-    pub fn let_go(&mut self) -> bool {
-        let losses = self.router.take_losses();
-        let are_any = !losses.is_empty();
-        if are_any {
-            self.turn(losses);
-        }
-        are_any
-    }
-
-    /// What the router knows, a line for each thing: routers that were given the same have the same lines.
-    pub fn state(&self) -> Vec<String> {
-        state(&self.router)
+    /// From now on the settings can be read again.
+    pub(super) fn watch_settings(&mut self) {
+        let (sender, reloads) = mpsc::sync_channel(WAITING);
+        self.router.reload_by(sender);
+        self.reloads = reloads;
     }
 
     /// The losses of the turns since this was asked last, in words.
@@ -406,9 +365,7 @@ impl Stage for Bare {
 
     fn edit(&mut self, key: &str, value: &str) -> bool {
         if self.file.is_none() {
-            let (sender, reloads) = mpsc::sync_channel(WAITING);
-            self.router.reload_by(sender);
-            self.reloads = reloads;
+            self.watch_settings();
         }
         let mut file = self.file.take().and_then(Result::ok).unwrap_or_else(|| self.in_force.clone());
         let setting = SETTINGS.iter().find(|setting| setting.key == key);

@@ -2,6 +2,7 @@
 //! stores are compared with it.
 
 mod accounts;
+mod copies;
 mod members;
 mod programs;
 mod pushes;
@@ -19,7 +20,7 @@ use programs::Programs;
 use pushes::Pushes;
 
 use crate::features::archive::store::{
-    Account, Answer, Busy, Contents, Disowned, Keeping, Proof, Question, Record, Report, RoomState, Store, StoredRoom,
+    Answer, Busy, Contents, Disowned, Keeping, Proof, Question, Record, Report, RoomState, Store, StoredRoom,
 };
 use crate::features::membership::state::{Membership, Mention};
 use crate::features::moderation::ban::Ban;
@@ -43,7 +44,7 @@ struct Shared {
     done: Condvar,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Memory {
     rooms: BTreeMap<RoomName, Kept>,
     forgotten_id: u64,
@@ -67,6 +68,7 @@ struct Memory {
     busy: usize,
 }
 
+#[derive(Clone)]
 struct Kept {
     state: RoomState,
     last_id: u64,
@@ -127,11 +129,6 @@ impl MemoryStore {
     /// Every line of a room, as it is now.
     pub fn lines(&self, room: &RoomName) -> Vec<Arc<Envelope>> {
         self.lock().rooms.get(room).into_iter().flat_map(|room| room.lines.values().cloned()).collect()
-    }
-
-    /// The accounts, with their passwords, for tests that make the same ones elsewhere.
-    pub fn accounts(&self) -> Vec<(Account, Secret)> {
-        self.lock().accounts.all().map(|(account, password)| (account.clone(), password.clone())).collect()
     }
 
     /// An account that is there from the start.

@@ -42,6 +42,7 @@ const LAYERS: &[&str] = &[
     "features::programs::state",
     "features::figures",
     "features::state",
+    "features::image",
     // The parts of a server that they bring.
     "features::archive::kept",
     "features::files::door",

@@ -537,10 +537,11 @@ fn same(first: &[String], second: &[String]) {
 }
 
 /// Plays of a history what comes by the line door, and returns what the clients got, line by line.
-fn told(stage: &mut impl Stage, steps: &[Step]) -> Vec<String> {
+fn told<S: Stage>(stage: &mut S, steps: &[Step], before: impl Fn(usize, &mut S)) -> Vec<String> {
     let (mut seats, mut all, mut log) = (vec![None; SEATS], Vec::<String>::new(), Vec::new());
     for (number, step) in steps.iter().enumerate() {
         log.push(format!("{step:?}"));
+        before(number, stage);
         match step {
             Step::Connect(seat, _) | Step::Line(seat, _) if *seat < SEATS => {
                 let is_new = matches!(step, Step::Connect(..)) || seats[*seat].is_none();
@@ -583,13 +584,23 @@ fn told(stage: &mut impl Stage, steps: &[Step]) -> Vec<String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Three nodes that carry out the same know the same, which the stage looks at. What their clients get is what they would get of one
-    /// router, unless one of them stops reading: when that is found out shows.
+    /// Three nodes that carry out the same know the same, which the stage looks at, also one that comes late, with an image. What their
+    /// clients get is what they would get of one router, unless one of them stops reading: when that is found out shows.
     #[test]
-    fn three_nodes_are_one_chat(steps in history()) {
-        let on_three = told(&mut Trio::at(setup().0, start()), &steps);
+    fn three_nodes_are_one_chat(steps in history(), has_files in any::<bool>(), late in vec(0usize..120, 0..3)) {
+        let setup = || {
+            let mut setup = setup().0;
+            setup.config.files = if has_files { "on" } else { "off" }.into();
+            setup
+        };
+        let grow = |number, stage: &mut Trio| {
+            if !has_files && late.contains(&number) {
+                stage.add_late();
+            }
+        };
+        let on_three = told(&mut Trio::at(setup(), start()), &steps, grow);
         if !steps.iter().any(|step| matches!(step, Step::Reads(..))) {
-            same(&told(&mut Bare::at(setup().0, start()), &steps), &on_three);
+            same(&told(&mut Bare::at(setup(), start()), &steps, |_, _| {}), &on_three);
         }
     }
 }

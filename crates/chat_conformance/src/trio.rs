@@ -11,10 +11,9 @@ use chat_server::testing::{Bare, MemoryStore, Setup, Stage};
 /// How many nodes there are.
 const NODES: usize = 3;
 
-/// Three nodes, each with a store of its own.
+/// Three nodes, each with a store of its own. The third comes when its first client does, and begins with an image of the first.
 pub struct Trio {
     nodes: Vec<Bare>,
-    stores: Vec<MemoryStore>,
     /// The node of each client.
     homes: HashMap<String, usize>,
     /// Whether a client has stopped reading. Then every node hands over after each entry, since the time at which a client is found to
@@ -38,23 +37,25 @@ impl Trio {
     /// The same, at this time.
     pub fn at(setup: impl Into<Setup>, now: Now) -> Trio {
         let setup = setup.into();
-        let (mut nodes, mut stores) = (Vec::new(), Vec::new());
-        for _ in 0..NODES {
+        // No node can take over the files of another yet.
+        let at_start = if setup.config.files == "off" { NODES - 1 } else { NODES };
+        let mut nodes = Vec::new();
+        for _ in 0..at_start {
             // Every node draws the same tokens for files.
             let mut own = Setup { counted_tokens: true, ..setup.clone() };
-            if let Some((memory, policy)) = &setup.kept {
-                let copy = MemoryStore::default();
-                for (account, password) in memory.accounts() {
-                    copy.add(&account.name, password.reveal(), account.role);
-                }
-                own.kept = Some((copy.clone(), *policy));
-                stores.push(copy);
-            }
+            own.kept = own.kept.map(|(memory, policy)| (memory.copy(), policy));
             let mut node = Bare::at(own, now);
             node.take_log();
             nodes.push(node);
         }
-        Trio { nodes, stores, homes: HashMap::new(), is_slow: false }
+        Trio { nodes, homes: HashMap::new(), is_slow: false }
+    }
+
+    /// One more node comes, which begins with an image of the first, and has no clients.
+    pub fn add_late(&mut self) {
+        let mut late = self.nodes[0].late();
+        late.take_log();
+        self.nodes.push(late);
     }
 
     /// Does something at the node of a client, and has the others do the same.
@@ -82,7 +83,11 @@ impl Trio {
     /// The node of a client that is new.
     fn home(&mut self, who: &str) -> usize {
         let home = self.homes.len() % NODES;
-        *self.homes.entry(who.into()).or_insert(home)
+        let home = *self.homes.entry(who.into()).or_insert(home);
+        if home == self.nodes.len() {
+            self.add_late();
+        }
+        home
     }
 
     fn each(&mut self, act: impl Fn(&mut Bare) -> bool) -> bool {
@@ -147,13 +152,14 @@ impl Stage for Trio {
 
     /// All nodes know the same, and their stores were given the same.
     fn end(&mut self) {
-        let states: Vec<Vec<String>> = self.nodes.iter().map(Bare::state).collect();
+        let mut states: Vec<Vec<String>> = self.nodes.iter().map(Bare::state).collect();
+        states.push(self.nodes[0].late().state());
         let heard = |store: &MemoryStore| {
             let (records, questions) = store.heard();
             let records = records.iter().map(|record| format!("{record:?}"));
             records.chain(questions.iter().map(|question| format!("{question:?}"))).collect()
         };
-        let heard: Vec<Vec<String>> = self.stores.iter().map(heard).collect();
+        let heard: Vec<Vec<String>> = self.nodes.iter().filter_map(Bare::store).map(|store| heard(&store)).collect();
         states.windows(2).for_each(|two| same("states", &two[0], &two[1]));
         heard.windows(2).for_each(|two| same("records", &two[0], &two[1]));
     }

@@ -16,6 +16,7 @@ use crate::model::roles::Policy;
 use crate::model::spam::{Spam, TooFast};
 
 /// The accounts of this server, as the router knows them: names and roles, no secrets.
+#[derive(Clone)]
 pub(crate) struct Accounts {
     pub(crate) by_name: BTreeMap<Name, Account>,
     /// The names of `by_name` by what they look like.
@@ -36,7 +37,7 @@ pub(crate) struct Accounts {
 }
 
 /// A password or a code that the store is checking.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Trial {
     /// The number of the question to the store.
     number: u64,

@@ -29,7 +29,7 @@ const WAITING_WITHOUT: usize = WAITING / 2;
 const LANES: usize = 4_096;
 
 /// The neighbourhoods that have read a moment ago.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reads {
     burst: u32,
     per_second: f64,
@@ -37,14 +37,14 @@ pub(crate) struct Reads {
 }
 
 /// One neighbourhood: its pace, and its long questions, of which the store has one at a time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Lane {
     pace: Bucket,
     asked: Option<u64>,
     waiting: VecDeque<Waiting>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Waiting {
     number: u64,
     question: Question,

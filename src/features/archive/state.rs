@@ -83,7 +83,7 @@ pub(crate) enum Asker {
 }
 
 /// What to do with an answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Then {
     /// Show it as a page of history, with what memory has behind it.
     Page { room: RoomName, limit: usize, after: Option<u64>, behind: Vec<Arc<Envelope>>, export: bool },

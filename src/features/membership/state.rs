@@ -72,7 +72,7 @@ pub struct Mention {
 }
 
 /// One room of one account.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Member {
     pub(crate) mark: Mark,
     /// The unread lines that mention the user, the newest [`MENTIONS`].
@@ -82,7 +82,7 @@ pub(crate) struct Member {
 }
 
 /// All memberships.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Members {
     accounts: BTreeMap<Name, BTreeMap<RoomName, Member>>,
     /// The accounts of each room that has any: what is said there looks at these alone.

@@ -14,7 +14,7 @@ use crate::model::now::{CONFIRMED_AFTER, Moment, Now};
 pub const MAX_BANS: usize = 200;
 
 /// A ban or a mute in force.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct InForce {
     /// The ban or mute, as it is shown and stored.
     pub ban: Ban,
@@ -59,7 +59,7 @@ pub struct Suspect<'a> {
 }
 
 /// The bans and mutes of one room, or of the server. At most [`MAX_BANS`].
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Bans(Vec<InForce>);
 
 /// The error of a list that has [`MAX_BANS`] already.

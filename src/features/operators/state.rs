@@ -19,6 +19,7 @@ const TRIES: u32 = 3;
 const TRIES_IN: Duration = Duration::from_secs(60);
 
 /// What the router knows of the server's operators.
+#[derive(Clone)]
 pub(crate) struct Operators {
     pub(crate) key: Option<OperatorKey>,
     /// The connections that have shown the key.
@@ -38,7 +39,7 @@ pub(crate) struct Operators {
 }
 
 /// The server is to stop.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ending {
     pub(crate) at: Moment,
     /// How many seconds there were when all clients were told.
@@ -46,7 +47,7 @@ pub(crate) struct Ending {
 }
 
 /// An operator who waits for the settings to be read again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reloading {
     pub(crate) number: u64,
     pub(crate) by: Actor,

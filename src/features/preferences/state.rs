@@ -125,7 +125,7 @@ pub struct Preference {
 }
 
 /// All preferences.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Preferences {
     accounts: BTreeMap<Name, BTreeMap<Key, Body>>,
     /// Accounts that a bare name mentions.

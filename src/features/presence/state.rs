@@ -12,7 +12,7 @@ use crate::model::now::Moment;
 const MAX_IGNORED: usize = 200;
 
 /// The presence of all clients. A client of which nothing is known has no place in these maps.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Presence {
     /// Arrivals in rooms, by neighbourhood of addresses; `None` are the clients without an address.
     pub(super) arrivals: Paces<Option<Neighbourhood>>,

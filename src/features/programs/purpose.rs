@@ -5,7 +5,7 @@ use crate::features::programs::{Kind, Post};
 use crate::model::names::{Name, RoomName};
 
 /// What an answer about programs changes, and for whom.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum ProgramPurpose {
     /// A program is made.
     Made(Actor),
@@ -20,7 +20,7 @@ pub enum ProgramPurpose {
 }
 
 /// What an answer about webhooks changes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum WebhookPurpose {
     /// One is made.
     Made(Actor),

@@ -6,7 +6,7 @@ use crate::model::names::{ClientId, Name};
 use crate::model::now::Moment;
 
 /// Who opened a room, for the limits of new ones.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Opener {
     /// The user, as long as it is there.
     pub(crate) person: Option<ClientId>,

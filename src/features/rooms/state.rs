@@ -7,7 +7,7 @@ use crate::model::names::{ClientId, Name};
 use crate::model::text::Text;
 
 /// The settings of one room.
-#[derive(Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Settings {
     /// Members that are operators of the room, by connection.
     pub(crate) ops: BTreeSet<ClientId>,

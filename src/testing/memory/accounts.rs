@@ -15,7 +15,7 @@ use crate::model::secrets::Secret;
 use crate::model::text::Text;
 
 /// Accounts and invitations.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Accounts {
     owners: BTreeMap<Name, Owner>,
     /// Each with its code, which is `code-` and its number.
@@ -25,6 +25,7 @@ pub(super) struct Accounts {
     tokens_made: u64,
 }
 
+#[derive(Clone)]
 struct Owner {
     account: Account,
     password: Secret,

@@ -11,7 +11,7 @@ use crate::model::roles::Role;
 use crate::model::secrets::Secret;
 
 /// Programs, with their tokens, which are counted.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Programs {
     all: Vec<(Program, Secret)>,
     made: u64,

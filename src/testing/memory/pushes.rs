@@ -4,7 +4,7 @@ use crate::features::archive::store::{Answer, Refused};
 use crate::features::push::{Ask, Subscription, no_subscription};
 
 /// Push subscriptions, which are counted.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Pushes {
     all: Vec<Subscription>,
     made: u64,
