@@ -1,9 +1,11 @@
-//! A chat server on the standard library: a reading thread for each client, one that writes, and one router thread.
+//! A chat server on the standard library: a reading thread for each client, one that writes, and one router thread. What the router
+//! gives out depends on its input alone: the same messages at the same times come to the same bytes, in any process
+//! (tests/it/replay.rs).
 //!
 //! A line becomes a [`Command`](model::command::Command), the router turns commands into [`Event`](model::event::Event)s, and an event
 //! becomes bytes again at the edge. The folders are layers, and each imports only those above it in this list: `model` (words),
 //! `config` (settings), `metrics` (figures), `chat` (state), `protocol` (bytes), `net` (sockets and threads), `features`.
-//! docs/phases.md lists the files of the core in reading order, with a question for each: read a file until you can answer it, and then
+//! docs/phases.md (in Indonesian docs/fase.md) lists the files of the core in reading order, with a question for each: read a file until you can answer it, and then
 //! the next; where the answer stands is beside it.
 //!
 //! ```no_run

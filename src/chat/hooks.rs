@@ -4,7 +4,7 @@
 //! A hook has no `self`: the state of the features lies in `turn.router.features`, so that a feature may call the kernel and the
 //! kernel the features again without two borrows of one thing. Each hook has a default, which allows or does nothing.
 //!
-//! An example of a hook in use: `/roll` is carried out by `roll` in `features/dice.rs`, which `Features::carry_out` in
+//! An example of a hook in use: `/roll` is carried out by `carry_out` in `features/dice.rs`, which `Features::carry_out` in
 //! `features/hooks.rs` calls; the hooks of that one `impl` are the order in which the features are asked.
 
 use std::collections::{BTreeMap, VecDeque};

@@ -19,9 +19,12 @@ pub static ROLL: Verb =
 /// What is to be rolled: 1 to 20 dice with 2 to 1,000 sides each.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Roll {
-    room: Option<RoomName>,
-    count: u8,
-    sides: u16,
+    /// Where; `None` is the current room.
+    pub room: Option<RoomName>,
+    /// How many dice.
+    pub count: u8,
+    /// How many sides each has.
+    pub sides: u16,
 }
 
 impl Asked for Roll {}
@@ -29,10 +32,14 @@ impl Asked for Roll {}
 /// How the dice fell.
 #[derive(Debug)]
 pub struct Rolled {
-    room: RoomName,
-    name: Name,
-    roll: Roll,
-    fell: Vec<u64>,
+    /// Where.
+    pub room: RoomName,
+    /// The user who rolled.
+    pub name: Name,
+    /// What was to be rolled.
+    pub roll: Roll,
+    /// How each of the dice fell.
+    pub fell: Vec<u64>,
 }
 
 /// Reads `2d6`; nothing at all is one die with six sides.

@@ -22,7 +22,8 @@ use chat_server::protocol::render::render;
 use chrono::DateTime;
 use proptest::prelude::*;
 
-use crate::properties::{Waved, event, name, room, text};
+use crate::papers::sources;
+use crate::properties::{Waved, event, name, of_features, room, text};
 
 const VIEWS: [Wire; 4] = [Wire::Short, Wire::ShortIds, Wire::Plain, Wire::PlainIds];
 
@@ -186,7 +187,8 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
     let user =
         User { name: ani(), rooms: vec![lobby()], idle: 1, door: "line", account: None, away: Some(text()), op: false };
     let info = RoomInfo { name: rust(), users: 2, modes: own("+"), topic: text() };
-    vec![
+    let mut told = of_features(&ani(), &rust(), &text());
+    told.extend([
         ("said", Event::Said(speech(lobby(), ani(), false, text()))),
         ("said elsewhere", Event::Said(speech(rust(), ani(), false, text()))),
         ("act", Event::Said(speech(lobby(), ani(), true, text()))),
@@ -257,7 +259,24 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         ("rooms", Event::Block(Block::new("ROOMS", vec![info]))),
         ("help", Event::Block(Block::new("HELP", VERBS.iter().collect::<Vec<_>>()))),
         ("earlier", Event::Block(Block::history(Some(lobby()), Vec::new(), None))),
-    ]
+    ]);
+    told
+}
+
+/// An event that is new is tried here and by the properties, or this fails: a match has no arm for what a feature seals.
+#[test]
+fn every_event_of_a_feature_is_tried() {
+    let tried = concat!(include_str!("properties.rs"), include_str!("forging.rs"));
+    let mut events = 0;
+    for (path, source) in sources().into_iter().filter(|(path, _)| path.to_string_lossy().contains("src/features/")) {
+        for (_, rest) in source.match_indices("\nimpl Told for ").map(|(at, found)| source.split_at(at + found.len())) {
+            let event = rest.split([' ', '<']).next().unwrap_or_default();
+            let is_made = [" {", "::new("].iter().any(|make| tried.contains(&format!("{event}{make}")));
+            assert!(is_made, "{}: {event} is made neither in properties.rs nor in forging.rs", path.display());
+            events += 1;
+        }
+    }
+    assert!(events > 10, "{events}");
 }
 
 /// A line as a reader sees it who does not know the people.

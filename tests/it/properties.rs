@@ -15,6 +15,7 @@ use chat_server::features::accounts;
 use chat_server::features::accounts::invitations::Terms;
 use chat_server::features::archive::blocks::{Exported, exported, found};
 use chat_server::features::archive::verbs::{Export, Search};
+use chat_server::features::dice::{Roll, Rolled};
 use chat_server::features::files::{self, Recipient};
 use chat_server::features::help::Help;
 use chat_server::features::lab::verbs::Inspect;
@@ -29,7 +30,7 @@ use chat_server::features::moderation::network::Network;
 use chat_server::features::operators::audit::{Act as PowerAct, Entry};
 use chat_server::features::preferences::state::Key;
 use chat_server::features::presence::typing::Typing;
-use chat_server::features::rooms::told::{Modes, Topic};
+use chat_server::features::rooms::told::{Modes, Purged, Retained, Topic};
 use chat_server::features::rooms::{KeepFor, ModeChange};
 use chat_server::features::{devices, membership, messages, operators, preferences, presence, programs, rooms};
 use chat_server::model::body::{Body, MAX_LINES, MAX_MESSAGE};
@@ -955,8 +956,30 @@ impl Told for Waved {
     }
 }
 
+/// An event of each feature in which only names and numbers differ; those with words of users are made one by one.
+pub(crate) fn of_features(name: &Name, room: &RoomName, text: &Text) -> Vec<(&'static str, Event)> {
+    let roll = Roll { room: None, count: 2, sides: 6 };
+    let rolled = Rolled { room: room.clone(), name: name.clone(), roll, fell: vec![3, 4] };
+    let preferred = |value| preferences::Preferred { key: Key::Own("page.theme".into()), value };
+    let disowned = accounts::Disowned { name: name.clone(), room: Some(room.clone()) };
+    vec![
+        ("rolled", Event::feature(rolled)),
+        ("preferred", Event::feature(preferred(Some(text.clone().into())))),
+        ("preferred no more", Event::feature(preferred(None))),
+        ("read", Event::feature(membership::Read { room: room.clone(), id: 12 })),
+        ("retained", Event::feature(Retained { room: room.clone(), by: name.clone(), keep: KeepFor::Days(30) })),
+        ("purged", Event::feature(Purged { room: room.clone(), first_id: 7 })),
+        ("wiped", Event::feature(accounts::Wiped { name: name.clone() })),
+        ("disowned", Event::feature(disowned)),
+    ]
+}
+
 pub(crate) fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
+        (name(), room(), text(), any::<prop::sample::Index>()).prop_map(|(name, room, text, one)| {
+            let mut all = of_features(&name, &room, &text);
+            all.swap_remove(one.index(all.len())).1
+        }),
         (short_text(100), any::<usize>()).prop_map(|(name, max_line)| Event::Hello(Arc::new(Greeting {
             name,
             max_line,
