@@ -27,7 +27,10 @@ pub enum Wire {
 /// Bytes in each form that was asked for: a list that only grows, so that a reader takes no lock. The form that nearly all read is
 /// asked for first, and stands first.
 #[derive(Debug, Default)]
-pub(crate) struct Cells(OnceLock<Box<(Wire, Box<[u8]>, Cells)>>);
+pub(crate) struct Cells(OnceLock<Box<Cell>>);
+
+/// A form, the bytes in it, and the other forms.
+type Cell = (Wire, Box<[u8]>, Cells);
 
 impl Cells {
     /// The bytes in this form, which the first caller makes.

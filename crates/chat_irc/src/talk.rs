@@ -202,10 +202,10 @@ pub(crate) fn tagmsg(desk: &mut Desk, message: &Message) {
     let Ok(room) = RoomName::parse(message.param(0)) else {
         let reacts = message.tag("+draft/react").or_else(|| message.tag("+draft/unreact")).is_some();
         let words = "Only a line of a room has reactions";
-        return match reacts {
-            true => desk.local(Local::Fail { command: "TAGMSG".into(), code: "CANNOT_SEND", words }),
-            false => {}
-        };
+        if reacts {
+            desk.local(Local::Fail { command: "TAGMSG".into(), code: "CANNOT_SEND", words });
+        }
+        return;
     };
     if let Some(typing) = message.tag("+typing") {
         let on = typing == "active";
