@@ -29,6 +29,8 @@ pub static VERBS: Verbs = Verbs::new(&[
     &kernel::LIST,
     &presence::verbs::WHO,
     &membership::verbs::MEMBERS,
+    &profile::verbs::STATUS,
+    &profile::verbs::PROFILE,
     &kernel::ROOMS,
     &kernel::PART,
     &kernel::ROOM,
@@ -115,10 +117,12 @@ pub mod moderation;
 pub mod operators;
 pub mod preferences;
 pub mod presence;
+pub mod profile;
 pub mod programs;
 pub mod push;
 pub mod rooms;
 pub mod limits;
+mod pictures;
 pub mod talk;
 pub(crate) mod state;
 pub mod image;
@@ -144,6 +148,7 @@ const COMMANDS: &[CarryOut] = &[
     operators::rules::carry_out,
     preferences::rules::carry_out,
     presence::rules::carry_out,
+    profile::rules::carry_out,
     programs::rules::carry_out,
     rooms::rules::carry_out,
 ];

@@ -119,6 +119,15 @@ pub enum Call {
         /// Where the answer goes: the preference as it is then.
         reply: Box<dyn FnOnce(Result<Preferred, Refusal>) + Send>,
     },
+    /// A user wants to see the picture of an account.
+    Picture {
+        /// The user's connection.
+        client: ClientId,
+        /// The account.
+        name: Name,
+        /// Where the answer goes: the picture in base64, if there is one.
+        reply: Box<dyn FnOnce(Result<Option<Body>, Refusal>) + Send>,
+    },
     /// A user wants to know by a call how long a room keeps what is said.
     Retention {
         /// The user's connection.
@@ -148,6 +157,8 @@ pub enum Call {
     Uploaded {
         /// The token of the offer.
         token: Token,
+        /// Its width and height, if it is a picture.
+        pixels: Option<(u16, u16)>,
         /// Where the answer goes.
         reply: Settled,
     },

@@ -37,6 +37,7 @@ pub const PARTS: &[Part] = &[
     Part { name: "features/operators", sentences: include_str!("operators/id.txt") },
     Part { name: "features/presence", sentences: include_str!("presence/id.txt") },
     Part { name: "features/preferences", sentences: include_str!("preferences/id.txt") },
+    Part { name: "features/profile", sentences: include_str!("profile/id.txt") },
     Part { name: "features/programs", sentences: include_str!("programs/id.txt") },
     Part { name: "features/push", sentences: include_str!("push/id.txt") },
     Part { name: "features/rooms", sentences: include_str!("rooms/id.txt") },

@@ -1,7 +1,7 @@
 //! Preferences: small values that a user wants to find again on every device, and drafts of what is not sent yet. The server reads two
 //! of them, the language and who is mentioned; all others mean something to the user's programs alone.
 
-use crate::features::preferences::state::Key;
+use crate::features::preferences::state::{Key, Shown};
 use crate::model::body::Body;
 use crate::model::event::Block;
 use crate::model::feature::{Asked, Told};
@@ -35,10 +35,16 @@ pub struct Preferred {
 }
 
 impl Preferred {
+    fn is_picture(&self) -> bool {
+        self.key == Key::Profile(Shown::Picture)
+    }
+
     fn parts(&self) -> Parts {
         let line = Parts::new("PREF").field(&self.key);
         match &self.value {
             None => line.pair("default", "yes"),
+            // Nothing to read.
+            Some(value) if self.is_picture() => line.pair("bytes", value.len()),
             Some(value) => line.maybe("lines", (value.count() > 1).then(|| value.count())).text(value.first()),
         }
     }
@@ -55,6 +61,7 @@ impl Told for Preferred {
 
     fn sentence(&self) -> String {
         match &self.value {
+            Some(_) if self.is_picture() => "Your account shows another picture from now on.".to_string(),
             Some(value) => format!("Your account prefers {}={} from now on.", self.key, value.first()),
             None => format!("Your account prefers nothing for {} from now on.", self.key),
         }
@@ -72,6 +79,7 @@ impl Row for Preferred {
 
     fn sentence(&self, _: Zone) -> String {
         match &self.value {
+            Some(_) if self.is_picture() => "Your account shows a picture.".to_string(),
             Some(value) if value.count() > 1 => format!("{}={} …", self.key, value.first()),
             Some(value) => format!("{}={value}", self.key, value = value.first()),
             None => format!("{} is not set.", self.key),

@@ -17,10 +17,8 @@ impl Token {
     /// ```
     pub fn parse(token: &str) -> Option<Token> {
         let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-        if token.len() != 32 || !token.bytes().all(is_digit) {
-            return None;
-        }
-        u128::from_str_radix(token, 16).ok().map(Token)
+        let is_one = token.len() == 32 && token.bytes().all(is_digit);
+        is_one.then(|| u128::from_str_radix(token, 16).ok().map(Token)).flatten()
     }
 
     /// The token of so many random bits.
@@ -42,6 +40,8 @@ pub struct SharedFile {
     pub bytes: u64,
     /// The token with which it is fetched.
     pub token: Token,
+    /// Of a picture: its width and height as it is shown, by which a page keeps its place before it comes.
+    pub pixels: Option<(u16, u16)>,
 }
 
 /// What an offer gets.

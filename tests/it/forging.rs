@@ -7,6 +7,7 @@ use chat_server::features::VERBS;
 use chat_server::features::moderation::moderated::{Effect, Moderated};
 use chat_server::features::presence::away::Away;
 use chat_server::features::presence::typing::Typing;
+use chat_server::features::profile::Profile;
 use chat_server::features::rooms::ModeChange;
 use chat_server::features::rooms::told::{Invited, Modes, NewOperator, Topic};
 use chat_server::model::event::{
@@ -163,7 +164,7 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
     let (lobby, rust, by) = (RoomName::lobby, || RoomName::parse("#rust").expect("a room"), ClientId(1));
     let text = || text.clone();
     let own = |words: &str| Text::new(words).expect("a text");
-    let file = SharedFile { bytes: 18, token: Token::parse(&"7".repeat(32)).expect("a token") };
+    let file = SharedFile { bytes: 18, token: Token::parse(&"7".repeat(32)).expect("a token"), pixels: None };
     let change = |what| {
         Event::Changed(Change {
             room: lobby(),
@@ -184,6 +185,7 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
     };
     let modes =
         |modes, changes| Event::feature(Modes { room: rust(), by: ani(), changes, modes: own(modes), limit: None });
+    let profile = |name, status| Event::feature(Profile { account: ani(), name, status, picture: None });
     let user =
         User { name: ani(), rooms: vec![lobby()], idle: 1, door: "line", account: None, away: Some(text()), op: false };
     let info = RoomInfo { name: rust(), users: 2, modes: own("+"), topic: text() };
@@ -221,6 +223,9 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
         ("no topic", Event::feature(Topic { room: lobby(), by: ani(), text: own("") })),
         ("away", Event::feature(Away { by, name: ani(), why: Some(text()) })),
         ("back", Event::feature(Away { by, name: ani(), why: None })),
+        ("status", profile(None, Some(text()))),
+        ("full name", profile(Some(text()), None)),
+        ("no profile", profile(None, None)),
         ("typing", Event::feature(Typing { room: lobby(), by, name: ani(), on: true })),
         ("typing no more", Event::feature(Typing { room: lobby(), by, name: ani(), on: false })),
         ("mode", modes("+m", vec![ModeChange::Moderated(true)])),

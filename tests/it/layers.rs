@@ -17,6 +17,8 @@ const LAYERS: &[&str] = &[
     // What features know and hold.
     "features::args",
     "features::limits",
+    "features::pictures",
+    "features::profile",
     "features::talk::limits",
     "features::talk::state",
     "features::moderation",
@@ -52,6 +54,7 @@ const LAYERS: &[&str] = &[
     "features::membership::rules",
     "features::preferences::rules",
     "features::presence::rules",
+    "features::profile::rules",
     "features::talk::rules",
     "features::rooms::rules",
     "features::messages::rules",

@@ -32,7 +32,9 @@ use chat_server::features::preferences::state::Key;
 use chat_server::features::presence::typing::Typing;
 use chat_server::features::rooms::told::{Modes, Purged, Retained, Topic};
 use chat_server::features::rooms::{KeepFor, ModeChange};
-use chat_server::features::{devices, membership, messages, operators, preferences, presence, programs, rooms};
+use chat_server::features::{
+    devices, membership, messages, operators, preferences, presence, profile, programs, rooms,
+};
 use chat_server::model::body::{Body, MAX_LINES, MAX_MESSAGE};
 use chat_server::model::code::Code;
 use chat_server::model::command::{Choice, Command, HistoryQuery, Line, Presence, View};
@@ -276,7 +278,7 @@ fn words() -> impl Strategy<Value = Text> {
 
 /// A command with its verb and its arguments as a program writes them.
 fn command() -> impl Strategy<Value = (Command, &'static str, String)> {
-    prop_oneof![talk(), moderation(), work(), members(), preferences(), devices()]
+    prop_oneof![talk(), moderation(), work(), members(), preferences(), devices(), profiles()]
 }
 
 /// What is unread, read and wanted of a room.
@@ -344,6 +346,21 @@ fn devices() -> impl Strategy<Value = (Command, &'static str, String)> {
         let args = other.as_ref().map_or(String::new(), Name::to_string);
         (Command::feature(devices::Command::Show(other)), "DEVICES", args)
     })
+}
+
+/// What is shown beside a name.
+fn profiles() -> impl Strategy<Value = (Command, &'static str, String)> {
+    let made = |wish, verb, args: String| (Command::feature(wish), verb, args);
+    prop_oneof![
+        option::of("[a-z]{1,8}( [a-z]{1,8})?").prop_map(move |words| {
+            let args = words.clone().unwrap_or_default();
+            made(profile::Command::Status(words.map(|words| Text::new(&words).unwrap())), "STATUS", args)
+        }),
+        option::of(name()).prop_map(move |name| {
+            let args = name.as_ref().map_or(String::new(), Name::to_string);
+            made(profile::Command::Show(name), "PROFILE", args)
+        }),
+    ]
 }
 
 /// Verbs that [`command`] does not make: what stands behind them is a secret, or comes in lines below. The dialect's tests read them,
@@ -830,7 +847,7 @@ fn user() -> impl Strategy<Value = User> {
 
 fn file() -> impl Strategy<Value = Option<SharedFile>> {
     let token = "[0-9a-f]{32}".prop_map(|token| Token::parse(&token).unwrap());
-    option::of((any::<u64>(), token).prop_map(|(bytes, token)| SharedFile { bytes, token }))
+    option::of((any::<u64>(), token).prop_map(|(bytes, token)| SharedFile { bytes, token, pixels: None }))
 }
 
 fn said() -> impl Strategy<Value = Event> {
@@ -1097,7 +1114,7 @@ fn read_back(event: &Event) -> Option<(&'static str, Vec<String>, Vec<String>)> 
             fields.extend(file.iter().flat_map(|file| [file.bytes.to_string(), file.token.to_string()]));
             Some((if file.is_some() { "FILE" } else { kind }, fields, text))
         }
-        Event::Whispered { from, to, id: None, file: Some(SharedFile { bytes, token }), text, .. } => {
+        Event::Whispered { from, to, id: None, file: Some(SharedFile { bytes, token, .. }), text, .. } => {
             let fields = vec![to.to_string(), "0".into(), from.to_string(), bytes.to_string(), token.to_string()];
             Some(("FILE", fields, many(text)))
         }

@@ -49,7 +49,7 @@ const LOOKERS: [&str; 4] = ["citra", "boss", "gita", "eko"];
 /// All, in the order in which they come.
 const ALL: [&str; 7] = ["ani", "budi", "citra", "dewi", "boss", "gita", "eko"];
 
-const LOOKS: [&str; 90] = [
+const LOOKS: [&str; 93] = [
     "LIST:",
     "LIST:#tea",
     "WHO:ani",
@@ -107,6 +107,9 @@ const LOOKS: [&str; 90] = [
     "PREF:mentions bare",
     "DEVICES:ani",
     "DEVICES:budi",
+    "STATUS:brewing",
+    "PROFILE:",
+    "PROFILE:ani",
     "INSPECT:",
     "STATS:",
     "STATS:all",
@@ -233,6 +236,7 @@ fn kind(call: &Call) -> (&'static str, bool) {
         Call::MarkRead { .. } => ("mark-read", true),
         Call::Preferences { .. } => ("preferences", true),
         Call::Prefer { .. } => ("prefer", true),
+        Call::Picture { .. } => ("picture", true),
         Call::Retention { .. } => ("retention", true),
         Call::Talks { .. } => ("talks", true),
         Call::Rights { .. } => ("rights", true),
@@ -335,6 +339,7 @@ fn calls(client: Option<ClientId>, said: &Said) -> Vec<Call> {
         all.push(Call::Preferences { client, reply: writes(said) });
         let key = Key::Draft(talk());
         all.push(Call::Prefer { client, key, value: Some(own().into()), reply: writes(said) });
+        all.push(Call::Picture { client, name: Name::parse("ani").expect("a name"), reply: writes(said) });
         all.push(Call::Retention { client, room: talk(), reply: writes(said) });
         all.push(Call::Rights { client, reply: writes(said) });
     }

@@ -87,7 +87,7 @@ impl Archive {
 
     fn said(&self, line: &Line, at: DateTime<Utc>, room: &RoomName, from: &Author, text: Body) -> Option<Event> {
         let file = match (line.bytes, line.token.as_deref().and_then(Token::parse)) {
-            (Some(bytes), Some(token)) if !line.deleted => Some(SharedFile { bytes, token }),
+            (Some(bytes), Some(token)) if !line.deleted => Some(SharedFile { bytes, token, pixels: None }),
             _ => None,
         };
         let version = match (line.deleted, line.edited) {

@@ -187,6 +187,9 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     crate::pushes::SCHEMA,
     // 21: how many users may be in a room.
     "ALTER TABLE rooms ADD COLUMN user_limit INTEGER;   -- NULL: any number",
+    // 22: how large the picture is that a line passes on.
+    "ALTER TABLE log ADD COLUMN width INTEGER;
+     ALTER TABLE log ADD COLUMN height INTEGER;",
 ];
 
 /// An empty database with all tables.

@@ -212,27 +212,27 @@ impl Keeper {
         let Speech { room, id, by: _, from, act, re, version: state, signed, cid, file, text } = speech;
         let room = self.place(db, room)?.room;
         let mut add = db.prepare_cached(
-            "INSERT INTO log (seq, room, id, at, kind, author, signed, cid, act, re, version, text, bytes, token)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+            "INSERT INTO log (seq, room, id, at, kind, author, signed, cid, act, re, version, text, bytes, token, width, height)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?;
-        let cid = cid.as_ref().map(|cid| cid.as_str());
-        let (from, text) = (from.as_str(), text.as_str());
-        let (bytes, token) = (file.map(|file| file.bytes), file.map(|file| file.token.to_string()));
+        let (width, height) = file.and_then(|file| file.pixels).unzip();
         add.execute(params![
             self.next_seq,
             room,
             id,
             at,
             SAID,
-            from,
+            from.as_str(),
             signed,
-            cid,
+            cid.as_ref().map(|cid| cid.as_str()),
             act,
             re,
             version(*state),
-            text,
-            bytes,
-            token
+            text.as_str(),
+            file.map(|file| file.bytes),
+            file.map(|file| file.token.to_string()),
+            width,
+            height
         ])?;
         self.next_seq += 1;
         Ok(())

@@ -12,10 +12,10 @@ use rusqlite::Row;
 use rusqlite::types::Type;
 
 /// The columns that [`line`] reads, of `log`.
-pub(crate) const COLUMNS: &str = "log.id, log.at, log.kind, log.author, log.signed, log.cid, log.act, log.re, log.target, log.whose, log.version, log.text, log.bytes, log.token";
+pub(crate) const COLUMNS: &str = "log.id, log.at, log.kind, log.author, log.signed, log.cid, log.act, log.re, log.target, log.whose, log.version, log.text, log.bytes, log.token, log.width, log.height";
 
 /// The number of the first column behind those.
-pub(crate) const BEHIND: usize = 14;
+pub(crate) const BEHIND: usize = 16;
 
 /// `log.kind`.
 pub(crate) const SAID: i64 = 0;
@@ -54,7 +54,7 @@ pub(crate) fn line(room: &RoomName, row: &Row<'_>) -> rusqlite::Result<(u64, Arc
             let (act, re) = (row.get(6)?, row.get(7)?);
             let token = row.get_ref(13)?.as_str_or_null()?.and_then(Token::parse);
             let file = match (row.get(12)?, token) {
-                (Some(bytes), Some(token)) => Some(SharedFile { bytes, token }),
+                (Some(bytes), Some(token)) => Some(SharedFile { bytes, token, pixels: pixels(row)? }),
                 _ => None,
             };
             let speech = Speech { room, id, by, from, act, re, version, signed, cid, file, text };
@@ -82,6 +82,12 @@ pub(crate) fn room_name(row: &Row<'_>, column: usize) -> rusqlite::Result<RoomNa
 /// The words of a message, with its line feeds.
 pub(crate) fn body(row: &Row<'_>, column: usize) -> rusqlite::Result<Body> {
     Body::new(row.get_ref(column)?.as_str()?).map_err(|_| wrong(column, "no text"))
+}
+
+/// The width and height of the picture that a line passes on.
+fn pixels(row: &Row<'_>) -> rusqlite::Result<Option<(u16, u16)>> {
+    let (width, height): (Option<u16>, _) = (row.get(14)?, row.get(15)?);
+    Ok(width.zip(height))
 }
 
 /// A reaction, which is one line.

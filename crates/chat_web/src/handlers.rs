@@ -8,6 +8,7 @@ pub(crate) mod marks;
 pub(crate) mod pages;
 pub(crate) mod place;
 pub(crate) mod preferences;
+pub(crate) mod profiles;
 pub(crate) mod programs;
 pub(crate) mod push;
 pub(crate) mod qr;

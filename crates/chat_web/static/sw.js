@@ -40,9 +40,9 @@ async function tidy() {
   await Promise.all(old.map((name) => caches.delete(name)));
 }
 
-/** A file of a version never changes. */
+/** A file of a version never changes, whoever asks: browsers name the origin for a script, and not where it is kept. */
 async function kept(request) {
-  return (await caches.match(request)) ?? fetch(request);
+  return (await caches.match(request, { ignoreVary: true })) ?? fetch(request);
 }
 
 /** The server is asked each time, so that its page is never an old one; without it the kept one starts. */
@@ -54,7 +54,7 @@ async function shell(request) {
     /* no network, or no server */
   }
   const cache = await caches.open(SHELL);
-  return (await cache.match('/')) ?? Response.error();
+  return (await cache.match('/', { ignoreVary: true })) ?? Response.error();
 }
 
 /* ---- pushes ---- */

@@ -24,6 +24,7 @@ impl Turn<'_, Features> {
                 reply(self.charge_call(client).and_then(|()| self.preferences_of(client)));
             }
             Call::Prefer { client, key, value, reply } => reply(self.prefer(client, None, key, value)),
+            Call::Picture { client, name, reply } => reply(self.picture_by_call(client, &name)),
             Call::Retention { client, room, reply } => {
                 let keep = self.charge_call(client).and_then(|()| self.retention_of(client, &room));
                 reply(keep.map(|keep| keep.days()));
@@ -35,7 +36,7 @@ impl Turn<'_, Features> {
             Call::Webhooks(call) => self.webhook_call(call),
             Call::Push(call) => self.push_call(call),
             Call::Store(report) => self.report(report),
-            Call::Uploaded { token, reply } => self.uploaded(token, reply),
+            Call::Uploaded { token, pixels, reply } => self.uploaded(token, pixels, reply),
             Call::UploadFailed { by, to, name, why } => self.tell_of_failure(by, &to, &name, &why),
             Call::Sampled => self.show_watchers(),
             Call::Reloaded(number, outcome) => self.reloaded(number, outcome),

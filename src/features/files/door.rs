@@ -318,7 +318,8 @@ impl<P: Peer> Desk<'_, P> {
         while upload.missing() > 0 {
             let count = self.read(&mut buffer, TICK)?;
             match count {
-                Some(0) => return upload.complete(),
+                // Too few, which the end of it says.
+                Some(0) => return Ok(()),
                 Some(count) => self.write_down(upload, &buffer[..count])?,
                 None => {}
             }

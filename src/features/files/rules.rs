@@ -97,10 +97,10 @@ impl Turn<'_, Features> {
     }
 
     /// A file is here, whole. It becomes a line, or goes.
-    pub(crate) fn uploaded(&mut self, token: Token, reply: Settled) {
+    pub(crate) fn uploaded(&mut self, token: Token, pixels: Option<(u16, u16)>, reply: Settled) {
         let Some(files) = self.router.features.files.clone() else { return reply(Err(FileError::Withdrawn)) };
         let Some(offer) = files.claim(token) else { return reply(Err(FileError::Withdrawn)) };
-        let file = SharedFile { bytes: offer.bytes, token };
+        let file = SharedFile { bytes: offer.bytes, token, pixels };
         let said = match offer.to.clone() {
             To::Room(room) => self.say_file(&offer, &room, file),
             To::Person(to, name) => self.whisper_file(&offer, to, &name, file),

@@ -397,7 +397,7 @@ mod tests {
         files.disk.complete(token, &file).unwrap();
         let (room, from, text) = (RoomName::lobby(), Name::parse("ani").unwrap(), Text::own("plan.txt"));
         let (by, act, re, version, signed, cid) = (ClientId(0), false, None, Version::First, true, None);
-        let (file, text) = (Some(SharedFile { bytes: 0, token }), text.into());
+        let (file, text) = (Some(SharedFile { bytes: 0, token, pixels: None }), text.into());
         Envelope::new(at, Event::Said(Speech { room, id: 1, by, from, act, re, version, signed, cid, file, text }))
     }
 

@@ -1,13 +1,14 @@
 //! A file on its way: a place for the transfer, an upload with its end, and a file that is fetched.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufReader, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::offer::Offer;
 use super::refusal::FileError;
 use super::table::Files;
+use crate::features::pictures::pixels;
 use crate::model::address::neighbourhood;
 use crate::model::event::{Event, Speech};
 use crate::model::file::Token;
@@ -176,16 +177,18 @@ impl Upload {
     }
 
     /// All bytes are here: from now on the file stands under its token. No client knows of it before the router has
-    /// said so ([`Call::Uploaded`](crate::features::calls::Call::Uploaded)).
+    /// said so ([`Call::Uploaded`](crate::features::calls::Call::Uploaded)). Returns its width and height if it is a picture.
     ///
     /// # Errors
     /// [`FileError::WrongSize`] if there are too few, and what the disk says.
-    pub fn complete(&mut self) -> Result<(), FileError> {
+    pub fn complete(&mut self) -> Result<Option<(u16, u16)>, FileError> {
         if self.missing() > 0 {
             return Err(FileError::WrongSize { got: Some(self.written), wanted: self.offer.bytes });
         }
         let Some(file) = self.file.take() else { return Err(FileError::Disk) };
-        self.files.disk.complete(self.token, &file).map_err(|error| FileError::of_disk(&error))
+        let disk = &self.files.disk;
+        disk.complete(self.token, &file).map_err(|error| FileError::of_disk(&error))?;
+        Ok(disk.read(self.token).ok().and_then(|file| pixels(&mut BufReader::new(file))))
     }
 
     /// The router has made a line of it, or has thrown it away: there is nothing left to do here.

@@ -1,7 +1,7 @@
 //! What an account prefers: the router decides and tells the user's other connections, and the store follows.
 
 use crate::chat::router::Turn;
-use crate::features::preferences::state::{Key, Preference};
+use crate::features::preferences::state::{Key, Preference, Shown};
 use crate::features::preferences::{self, Command, Preferred};
 use crate::features::state::{Answer, Features};
 use crate::model::body::Body;
@@ -43,6 +43,9 @@ impl Turn<'_, Features> {
     fn set_preference(&mut self, id: ClientId, key: Key, value: Option<Body>) -> Result<Answer, Refusal> {
         let Preferred { key, value } = self.prefer(id, Some(id), key, value)?;
         let words = match &value {
+            Some(_) if key == Key::Profile(Shown::Picture) => {
+                "Your account shows another picture from now on.".to_string()
+            }
             Some(value) => format!("{key} is {} now, for all your devices.", value.first()),
             None => format!("{key} is as if it had never been set."),
         };
@@ -87,6 +90,9 @@ impl Turn<'_, Features> {
         let key = self.own_key(id, key)?;
         let value = value.filter(|value| !value.is_empty());
         if let Some(value) = &value {
+            if key.is_shown() {
+                self.not_muted_anywhere(id)?;
+            }
             key.admits(value)?;
             self.router.features.preferences.have_place(&account, &key, value)?;
         }
@@ -94,6 +100,9 @@ impl Turn<'_, Features> {
         if self.router.features.preferences.set(&account, &preferred.key, preferred.value.clone()) {
             self.record_preference(account.clone(), &preferred);
             self.tell_preference(by, &account, &preferred);
+            if preferred.key.is_shown() {
+                self.tell_profile(&account);
+            }
         }
         Ok(preferred)
     }

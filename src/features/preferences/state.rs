@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::features::profile::picture;
 use crate::model::body::Body;
 use crate::model::code::Code;
 use crate::model::names::{ClientId, Name, RoomName};
@@ -20,6 +21,8 @@ const DRAFT: &str = "draft.";
 const DEVICE: &str = "device.";
 /// The most devices of an account.
 pub const DEVICES: usize = 8;
+/// The most bytes of a full name, and of a status.
+const SHOWN: usize = 120;
 /// The words for what a key is.
 const RIGHT: &str =
     "A key is 1 to 40 small letters, digits, dots, _ and -, as in page.theme; or draft. and a room, as in draft.rust.";
@@ -31,12 +34,36 @@ pub enum Key {
     Language,
     /// `mentions`: `bare`: a line with the user's name mentions the user, however the name stands in it.
     Mentions,
+    /// `profile.name`, `profile.status` and `profile.picture`: what others see beside the name.
+    Profile(Shown),
     /// What a program of the user's keeps here.
     Own(Box<str>),
     /// `device.0123456789abcdef`: the public key of a device, by which members of direct talks seal what they say (docs/sealed.md).
     Device(Box<str>),
     /// `draft.rust`: what the user has typed for a room or a direct talk, and not sent.
     Draft(RoomName),
+}
+
+/// What of an account is shown to others.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Shown {
+    /// The full name.
+    Name,
+    /// A line of words.
+    Status,
+    /// A picture of 64 by 64 pixels, in base64.
+    Picture,
+}
+
+impl Shown {
+    /// The key.
+    fn word(self) -> &'static str {
+        match self {
+            Shown::Name => "profile.name",
+            Shown::Status => "profile.status",
+            Shown::Picture => "profile.picture",
+        }
+    }
 }
 
 impl Key {
@@ -59,6 +86,11 @@ impl Key {
         match word {
             "lang" => Ok(Key::Language),
             "mentions" => Ok(Key::Mentions),
+            word if let Some(shown) =
+                [Shown::Name, Shown::Status, Shown::Picture].into_iter().find(|one| one.word() == word) =>
+            {
+                Ok(Key::Profile(shown))
+            }
             word if (1..=KEY).contains(&word.len()) && word.bytes().all(is_fit) => Ok(Key::Own(word.into())),
             // A key is cut where a wrong one is shown.
             word => Err(Refusal::bad_argument(word.chars().take(KEY).collect::<String>(), RIGHT)),
@@ -67,7 +99,12 @@ impl Key {
 
     /// Whether the server knows what the value means. Such a preference has a place of its own.
     fn is_known(&self) -> bool {
-        matches!(self, Key::Language | Key::Mentions)
+        matches!(self, Key::Language | Key::Mentions | Key::Profile(_))
+    }
+
+    /// Whether others see it.
+    pub(crate) fn is_shown(&self) -> bool {
+        matches!(self, Key::Profile(_))
     }
 
     /// Whether it is a device.
@@ -88,6 +125,10 @@ impl Key {
         let (fits, right) = match self {
             Key::Language => (matches!(value.as_str(), "en" | "id"), "It is en or id."),
             Key::Mentions => (value.as_str() == "bare", "It is bare; default takes it back."),
+            Key::Profile(Shown::Picture) => {
+                (picture(value).is_some(), "It is a PNG or a JPEG of 64 by 64 pixels with at most 4 KiB, in base64.")
+            }
+            Key::Profile(_) => (value.count() == 1 && value.len() <= SHOWN, "It is one line of at most 120 bytes."),
             Key::Device(_) => {
                 (is_public_key(value), "It is a public key: 65 bytes in base64url; behind it a name of the device.")
             }
@@ -106,6 +147,7 @@ impl fmt::Display for Key {
         match self {
             Key::Language => f.write_str("lang"),
             Key::Mentions => f.write_str("mentions"),
+            Key::Profile(shown) => f.write_str(shown.word()),
             Key::Device(id) => write!(f, "{DEVICE}{id}"),
             Key::Own(word) => f.write_str(word),
             Key::Draft(place) => write!(f, "{DRAFT}{}", place.as_str().trim_start_matches('#').to_ascii_lowercase()),
@@ -271,7 +313,7 @@ fn size(key: &Key, value: &Body) -> usize {
     let of_key = match key {
         Key::Own(word) => word.len(),
         Key::Draft(place) => place.as_str().len(),
-        Key::Language | Key::Mentions | Key::Device(_) => 0,
+        Key::Language | Key::Mentions | Key::Profile(_) | Key::Device(_) => 0,
     };
     of_key + value.len()
 }
@@ -302,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_key_is_read_and_written() {
-        for word in ["lang", "mentions", "page.theme", "draft.rust", "draft.@ani+budi", "x"] {
+        for word in ["lang", "mentions", "profile.status", "page.theme", "draft.rust", "draft.@ani+budi", "x"] {
             assert_eq!(key(word).to_string(), word);
         }
         assert_eq!(key("draft.#Rust"), key("draft.rust"));

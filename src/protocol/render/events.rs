@@ -106,7 +106,7 @@ impl Lines {
         };
         each_part(text, |part, words| {
             let mut line = self.line(kind).field(room).field(id).field(from);
-            if let Some(SharedFile { bytes, token }) = file {
+            if let Some(SharedFile { bytes, token, .. }) = file {
                 line = line.field(bytes).field(token);
             }
             let line = line.maybe("re", *re);
@@ -143,7 +143,7 @@ impl Lines {
         each_part(text, |part, words| {
             let line = match file {
                 // To one user alone a file has no number.
-                Some(SharedFile { bytes, token }) => {
+                Some(SharedFile { bytes, token, .. }) => {
                     self.line("FILE").field(to).field(0).field(from).field(bytes).field(token)
                 }
                 None => self.line("WHISPER").field(from).field(to),

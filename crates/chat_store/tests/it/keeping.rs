@@ -8,7 +8,8 @@ use std::sync::Arc;
 use chat_server::features::archive::store::{Keeping, Question, Record, Report};
 use chat_server::features::operators::audit::Act;
 use chat_server::model::body::Body;
-use chat_server::model::event::{Envelope, Event, Speech, Version, What};
+use chat_server::model::event::{Envelope, Event, SharedFile, Speech, Version, What};
+use chat_server::model::file::Token;
 use chat_server::testing::Scrape;
 use chat_store::{Durability, FILE, Options, Retention, check};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -570,4 +571,22 @@ fn lines_that_were_said_while_the_clock_was_behind_go_by_when_they_were_said() {
     let late: (i64, i64) =
         db.query_row("SELECT first, last FROM late", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     assert_eq!(late, (2, 3), "one row");
+}
+
+#[test]
+fn the_size_of_a_picture_is_kept_with_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut talk = Talk::open(dir.path());
+    let token = Token::parse(&"7".repeat(32)).unwrap();
+    let pixels = Some((640, u16::MAX));
+    let lines = [pixels, None].into_iter().zip(1..).map(|(pixels, id)| {
+        let Event::Said(speech) = &said("#rust", id, "ani", "plan.png").event else { panic!("a line") };
+        let file = Some(SharedFile { bytes: 7, token, pixels });
+        Envelope::new(DateTime::UNIX_EPOCH, Event::Said(Speech { file, ..speech.clone() }))
+    });
+    talk.say(lines);
+    talk.stop();
+    let mut talk = Talk::open(dir.path());
+    let kept: Vec<_> = talk.page("#rust").iter().map(|line| line.file().unwrap().pixels).collect();
+    assert_eq!(kept, [pixels, None]);
 }

@@ -34,6 +34,7 @@ pub(crate) fn options(dir: &Path, durability: Durability) -> Options {
 
 /// What takes back each migration behind 11, the newest first. Who adds a migration adds its row.
 const TAKE_BACK: &[(usize, &str)] = &[
+    (22, "ALTER TABLE log DROP COLUMN width; ALTER TABLE log DROP COLUMN height"),
     (21, "ALTER TABLE rooms DROP COLUMN user_limit"),
     (20, "DROP TABLE pushes"),
     (19, "DROP TABLE preferences"),

@@ -38,7 +38,7 @@ const PIECES: usize = 8;
 /// The bytes of one read.
 const PIECE: usize = 64 * 1024;
 /// What a browser may do with a file: show it as a picture, or keep it. No script, no form, no frame, no plug-in.
-const POLICY: &str = "sandbox; default-src 'none'";
+pub(super) const POLICY: &str = "sandbox; default-src 'none'";
 /// How long a browser may keep it: a file that is deleted must not stay for long.
 const KEPT: &str = "private, max-age=300";
 

@@ -107,11 +107,20 @@ pub struct FileInfo {
     /// What it is fetched by: `GET /files/<token>`, or `GET <token>` at the file port.
     #[schema(example = "9f2c41d0000000000000000000000007")]
     pub token: String,
+    /// Of a picture: how wide it is, in pixels, as it is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 640)]
+    pub width: Option<u16>,
+    /// Of a picture: how high it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 480)]
+    pub height: Option<u16>,
 }
 
 impl From<SharedFile> for FileInfo {
-    fn from(file: SharedFile) -> FileInfo {
-        FileInfo { bytes: file.bytes, token: file.token.to_string() }
+    fn from(SharedFile { bytes, token, pixels }: SharedFile) -> FileInfo {
+        let (width, height) = pixels.unzip();
+        FileInfo { bytes, token: token.to_string(), width, height }
     }
 }
 

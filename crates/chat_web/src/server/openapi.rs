@@ -13,8 +13,8 @@ use crate::error::PROBLEM;
 use crate::error::problems::PROBLEMS;
 use crate::events;
 use crate::handlers::{
-    about, accounts, admin, files, house, invitations, marks, messages, pages, place, preferences, programs, push, qr,
-    retention, search, users,
+    about, accounts, admin, files, house, invitations, marks, messages, pages, place, preferences, profiles, programs,
+    push, qr, retention, search, users,
 };
 use crate::http::cookies;
 use crate::state::AppState;
@@ -66,6 +66,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(marks::mentions))
         .routes(routes!(preferences::list))
         .routes(routes!(preferences::get, preferences::set, preferences::unset))
+        .routes(routes!(profiles::picture))
         .routes(routes!(programs::post_by_hook))
         .routes(routes!(push::list, push::put))
         .routes(routes!(push::end))

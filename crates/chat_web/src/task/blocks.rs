@@ -8,6 +8,7 @@ use chat_server::features::membership::list::Listed as Member;
 use chat_server::features::moderation::ban::Kind;
 use chat_server::features::moderation::list::BanRow;
 use chat_server::features::operators::audit::Entry;
+use chat_server::features::profile::Profile;
 use chat_server::features::programs::Program;
 use chat_server::model::event::{Block, Envelope, Event, Rows};
 use chat_server::model::names::Name;
@@ -58,7 +59,7 @@ impl Task {
         }
         let items =
             all(rows, user).or_else(|| all(rows, room)).or_else(|| all(rows, figure)).or_else(|| all(rows, ban));
-        let items = items.or_else(|| all(rows, unread)).or_else(|| all(rows, device));
+        let items = items.or_else(|| all(rows, unread)).or_else(|| all(rows, device)).or_else(|| all(rows, profile));
         let items = items.or_else(|| all(rows, |member: &Member| json(&RoomMember::of(member))));
         let items = items.or_else(|| all(rows, program));
         let language = self.session.is_indonesian();
@@ -104,6 +105,16 @@ fn ban(ban: &BanRow) -> Value {
 fn device(device: &Device) -> Value {
     let (key, label) = device.key_and_label();
     serde_json::json!({ "account": device.account.as_str(), "id": &*device.id, "key": key, "label": label })
+}
+
+/// A row of `PROFILE`.
+fn profile(profile: &Profile) -> Value {
+    serde_json::json!({
+        "account": profile.account.as_str(),
+        "name": profile.name.as_deref(),
+        "status": profile.status.as_deref(),
+        "picture": profile.picture,
+    })
 }
 
 /// A row of `UNREAD`.

@@ -61,8 +61,19 @@ export function svg(tag, props, ...children) {
   return el;
 }
 
-export function avatar(name, extra = '') {
-  return h(`span.avatar${extra}`, { 'aria-hidden': 'true', hue: hue(name) }, initials(name));
+/** Where the pictures of accounts are, by their names in small letters. */
+export const faces = new Map();
+/** The picture of an account, if it is known. */
+export function faceOf(key) {
+  const src = faces.get(key);
+  return src && h('img', { src, alt: '', width: 64, height: 64 });
+}
+
+/** `account`: whether the name is that of an account, or no other user can have it now. */
+export function avatar(name, extra = '', account = true) {
+  const key = account ? name.toLowerCase() : null;
+  const shown = faceOf(key) ?? initials(name);
+  return h(`span.avatar${extra}`, { 'aria-hidden': 'true', hue: hue(name), 'data-face': key }, shown);
 }
 
 export async function copyText(text) {

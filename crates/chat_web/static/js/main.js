@@ -71,6 +71,7 @@ const connection = connectionOf({
   frame(frame) {
     if (frame.type === 'Token') session.keepToken(frame.token);
     else if (frame.type === 'Preference') lately((parts) => parts.own.came(frame));
+    else if (frame.kind === 'PROFILE') lately((parts) => parts.profiles.came(frame));
     else if (frame.type === 'Warning') toast(frame.text, { kind: 'warn' });
     else if (isSealed(frame.text)) unsealed([frame]).then((all) => all.forEach(take));
     else if (frame.type !== 'Goodbye') take(frame);
@@ -307,7 +308,8 @@ const app = /** @type {any} */ ({
   stop: () => connection.feed({ type: 'stop' }),
 
   /* What later.js brings. */
-  offline() {},
+  inRoom() {},
+  profile: () => undefined,
   upload: (list, files, room) => {
     const to = state.rooms.get(room);
     if (sealsIn(room)) return lately(() => app.sorry(t('sealedFiles')));
@@ -335,6 +337,7 @@ const app = /** @type {any} */ ({
   orderFor: (verb, name) => lately((parts) => parts.order.person(verb, name, app.room())),
   signOut: () => lately((parts) => parts.accounts.signOut()),
   redrawSettings: () => redraw('settings'),
+  redrawPeople: () => draw('people'),
 });
 const { showAddress, ...ways } = navigation(app, {
   timeline: () => timeline,
@@ -462,7 +465,7 @@ function draw(what) {
       badges(state, app.room());
     }
     if (due.has('people')) who.render();
-    else if (due.has('members') && app.room()) app.offline(app.room());
+    else if (due.has('members') && app.room()) app.inRoom(app.room());
     if (due.has('typing')) who.typing();
     due.clear();
   });
@@ -633,6 +636,7 @@ function up() {
   app.lookAround();
   lookAtOffer();
   if (state.signedIn) lately((parts) => parts.own.meet());
+  if (brought) brought.profiles.again();
   whenIdle(app, bring);
 }
 

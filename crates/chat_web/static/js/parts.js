@@ -5,6 +5,7 @@ import * as commands from './commands.js';
 import * as hearing from './hearing.js';
 import { moderation } from './moderation.js';
 import { own } from './own.js';
+import { profiles } from './profiles.js';
 import * as threads from './threads.js';
 import * as actions from './view/actions.js';
 import * as confirm from './view/confirm.js';
@@ -34,7 +35,13 @@ export function parts(app) {
   const accounts = accountsOf(app);
   startWorker(app);
   const { deed } = moderation(app);
-  members(app);
+  const { look } = members(app);
+  const shown = profiles(app);
+  app.inRoom = (room) => {
+    look(room);
+    shown.look(room);
+  };
+  if (app.room()) app.inRoom(app.room());
   return {
     accounts,
     ...actions,
@@ -57,6 +64,7 @@ export function parts(app) {
     switcher: switcher(app),
     thread: thread(app),
     own: own(app),
+    profiles: shown,
     uploads: uploads(app),
   };
 }

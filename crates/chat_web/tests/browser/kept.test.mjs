@@ -2,47 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { browser, ends } from './cast.mjs';
-import { AXE, BIN, axeFindsNothing, enter, isLive, lineClient, newPage, proxy, say, sees, settled, startServer, texts } from './stage.mjs';
+import { PASSWORD, directory, lines as terminal, register, serveFrom as serve, signIn, visitor, way } from './members.mjs';
+import { AXE, BIN, axeFindsNothing, enter, isLive, proxy, say, sees, settled, startServer, texts } from './stage.mjs';
 
-const PASSWORD = 'correct-horse';
-
-/** A directory for a store, gone with the test. */
-function directory() {
-  const made = mkdtempSync(join(tmpdir(), 'chat-page-'));
-  ends.push(() => rmSync(made, { recursive: true }));
-  return made;
-}
-async function serve(dir, { flags = [], ...options } = {}) {
-  const server = await startServer({ ...options, flags: ['--data', dir, ...flags] });
-  ends.push(() => server.stop());
-  return server;
-}
-async function visitor(forgive = [], options = {}) {
-  const page = await newPage(browser, options, forgive);
-  ends.push(() => page.context().close());
-  return page;
-}
-async function terminal(server, name) {
-  const client = await lineClient(server, name);
-  ends.push(client.end);
-  return client;
-}
-const way = (page, words) => page.click(`#ways button:has-text("${words}")`);
 const isTold = (page, words) => page.waitForFunction((text) => document.querySelector('#namehelp').textContent.includes(text), words);
-
-/** Makes a name one's own at the door. */
-async function register(page, url, name, password = PASSWORD) {
-  await page.goto(url);
-  await way(page, 'Keep a name');
-  await page.fill('#name', name);
-  await page.fill('#password', password);
-  await page.keyboard.press('Enter');
-}
 
 test('a name is made one’s own at the door, and after that it needs its password', async () => {
   const server = await serve(directory());
@@ -129,10 +94,7 @@ test('in the settings: the name one has becomes one’s own, another password, s
   await ana.waitForSelector('#everywhere');
   const second = await visitor();
   await second.goto(server.url);
-  await way(second, 'I have a password');
-  await second.fill('#name', 'ana');
-  await second.fill('#password', PASSWORD);
-  await second.keyboard.press('Enter');
+  await signIn(second, 'ana');
   await isLive(second);
   // Another password: this browser stays in, the other does not.
   const [old, fresh] = await ana.locator('#settings .account input[type=password]').all();
@@ -197,10 +159,7 @@ test('a private server lets in by a password or an invitation only', async () =>
   await page.keyboard.press('Enter');
   await isTold(page, 'invitation');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'code');
-  await way(page, 'I have a password');
-  await page.fill('#name', 'ana');
-  await page.fill('#password', PASSWORD);
-  await page.keyboard.press('Enter');
+  await signIn(page, 'ana');
   await isLive(page);
   // A code by the commands of every door, shown to its maker alone.
   await say(page, '/invitecode');
@@ -414,10 +373,7 @@ test('a draft and the looks follow the account to another device, and what is ty
 
   const phone = await visitor();
   await phone.goto(server.url);
-  await way(phone, 'I have a password');
-  await phone.fill('#name', 'ana');
-  await phone.fill('#password', PASSWORD);
-  await phone.keyboard.press('Enter');
+  await signIn(phone, 'ana');
   await isLive(phone);
   await draftIs(phone, 'not sent yet');
   await themeIs(phone, 'dark');
@@ -448,10 +404,7 @@ test('what was not sent is gone from the browser when its user signs out, and is
     assert.deepEqual(await left(), []);
     assert.equal(await page.inputValue('#text'), '');
     // The account has it, where it signs in again.
-    await way(page, 'I have a password');
-    await page.fill('#name', name);
-    await page.fill('#password', PASSWORD);
-    await page.keyboard.press('Enter');
+    await signIn(page, name);
     await isLive(page);
     await page.waitForFunction(() => document.querySelector('#text').value === 'a secret that was not sent');
     assert.deepEqual(page.errors, []);
@@ -470,10 +423,7 @@ test('the bare name mentions its user where the account wants that, on each of i
   assert.equal(await pinged(desk), 0);
   const phone = await visitor();
   await phone.goto(server.url);
-  await way(phone, 'I have a password');
-  await phone.fill('#name', 'ana');
-  await phone.fill('#password', PASSWORD);
-  await phone.keyboard.press('Enter');
+  await signIn(phone, 'ana');
   await isLive(phone);
   await sees(phone, 'is ana here?');
   await desk.click('#me');

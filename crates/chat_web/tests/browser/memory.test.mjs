@@ -1,42 +1,11 @@
 // What the server remembers of a user, in a real Chromium: rooms, what is unread, mentions, direct talks, invitations.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { browser, ends } from './cast.mjs';
-import { AXE, axeFindsNothing, enter, isLive, lineClient, newPage, say, sees, settled, startServer } from './stage.mjs';
+import { PASSWORD, directory, lines, member, serveFrom, signIn, terminal, visitor } from './members.mjs';
+import { AXE, axeFindsNothing, enter, isLive, say, sees, settled } from './stage.mjs';
 
-const PASSWORD = 'correct-horse';
-
-async function serve(flags = []) {
-  const made = mkdtempSync(join(tmpdir(), 'chat-page-'));
-  const server = await startServer({ flags: ['--data', made, ...flags] });
-  ends.push(async () => { await server.stop(); rmSync(made, { recursive: true }); });
-  return server;
-}
-/** A user with an account, in the page. */
-async function member(server, name, options = {}) {
-  const page = await newPage(browser, options);
-  ends.push(() => page.context().close());
-  await page.goto(server.url);
-  await page.click('#ways button:has-text("Keep a name")');
-  await page.fill('#name', name);
-  await page.fill('#password', PASSWORD);
-  await page.keyboard.press('Enter');
-  await isLive(page);
-  await page.waitForSelector('.begin, .msg');
-  return page;
-}
-/** A user with an account, in telnet's door. */
-async function terminal(server, name) {
-  const client = await lineClient(server, name);
-  ends.push(client.end);
-  client.say(`/register ${PASSWORD}`);
-  await client.hears('OK REGISTER');
-  return client;
-}
+const serve = () => serveFrom(directory());
 const isRead = (page) => page.waitForFunction(() => !document.querySelector('#rooms .new, #dms .new'));
 const menu = async (page, words, item) => {
   await page.click(`.msg:has-text("${words}") .bubble`, { button: 'right' });
@@ -72,13 +41,9 @@ test('a direct talk is there after a reload, for who is away as well, with answe
   assert.deepEqual(await ana.evaluate(() => [...document.querySelectorAll('.msg .text')].map((one) => one.textContent)), ['nanti jam 3?', 'ya, jam 3 (edited)', 'kamu masih di sana?']);
   assert.equal(await ana.locator('.msg:has-text("nanti") .reactions button').count(), 1);
   // One who was away finds it, and what is unread in it.
-  const back = await newPage(browser);
-  ends.push(() => back.context().close());
+  const back = await visitor();
   await back.goto(server.url);
-  await back.click('#ways button:has-text("I have a password")');
-  await back.fill('#name', 'budi');
-  await back.fill('#password', PASSWORD);
-  await back.keyboard.press('Enter');
+  await signIn(back, 'budi');
   await back.waitForSelector('#dms .new .badge');
   await back.click('#dms .room');
   await sees(back, 'kamu masih di sana?');
@@ -206,8 +171,7 @@ test('who has an account and is offline stands below who is here, and moves up o
   assert.equal(await ana.isHidden('#offline'), true, 'a talk shows its own people');
   await ana.goBack();
   await ana.waitForSelector('#offline .person:has-text("budi")');
-  const back = await lineClient(server, 'guest-1');
-  ends.push(back.end);
+  const back = await lines(server, 'guest-1');
   back.say(`/login budi ${PASSWORD}`);
   await ana.waitForSelector('#who .person:has-text("budi")');
   await ana.waitForFunction(() => document.querySelector('#offline').hidden);
@@ -219,8 +183,7 @@ test('a guest sees who is offline, in Indonesian', async () => {
   const budi = await terminal(server, 'budi');
   budi.say('/quit');
   await budi.hears('BYE');
-  const guest = await newPage(browser, { locale: 'id-ID' });
-  ends.push(() => guest.context().close());
+  const guest = await visitor([], { locale: 'id-ID' });
   await enter(guest, server.url, 'tamu');
   await guest.waitForSelector('#offline .person:has-text("budi")');
   assert.equal(await guest.textContent('#people h2:visible >> nth=1'), 'Tidak terhubung');

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { browser, ends } from './cast.mjs';
-import { WAIT, isLive, lineClient, newPage, say, sees, settled, startServer } from './stage.mjs';
+import { WAIT, isLive, lineClient, newPage, proxy, say, sees, settled, startServer } from './stage.mjs';
 
 const folder = () => {
   const made = mkdtempSync(join(tmpdir(), 'chat-push-'));
@@ -130,6 +130,26 @@ test('a browser is told when its user wants that, with words or without, and no 
 });
 
 const EMBEDDED = { skip: process.env.PAGE_DIR ? 'a page from a folder has no version' : false };
+
+test('the page starts without the network right after the first visit, with what was written in it', EMBEDDED, async () => {
+  const server = await serve();
+  const line = await proxy(server);
+  ends.push(line.close);
+  const ana = await visitor(['ERR_', 'Failed to fetch', 'no answer', 'WebSocket']);
+  await ana.goto(line.url);
+  await ana.fill('#name', 'ana');
+  await ana.keyboard.press('Enter');
+  await isLive(ana);
+  await worker(ana);
+  line.down(true);
+  await ana.waitForFunction(() => document.documentElement.dataset.link !== 'live');
+  await say(ana, 'written in a tunnel');
+  await ana.reload();
+  await ana.waitForSelector('.msg.pending');
+  line.down(false);
+  await sees(ana, 'written in a tunnel');
+  assert.deepEqual(ana.errors, []);
+});
 
 test('the second visit asks for the shell alone, without a server it starts all the same, and an update is not missed', EMBEDDED, async () => {
   const server = await serve();

@@ -574,7 +574,7 @@ for (const colorScheme of ['light', 'dark'])
     }
   });
 
-test('a picture that comes moves nothing that is read, and has its place the next time before it comes', async () => {
+test('a picture has its size before it comes for the first time, and one of an unknown size moves nothing that is read', async () => {
   await serve();
   const budi = await terminal('budi');
   const page = await person('ana');
@@ -586,8 +586,15 @@ test('a picture that comes moves nothing that is read, and has its place the nex
   await atEnd(page);
   for (let i = 0; i < 40; i += 1) budi.say(`after ${i}`);
   await sees(page, 'after 39');
-  // Seen for the first time it has a box; where it comes above, the message that is read stays.
+  // The server says how large it is: a page that never saw it keeps its place.
+  const first = await person('dewi');
+  await first.route('**/files/*', () => {});
+  await first.reload();
+  await sees(first, 'after 39');
+  assert.deepEqual(await first.evaluate(() => { const img = document.querySelector('.thumb img'); return [img.getAttribute('width'), img.getAttribute('height')]; }), ['90', '360']);
+  // Of a file of an older server no size is known, so it has a box; where it comes above, the message that is read stays.
   const other = await person('citra');
+  await other.addInitScript(() => { const parse = JSON.parse; JSON.parse = (text) => parse(text, (key, value) => (key === 'width' || key === 'height' ? undefined : value)); });
   let give = null;
   await other.route('**/files/*', (route) => { give = () => route.continue(); });
   await other.reload();

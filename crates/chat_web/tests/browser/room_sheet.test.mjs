@@ -1,41 +1,11 @@
 // The sheet of a room: what it is about, who is in it, what it tells one of, its files, the programs that post there, the way out.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { browser, ends } from './cast.mjs';
-import { AXE, WAIT, axeFindsNothing, isLive, lineClient, newPage, say, sees, startServer } from './stage.mjs';
+import { PASSWORD, directory, lines, member, serveFrom, terminal } from './members.mjs';
+import { AXE, WAIT, axeFindsNothing, say, sees } from './stage.mjs';
 
-const PASSWORD = 'correct-horse';
-
-async function serve() {
-  const made = mkdtempSync(join(tmpdir(), 'chat-page-'));
-  const server = await startServer({ flags: ['--data', made] });
-  ends.push(async () => { await server.stop(); rmSync(made, { recursive: true }); });
-  return server;
-}
-/** A user with an account, in the page. */
-async function member(server, name, options = {}) {
-  const page = await newPage(browser, options);
-  ends.push(() => page.context().close());
-  await page.goto(server.url);
-  await page.click('#ways button >> nth=-1');
-  await page.fill('#name', name);
-  await page.fill('#password', PASSWORD);
-  await page.keyboard.press('Enter');
-  await isLive(page);
-  await page.waitForSelector('.begin, .msg');
-  return page;
-}
-async function terminal(server, name) {
-  const client = await lineClient(server, name);
-  ends.push(client.end);
-  client.say(`/register ${PASSWORD}`);
-  await client.hears('OK REGISTER');
-  return client;
-}
+const serve = () => serveFrom(directory());
 const inRoom = async (page, room) => {
   await say(page, `/join #${room}`);
   await page.waitForFunction((wanted) => document.querySelector('#title').textContent === wanted, `#${room}`);
@@ -71,8 +41,7 @@ test('topic, people, notifications, files, a program’s address with its curl l
   await ana.keyboard.press('Escape');
 
   // Who is connected is not offline, in whatever room.
-  const back = await lineClient(server, 'guest-1');
-  ends.push(back.end);
+  const back = await lines(server, 'guest-1');
   back.say(`/login budi ${PASSWORD}`);
   await back.hears('OK LOGIN');
   await ana.click('#orderbtn');

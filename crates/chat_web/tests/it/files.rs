@@ -55,6 +55,23 @@ fn a_file_of_the_page_is_a_message_for_all_doors() {
     eventually("it is gone", || stage.call(get(&format!("/files/{token}"))).status, |status| *status == 404);
 }
 
+/// The page keeps the place of a picture before it comes. What has no size is a file like any other.
+#[test]
+fn a_picture_says_how_large_it_is() {
+    let stage = stage(|_| {});
+    let (ani, mut socket) = stage.page("ani");
+    let head = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x02\x80\0\0\x01\xe0\x08\x06\0\0\0";
+    for (name, body, size) in [("x.png", &head[..], Some((640, 480))), ("y.png", PNG, None), ("z.txt", b"halo", None)] {
+        url(&ani.call(send(&format!("name={name}"), body)));
+        let frame = socket.until(&json!({ "type": "Message", "text": name }));
+        let side = |side: &str| frame["file"][side].as_u64();
+        assert_eq!(side("width").zip(side("height")), size, "{name}: {frame}");
+        assert_eq!(side("width").is_some(), size.is_some(), "{name}: {frame}");
+    }
+    let page = stage.call(get("/api/rooms/lobby/messages")).json();
+    assert_eq!(page["messages"][0]["file"]["height"], json!(480), "by the read model as well");
+}
+
 #[test]
 fn what_is_fetched_cannot_run() {
     let stage = stage(|_| {});

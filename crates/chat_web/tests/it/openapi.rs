@@ -148,6 +148,7 @@ fn every_route_is_in_it_and_answers() {
         "GET /api/me/preferences/{key}",
         "PUT /api/me/preferences/{key}",
         "DELETE /api/me/preferences/{key}",
+        "GET /api/profiles/{name}/picture",
         "PUT /api/me/rooms/{room}",
         "DELETE /api/me/rooms/{room}",
         "POST /api/hooks/{token}",

@@ -225,3 +225,38 @@ fn what_this_door_itself_refuses_is_in_the_readers_language() {
         assert!(refused["title"].as_str().is_some_and(|words| words.starts_with(title)), "{refused}");
     }
 }
+
+/// What an account shows: another user is told of it at once, and fetches the picture once.
+#[test]
+fn a_picture_is_fetched_by_who_is_signed_on_and_the_profile_is_told() {
+    let stage = stage();
+    let (ani, budi) = (signed_in(&stage, "ani"), signed_in(&stage, "budi"));
+    let mut near = budi.connect();
+    let mut own = ani.connect();
+    let picture = "iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAYAAAA=";
+    assert_eq!(set(&ani, "profile.status", "on the train")["value"], "on the train");
+    near.until(&json!({ "type": "Feature", "kind": "PROFILE", "fields": ["ani"], "text": "on the train" }));
+    set(&ani, "profile.picture", picture);
+    let frame = near.until(&json!({ "type": "Feature", "kind": "PROFILE" }));
+    let tag = frame["pairs"]["picture"].as_str().expect("a tag").to_string();
+    own.until(&json!({ "type": "Preference", "key": "profile.picture", "value": picture }));
+    near.send(&json!({ "type": "Command", "ref": 1, "line": "/profile ani" }));
+    let items = near.until(&json!({ "type": "Ack", "ref": 1 }))["items"].clone();
+    assert_eq!(items, json!([{ "account": "ani", "name": null, "status": "on the train", "picture": tag }]));
+
+    let ask = get(&format!("/api/profiles/ani/picture?v={tag}"));
+    let reply = budi.call(ask.clone());
+    assert_eq!((reply.status, reply.header("content-type"), reply.body.len()), (200, Some("image/png"), 29));
+    assert_eq!(reply.header("cache-control"), Some("private, max-age=31536000, immutable"));
+    let etag = reply.header("etag").expect("a tag").to_string();
+    assert_eq!(budi.call(ask.clone().header("if-none-match", &etag)).status, 304);
+    assert_eq!(budi.call(get("/api/profiles/ani/picture")).header("cache-control"), Some("private, no-cache"));
+    assert_eq!(budi.call(get("/api/profiles/budi/picture")).status, 404);
+    assert_eq!(stage.call(ask).status, 401, "without a session");
+    let too_wide = "iVBORw0KGgoAAAANSUhEUgAAAEEAAABACAYAAAA=";
+    let wrong = ani.call(put("profile.picture", &json!({ "value": too_wide }).to_string()));
+    assert_eq!(wrong.status, 422);
+    assert_eq!(ani.call(call("DELETE", "/api/me/preferences/profile.picture")).status, 204);
+    near.until(&json!({ "type": "Feature", "kind": "PROFILE", "pairs": {} }));
+    assert_eq!(budi.call(get("/api/profiles/ani/picture")).status, 404);
+}

@@ -18,6 +18,9 @@ interface Command { name: string; slashes?: string[]; usage: string; help?: stri
 
 /* ---- what the page knows ---- */
 
+/** What an account shows beside its name; `picture` tells its picture from others. */
+interface Profile { account: string; name?: string; status?: string; picture?: string }
+
 /** An item of the outbox: said, and not yet acknowledged. */
 interface Item {
   cid: string; room: string; to?: string; text: string; act?: boolean; reply_to?: number | null;
@@ -227,8 +230,11 @@ interface App {
   said(): Promise<void>;
   heavy(strip: HTMLElement, text: string, beside: string, send: (files: File[]) => void, put: () => void): void;
   pickEmoji(anchor: HTMLElement, back: HTMLElement, pick: (emoji: string) => void): void;
-  /** Shows which members of the room are offline. */
-  offline(room: Room): void;
+  /** A room is shown, or others are in it: who is offline, and what they show beside their names. */
+  inRoom(room: Room): void;
+  /** What an account shows beside its name, as far as it is known. */
+  profile(name: string): Profile | undefined;
+  redrawPeople(): void;
   personMenu(anchor: HTMLElement, name: string): void;
   roomMenu(anchor: HTMLElement, room: Room): void;
   /** Opens the thread of a message beside the room. */
@@ -251,16 +257,18 @@ declare namespace Needs {
   type FirstHour = Pick<App, 'order' | 'ask' | 'focusComposer'>;
   type Hearing = Pick<App, 'state' | 'open'>;
   type Heavy = Pick<App, 'state' | 'focusComposer'>;
-  type Members = Pick<App, 'state' | 'ask' | 'room' | 'personMenu' | 'offline'>;
+  type Members = Pick<App, 'state' | 'ask' | 'room' | 'personMenu'>;
   type Mentions = Pick<App, 'state' | 'sorry' | 'showFound'>;
-  type Menus = Pick<App, 'tell' | 'state' | 'settings' | 'openDm' | 'mention' | 'ignored' | 'command' | 'orderFor' | 'sorry' | 'markRead' | 'roomOrder' | 'leave' | 'sealedTalk'>;
+  type Menus = Pick<App, 'tell' | 'state' | 'settings' | 'openDm' | 'mention' | 'ignored' | 'command' | 'orderFor' | 'sorry' | 'markRead' | 'roomOrder' | 'leave' | 'sealedTalk' | 'profile'>;
   type Message = Pick<App, 'thread' | 'state' | 'directory' | 'knows' | 'personMenu' | 'react' | 'retry' | 'copy' | 'discard'>;
   type Moderation = Pick<App, 'state' | 'take' | 'order'>;
   type Navigation = Pick<App, 'state' | 'take' | 'give' | 'sorry' | 'copy'>;
   type Order = RoomSheet & Pick<App, 'state' | 'order' | 'focusComposer'>;
   type Own = FirstHour & Pick<App, 'state' | 'ask' | 'keepTyped' | 'draftCame' | 'dress'>;
-  type People = Pick<App, 'state' | 'person' | 'personMenu' | 'offline'>;
+  type People = Pick<App, 'state' | 'person' | 'personMenu' | 'inRoom' | 'profile'>;
   type Popup = Pick<App, 'names' | 'roomIds' | 'commands'>;
+  type Profile = Pick<App, 'state' | 'profile' | 'sorry'>;
+  type Profiles = Pick<App, 'state' | 'room' | 'ask' | 'profile' | 'redrawPeople' | 'redrawSettings'>;
   type Push = Pick<App, 'state' | 'openDm' | 'showFound'>;
   type RoomSheet = Pick<App, 'state' | 'order' | 'tell' | 'copy' | 'leave'>;
   type Rooms = Pick<App, 'decline' | 'state' | 'box' | 'directory' | 'person' | 'open' | 'join' | 'leave' | 'roomMenu'>;
@@ -268,7 +276,7 @@ declare namespace Needs {
   type SealedSheet = Pick<App, 'labelComposer'>;
   type Sealing = Pick<App, 'state' | 'order' | 'talkOf' | 'redraw'>;
   type Secret = Pick<App, 'state' | 'order' | 'focusComposer' | 'settings'>;
-  type Settings = Pick<App, 'state' | 'set' | 'callByName' | 'give' | 'sorry' | 'sheet' | 'focusComposer'>;
+  type Settings = Pick<App, 'state' | 'set' | 'callByName' | 'give' | 'sorry' | 'sheet' | 'focusComposer' | 'profile'>;
   type Shortcuts = Pick<App, 'nextMention' | 'state' | 'switch' | 'step' | 'escape' | 'sheet' | 'focusComposer'>;
   type Switcher = Pick<App, 'state' | 'directory' | 'everyone' | 'open' | 'join' | 'openDm' | 'lookAround' | 'focusComposer'>;
   type Timeline = Message & Pick<App, 'box' | 'dropNote' | 'watched' | 'loadOlder' | 'fill' | 'sorry' | 'lately' | 'focusComposer' | 'reply' | 'visit' | 'card'>;

@@ -29,7 +29,7 @@ pub fn finish(
 ) -> Result<Placed, FileError> {
     let (by, to, name) = (upload.offer().by, upload.offer().to.clone(), upload.offer().name.clone());
     let placed = match came.and_then(|()| upload.complete()) {
-        Ok(()) => settle(upload, send),
+        Ok(pixels) => settle(upload, pixels, send),
         Err(FileError::Stopping) => {
             upload.leave_to_the_router();
             Err(FileError::Stopping)
@@ -49,9 +49,10 @@ pub fn finish(
 }
 
 /// Has a whole upload said in the chat, and waits for that.
-fn settle(upload: Upload, send: &dyn Fn(Message)) -> Result<Placed, FileError> {
+fn settle(upload: Upload, pixels: Option<(u16, u16)>, send: &dyn Fn(Message)) -> Result<Placed, FileError> {
     let (reply, answer) = mpsc::sync_channel(1);
-    send(Call::Uploaded { token: upload.token(), reply: Box::new(move |said| drop(reply.try_send(said))) }.into());
+    let (token, reply) = (upload.token(), Box::new(move |said| drop(reply.try_send(said))));
+    send(Call::Uploaded { token, pixels, reply }.into());
     match answer.recv_timeout(ROUTER) {
         Ok(said) => {
             // An upload that was withdrawn was never the router's to remove.

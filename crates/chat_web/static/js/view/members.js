@@ -68,7 +68,5 @@ export function members(app) {
     if (before && before.people <= room.people.size) before.people = room.people.size;
     else ask(room);
   }
-  app.offline = look;
-  if (app.room()) look(app.room());
   return { look };
 }

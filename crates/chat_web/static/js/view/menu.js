@@ -39,8 +39,11 @@ export function show(el, anchor, back) {
   });
 }
 
-/** items: {label, icon, run, danger?} ; `quick`: called with an emoji, or 'more' for the picker. */
-export function actionMenu(anchor, back, label, items, quick) {
+/**
+ * items: {label, icon, run, danger?} ; `quick`: called with an emoji, or 'more' for the picker; `card`: what stands
+ * above them.
+ */
+export function actionMenu(anchor, back, label, items, quick = null, card = null) {
   const row =
     quick &&
     h(
@@ -78,6 +81,7 @@ export function actionMenu(anchor, back, label, items, quick) {
   const el = h(
     'div.menu',
     { role: 'menu', 'aria-label': label },
+    card,
     row,
     items.map((item) =>
       h(

@@ -1,4 +1,5 @@
 // Menus: what can be done with a person, and with a room.
+import { avatar, h } from '../dom.js';
 import { t } from '../i18n.js';
 import { sameName } from '../names.js';
 import { currentRoom, membersOf, title } from '../store.js';
@@ -12,6 +13,16 @@ import { actionMenu } from './menu.js';
 export function menus(app, deed) {
   function personMenu(anchor, name) {
     const me = app.state.me && sameName(name, app.state.me.name);
+    const own = app.profile(name);
+    const card =
+      own &&
+      h(
+        'div.card',
+        { role: 'none' },
+        avatar(name),
+        h('b', { dir: 'auto' }, own.name ?? name),
+        own.status && h('span', { dir: 'auto' }, own.status),
+      );
     actionMenu(
       anchor,
       anchor,
@@ -26,6 +37,8 @@ export function menus(app, deed) {
               ? { label: t('unignore', { name }), icon: 'bell', run: () => app.command(`/unignore ${name}`) }
               : { label: t('ignore', { name }), icon: 'close', run: () => app.command(`/ignore ${name}`) },
           ],
+      null,
+      card,
     );
   }
 

@@ -85,7 +85,7 @@ export function messageView(app, goTo) {
     const el = h(
       `li.${classes.join('.')}`,
       { tabIndex: -1, hue: hue(message.from.name) },
-      head && !mine && !message.act && avatar(message.from.name),
+      head && !mine && !message.act && avatar(message.from.name, '', !!message.account),
       h(
         'div.body',
         {},

@@ -6,16 +6,23 @@ import { currentRoom, membersOf } from '../store.js';
 import { sameName } from '../names.js';
 
 /** A person of a list, with what can be done with them. */
-export function personItem(app, { name, state, away, line, me }) {
+export function personItem(app, { name, state, away, line, me, full, status }) {
   const word = (away || state === 'idle' || state === 'away') && (away || t(state));
   return h(
     `li${state === 'online' ? '' : '.dim'}`,
     {},
     h(
       'button.person',
-      { onclick: (e) => app.personMenu(e.currentTarget, name) },
+      { title: full, onclick: (e) => app.personMenu(e.currentTarget, name) },
       h('span.who', {}, avatar(name, '.s'), h(`i.dot.${state}`)),
-      h('span.label', {}, name, me && h('small', {}, ` ${t('you')}`), word && h('small.away', { dir: 'auto' }, word)),
+      h(
+        'span.label',
+        {},
+        name,
+        me && h('small', {}, ` ${t('you')}`),
+        word && h('small.away', { dir: 'auto' }, word),
+        status && h('small.status', { dir: 'auto' }, status),
+      ),
       h('span.vh', {}, t(state)),
       line && h('span.door', { title: t('doorLine') }, icon('terminal'), h('span.vh', {}, t('doorLine'))),
     ),
@@ -45,6 +52,8 @@ export function peopleView(app) {
     away,
     line: !!door && door !== 'web',
     me: !!app.state.me && sameName(name, app.state.me.name),
+    full: app.profile(name)?.name,
+    status: app.profile(name)?.status,
     lang: language(),
   });
 
@@ -58,7 +67,7 @@ export function peopleView(app) {
       reconcile(list, all.map(row), (one) => personItem(app, one));
       count.textContent = String(all.length);
       $('#alone').hidden = room.dm || all.length > 1;
-      app.offline(room);
+      app.inRoom(room);
     },
     typing() {
       const room = currentRoom(app.state);

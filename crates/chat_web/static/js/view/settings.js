@@ -7,6 +7,7 @@ import { isName, preferred } from '../names.js';
 import { dialog as makeDialog } from './dialog.js';
 import { account } from './account.js';
 import { chime, notify } from './notify.js';
+import { profile } from './profile.js';
 import { canPush, turnOff, turnOn } from './push.js';
 import { openDialog } from './toast.js';
 
@@ -121,6 +122,7 @@ export function settings(app, accounts) {
       // A member's name is that of the account: the server refuses another.
       ...[
         !app.state.signedIn && h('fieldset', {}, h('legend', {}, t('yourName')), rename),
+        profile(app),
         account(app.state, accounts),
       ].filter(Boolean),
       choice(
