@@ -39,6 +39,7 @@ use crate::session::queue::{Batches, FrameSender, batches};
 use crate::session::{Asker, Input, Session, SocketId};
 use crate::state::AppState;
 use pending::{Pending, Resume, Wanted};
+use unread::NotGiven;
 use whispers::Whispers;
 
 /// The most batches from the router that wait.
@@ -147,8 +148,8 @@ struct Task {
     /// How far the user has read, by room.
     read: HashMap<String, u64>,
     whispers: Whispers,
-    /// Of each talk the first and the last number that no socket got and that had to make way.
-    not_read: BTreeMap<RoomName, (u64, u64)>,
+    /// Of each talk what no socket got and had to make way.
+    not_read: BTreeMap<RoomName, NotGiven>,
     /// The last numbers that went to the sockets; the tap may be a moment behind them.
     seen: HashMap<String, u64>,
     /// What the user may do, as the router said last.

@@ -18,6 +18,17 @@ use crate::session::queue::Out;
 /// How much of a whisper its author is reminded of, in bytes.
 const REMINDER: usize = 200;
 
+/// What of a talk had to make way before a socket came for it.
+pub(super) struct NotGiven {
+    /// The first and the last number.
+    first: u64,
+    last: u64,
+    /// The author of the last.
+    by: ClientId,
+    /// How many there are.
+    count: u64,
+}
+
 /// What is said to the user alone: by whom, its first line, and its place in a talk.
 type Private = (ClientId, Option<Text>, Option<(RoomName, u64)>);
 
@@ -67,8 +78,10 @@ impl Task {
             match &lost.place {
                 // The next socket is told of the gap, and what is missing is read in the talk.
                 Some((talk, number)) => {
-                    let (_, last) = self.not_read.entry(talk.clone()).or_insert((*number, *number));
-                    *last = *number;
+                    let first = NotGiven { first: *number, last: *number, by: lost.by, count: 0 };
+                    let not_given = self.not_read.entry(talk.clone()).or_insert(first);
+                    (not_given.last, not_given.by) = (*number, lost.by);
+                    not_given.count += 1;
                 }
                 None => self.tell_not_read(lost).await,
             }
@@ -77,7 +90,7 @@ impl Task {
 
     /// Gives a socket what it lacks of what was said to the user alone.
     pub(super) fn give_whispers(&mut self, socket: SocketId, last: Option<&str>) {
-        for (talk, (first, last)) in std::mem::take(&mut self.not_read) {
+        for (talk, NotGiven { first, last, .. }) in std::mem::take(&mut self.not_read) {
             self.tell_socket(socket, &ServerFrame::Gap { room: bare(&talk), missing_from: first, to: last });
         }
         for place in self.whispers.since(last) {
@@ -96,8 +109,9 @@ impl Task {
     /// The session is over: what still waits will not be read here.
     pub(super) async fn lose_unread(&mut self) {
         let lost = std::mem::take(&mut self.not_read);
-        for (talk, (first, _)) in lost {
-            self.wait_in_talk(talk, first, ClientId::NONE, None).await;
+        for (talk, NotGiven { first, by, count, .. }) in lost {
+            let lines = if count == 1 { "line" } else { "lines" };
+            self.wait_in_talk(talk, first, by, Some(format!("({count} {lines} that had no room)"))).await;
         }
         for unread in self.whispers.take_unread() {
             self.tell_not_read(unread).await;

@@ -56,6 +56,13 @@ fn what_is_unread_and_who_mentioned_one_is_asked_by_rest_and_read_for_all_device
     for device in [&mut socket, &mut phone] {
         device.until(&json!({ "type": "Read", "room": "lobby", "seq": 2 }));
     }
+    // A direct talk as well, by a frame of any of them.
+    let said = budi.call(post("/api/messages", &json!({ "room": "@ani", "text": "psst" })));
+    assert_eq!(said.status, 201, "{}", said.text());
+    socket.send(&json!({ "type": "Read", "room": "@budi", "seq": 99 }));
+    for device in [&mut socket, &mut phone] {
+        device.until(&json!({ "type": "Read", "room": "@ani+budi", "seq": 1 }));
+    }
     // It moves forward only, and not past the end.
     assert_eq!(ani.call(put("/api/rooms/%23lobby/read", r#"{"seq":1}"#)).json()["read_seq"], 2);
     assert_eq!(ani.call(put("/api/rooms/lobby/read", r#"{"seq":99}"#)).json()["read_seq"], 3);

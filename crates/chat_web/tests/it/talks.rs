@@ -5,7 +5,7 @@ use chat_server::model::roles::Policy;
 use chat_web::WebConfig;
 use serde_json::{Value, json};
 
-use crate::kit::{Call, Guest, MemoryStore, Reply, Setup, Stage, call, get, post, quick};
+use crate::kit::{Call, Guest, MemoryStore, Reply, Setup, Stage, call, eventually, get, post, quick};
 
 fn stage(memory: &MemoryStore, grace_ms: u64) -> Stage {
     let config = Config { history: 20, ..quick() };
@@ -42,7 +42,7 @@ fn what_a_session_does_not_show_before_its_end_waits_for_the_next_sign_in() {
     to.settle();
     to.cut();
     // The session hears that its socket is gone, and later that the grace is over.
-    crate::kit::eventually("one socket", || stage.sockets.count(), |count| *count == 1);
+    eventually("one socket", || stage.sockets.count(), |count| *count == 1);
     from.send(&json!({ "type": "Send", "ref": 1, "room": "@budi", "text": "in the grace" }));
     from.until(&json!({ "type": "Ack", "ref": 1 }));
     from.until(&json!({ "type": "UserLeft", "user": { "name": "budi" } }));
@@ -80,6 +80,19 @@ fn what_is_written_to_a_connection_that_is_cut_comes_again_or_its_author_is_told
             assert!(note.is_some_and(|note| note.ends_with(wanted)));
         }
     }
+}
+
+#[test]
+fn who_whispers_more_than_is_kept_to_a_guest_who_does_not_come_back_is_told() {
+    let web = WebConfig { grace: std::time::Duration::from_millis(400), ..WebConfig::default() };
+    let stage = Stage::with(quick(), web);
+    let (_ana, mut socket) = stage.page("ana");
+    let mut budi = stage.line("budi");
+    socket.cut();
+    eventually("no socket", || stage.sockets.count(), |count| *count == 0);
+    (0..40).for_each(|_| budi.send(&format!("/w ana {}", "x".repeat(2_000))));
+    let notes = std::iter::from_fn(|| budi.line()).filter(|line| line.contains("was not there to read your whisper"));
+    assert!(notes.into_iter().any(|line| line.contains("lines that had no room)")), "what had to make way is told");
 }
 
 #[test]
