@@ -461,7 +461,7 @@ mod tests {
 
     #[test]
     fn whoever_is_unknown_or_wrong_is_as_much_work_as_whoever_is_right() {
-        let mut hasher = Hasher::new(Strength { memory_kib: 64, passes: 3 });
+        let mut hasher = Hasher::new(Strength { memory_kib: 64, passes: 3, letters: SHORTEST });
         let hashed = hasher.hash(&password("correct horse")).unwrap();
         let damaged = hashed.replace("m=64", "m=4194304");
         let tried =
@@ -481,7 +481,7 @@ mod tests {
 
     #[test]
     fn a_hash_of_less_strength_is_renewed_and_one_of_more_is_not() {
-        let of = |memory_kib, passes| Hasher::new(Strength { memory_kib, passes });
+        let of = |memory_kib, passes| Hasher::new(Strength { memory_kib, passes, letters: SHORTEST });
         let right = password("correct horse");
         let hashed = of(64, 3).hash(&right).unwrap();
         for (memory_kib, passes, verdict) in
