@@ -56,9 +56,9 @@ impl Turn<'_, Features> {
             let rooms = self.listed_rooms(&account, true);
             return self.tell(id, Event::Block(membership::unread(rooms)));
         }
-        // Of direct talks their own note tells.
+        // Where no connection was here while something was said in a direct talk, its own note tells.
         let mut rooms = self.own_rooms(&account);
-        rooms.retain(|own| !own.room.is_talk());
+        rooms.retain(|own| !own.room.is_talk() || own.is_news() && !self.is_waited_for(&account, &own.room));
         let is_in = |room: &RoomName| self.clients.get(id).is_some_and(|client| client.state.rooms.contains(room));
         // Of the room one is in the newest lines are shown, where any are.
         let shown = self.clients.get(id).and_then(|client| client.state.options.history);

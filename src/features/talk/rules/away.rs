@@ -4,7 +4,7 @@ use crate::chat::router::Turn;
 use crate::features::calls::{Access, Caller, NotRead, OwnTalk};
 use crate::features::state::{Features, Room};
 use crate::model::event::Event;
-use crate::model::names::{ClientId, RoomName};
+use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::rows::counted;
 use crate::model::text::Text;
@@ -53,6 +53,11 @@ impl Turn<'_, Features> {
         if waiting.len() > before {
             self.record_room(talk);
         }
+    }
+
+    /// Whether the next connection of an account is told of a talk by [`Turn::tell_of_talks`].
+    pub(crate) fn is_waited_for(&self, account: &Name, talk: &RoomName) -> bool {
+        self.router.features.talks.get(talk).is_some_and(|talk| talk.features.waiting.contains_key(account))
     }
 
     /// Tells a user who has signed in where something was said while none of the user's connections was here.
