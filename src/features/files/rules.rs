@@ -66,7 +66,7 @@ impl Turn<'_, Features> {
             Recipient::Room(room) => {
                 let name = self.meant(id, Some(room))?;
                 if name.is_talk() {
-                    self.open_talk(&name)?;
+                    self.open_talk(id, &name)?;
                 }
                 To::Room(self.may_speak_at(id, &name)?.name.clone())
             }
@@ -123,6 +123,10 @@ impl Turn<'_, Features> {
     fn say_file(&mut self, offer: &Offer, room: &RoomName, file: SharedFile) -> Result<Shared, Refusal> {
         let id = offer.by;
         let from = self.name_of(id)?;
+        if room.is_talk() {
+            // A member may have left since the file was offered.
+            self.open_talk(id, room)?;
+        }
         let name = self.may_speak_at(id, room)?.name.clone();
         let (signed, by) = (self.is_signed_in(id), self.person(id));
         let (room, text, file) = (name.clone(), offer.name.clone().into(), Some(file));

@@ -103,11 +103,11 @@ impl Turn<'_, Features> {
         here.filter(|id| self.is_in_talk(*id, room)).collect()
     }
 
-    /// Makes sure that there is a talk of that name, which has all its members.
+    /// Makes sure that there is a talk of that name, which has all its members, and that each finds what `author` says there.
     ///
     /// # Errors
-    /// One of them has no account and is not here, or there would be fewer than two.
-    pub(crate) fn open_talk(&mut self, name: &RoomName) -> Result<(), Refusal> {
+    /// One of them has no account and is not here, or is away while another is a guest; or there would be fewer than two.
+    pub(crate) fn open_talk(&mut self, author: ClientId, name: &RoomName) -> Result<(), Refusal> {
         if name.members().count() < 2 {
             return RoomName::talk([]).map(drop);
         }
@@ -115,6 +115,12 @@ impl Turn<'_, Features> {
         for member in name.members().filter(|member| !self.is_registered(member)) {
             let holder = self.clients.named(&member).ok_or_else(|| Refusal::no_such_user(&member))?;
             guests.push((member, self.person(holder)));
+        }
+        // A talk with a guest is not kept: nothing waits there.
+        if !guests.is_empty()
+            && let Some(away) = name.members().find(|member| self.clients.named(member).is_none())
+        {
+            return Err(self.cannot_wait(author, &away));
         }
         // A later guest of the same name is another user.
         if self.router.features.talks.get(name).is_some_and(|talk| !self.is_whole(talk)) {

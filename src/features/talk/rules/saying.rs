@@ -43,7 +43,7 @@ impl Turn<'_, Features> {
         }
         speech.text.fits(self.router.greeting.max_message)?;
         let name = self.meant(id, Some(speech.room.clone()))?;
-        self.open_talk(&name)?;
+        self.open_talk(id, &name)?;
         let talk = self.may_speak_at(id, &name)?;
         let re = match re {
             Some(Line::Id(re)) if re == 0 || re > talk.last_id() => {
@@ -118,7 +118,7 @@ impl Turn<'_, Features> {
     pub(crate) fn number_whisper(&mut self, author: ClientId, whisper: &mut Event) -> Option<u64> {
         let Event::Whispered { by, from, to, id, file, text } = whisper else { return None };
         let name = RoomName::talk([from.clone(), to.clone()]).ok()?;
-        self.open_talk(&name).ok()?;
+        self.open_talk(author, &name).ok()?;
         let (room, signed, by, file) = (name.clone(), self.is_signed_in(author), *by, *file);
         let (from, text, version) = (from.clone(), text.clone(), Version::First);
         let speech = Speech { room, id: 0, by, from, act: false, re: None, version, signed, cid: None, file, text };
@@ -135,14 +135,11 @@ impl Turn<'_, Features> {
         self.not_muted(author, None)?;
         let account = Name::parse(shown).ok().and_then(|name| self.account_name(&name));
         let to = account.ok_or_else(|| Refusal::no_such_user(shown))?;
-        let refused = |why: String| Err(Refusal::new(Code::NoSuchUser, format!("{to} is not here, and {why}")));
         if !self.is_signed_in(author) {
-            return refused(
-                "words wait only for those whom an account whispers to. /register <password> makes you one.".into(),
-            );
+            return Err(self.cannot_wait(author, &to));
         }
         if !self.router.keeps() {
-            return refused("what is said is not kept at the moment, so it would be lost. Try again later.".into());
+            return Err(not_here(&to, "what is said is not kept at the moment, so it would be lost. Try again later."));
         }
         let mut whisper =
             Event::Whispered { by: self.person(author), from, to: to.clone(), id: None, file: None, text };
@@ -155,4 +152,18 @@ impl Turn<'_, Features> {
         let away = Some(Text::own("not signed in, and finds it in the direct talk at the next sign-in"));
         Ok(Answer::Done(Done::Whispered { to, id, away }))
     }
+
+    /// Why words to an account that is away do not wait for it.
+    pub(super) fn cannot_wait(&self, author: ClientId, away: &Name) -> Refusal {
+        let why = if self.is_signed_in(author) {
+            "words wait only in a talk whose members all have accounts."
+        } else {
+            "words wait only for those whom an account whispers to. /register <password> makes you one."
+        };
+        not_here(away, why)
+    }
+}
+
+fn not_here(to: &Name, why: &str) -> Refusal {
+    Refusal::new(Code::NoSuchUser, format!("{to} is not here, and {why}"))
 }
