@@ -39,8 +39,7 @@ use crate::session::queue::{Batches, FrameSender, batches};
 use crate::session::{Asker, Input, Session, SocketId};
 use crate::state::AppState;
 use pending::{Pending, Resume, Wanted};
-use unread::NotGiven;
-use whispers::Whispers;
+use whispers::{NotGiven, Whispers};
 
 /// The most batches from the router that wait.
 const BATCHES: usize = 16;

@@ -9,7 +9,7 @@ use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::text::Text;
 
 use super::Task;
-use super::whispers::Whisper;
+use super::whispers::{NotGiven, Whisper};
 use crate::models::frames::ServerFrame;
 use crate::models::names::{bare, timestamp};
 use crate::session::SocketId;
@@ -17,17 +17,6 @@ use crate::session::queue::Out;
 
 /// How much of a whisper its author is reminded of, in bytes.
 const REMINDER: usize = 200;
-
-/// What of a talk had to make way before a socket came for it.
-pub(super) struct NotGiven {
-    /// The first and the last number.
-    first: u64,
-    last: u64,
-    /// The author of the last.
-    by: ClientId,
-    /// How many there are.
-    count: u64,
-}
 
 /// What is said to the user alone: by whom, its first line, and its place in a talk.
 type Private = (ClientId, Option<Text>, Option<(RoomName, u64)>);
@@ -110,8 +99,7 @@ impl Task {
     pub(super) async fn lose_unread(&mut self) {
         let lost = std::mem::take(&mut self.not_read);
         for (talk, NotGiven { first, by, count, .. }) in lost {
-            let lines = if count == 1 { "line" } else { "lines" };
-            self.wait_in_talk(talk, first, by, Some(format!("({count} {lines} that had no room)"))).await;
+            self.wait_in_talk(talk, first, by, Some(format!("… (×{count})"))).await;
         }
         for unread in self.whispers.take_unread() {
             self.tell_not_read(unread).await;

@@ -41,6 +41,17 @@ pub(super) struct Whisper {
     pub on_its_way: Vec<(SocketId, u64)>,
 }
 
+/// What of a talk had to make way before a socket came for it.
+pub(super) struct NotGiven {
+    /// The first and the last number.
+    pub first: u64,
+    pub last: u64,
+    /// The author of the last.
+    pub by: ClientId,
+    /// How many there are.
+    pub count: u64,
+}
+
 impl Whisper {
     /// What the user has done: only other sockets of the same user may lack it.
     pub(super) fn new(by: ClientId, at: String, frame: Utf8Bytes) -> Whisper {
