@@ -310,6 +310,8 @@ struct Team {
     server: Chatd,
     memories: Vec<Memory>,
     said: BTreeMap<String, Vec<Line>>,
+    /// How many connections were lost.
+    cuts: usize,
     dice: Dice,
 }
 
@@ -317,7 +319,7 @@ impl Team {
     /// All make an account and enter the rooms; into the closed one they are invited while they are away.
     fn gathers(data: &Path, seed: u64) -> Team {
         let memories = (0..PEOPLE).map(|_| Memory::default()).collect();
-        let mut team = Team { server: start(data), memories, said: BTreeMap::new(), dice: Dice(seed) };
+        let mut team = Team { server: start(data), memories, said: BTreeMap::new(), cuts: 0, dice: Dice(seed) };
         for who in (0..PEOPLE).rev() {
             let mut person = Present::person(&team.server, who, Door::Hand);
             let memory = &mut team.memories[who];
@@ -397,8 +399,10 @@ impl Team {
         let mut there = Vec::new();
         for person in present {
             let who = person.who;
-            if person.line.is_some() && self.dice.percent(10) {
+            // At least one is lost.
+            if person.line.is_some() && (self.dice.percent(10) || self.cuts == 0) {
                 person.cut_off(&mut self.memories[who]);
+                self.cuts += 1;
             } else {
                 there.push(person);
             }
@@ -427,6 +431,28 @@ impl Team {
     }
 }
 
+/// What happens in the night after a day.
+#[derive(Clone, Copy, PartialEq)]
+enum Night {
+    Quiet,
+    Stopped,
+    Killed,
+}
+
+impl Night {
+    /// The first nights are set, so that each kind comes in the shortest month; the others are drawn.
+    fn after(day: u64, dice: &mut Dice) -> Night {
+        let drawn = dice.below(4);
+        match (day, drawn) {
+            (1, _) => Night::Killed,
+            (2, _) => Night::Stopped,
+            (_, 0) => Night::Stopped,
+            (_, 1) => Night::Killed,
+            _ => Night::Quiet,
+        }
+    }
+}
+
 #[test]
 fn a_team_comes_and_goes_for_a_month_and_all_have_read_everything_once() {
     let number = |name: &str| std::env::var(name).ok().and_then(|number| number.parse().ok());
@@ -437,20 +463,20 @@ fn a_team_comes_and_goes_for_a_month_and_all_have_read_everything_once() {
     let mut team = Team::gathers(&data, seed);
     let (mut stops, mut kills) = (0, 0);
     for day in 1..=days {
-        let night = team.dice.below(4);
-        team.day(day, night == 1);
+        let night = Night::after(day, &mut team.dice);
+        team.day(day, night == Night::Killed);
         match night {
-            0 => {
+            Night::Stopped => {
                 team.server.signal("TERM");
                 team.server.ends_with(0);
                 team.server = start(&data);
                 stops += 1;
             }
-            1 => {
+            Night::Killed => {
                 team.server = start(&data);
                 kills += 1;
             }
-            _ => {}
+            Night::Quiet => {}
         }
     }
     // In the end each comes once more, with all rooms, and nothing is left for another device.
@@ -474,8 +500,10 @@ fn a_team_comes_and_goes_for_a_month_and_all_have_read_everything_once() {
     }
     let lines: usize = team.said.values().map(Vec::len).sum();
     println!(
-        "{days} days, {stops} stops, {kills} kills, {lines} lines in {} rooms and talks, {readings} readings",
+        "{days} days, {stops} stops, {kills} kills, {} cuts, {lines} lines in {} rooms and talks, {readings} readings",
+        team.cuts,
         team.said.len()
     );
     assert!(lines > 0 && readings > lines);
+    assert!(kills > 0 && (stops > 0 || days < 2) && team.cuts > 0, "each kind of night has been");
 }
