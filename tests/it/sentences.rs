@@ -58,6 +58,12 @@ const NO_SENTENCES_OF_WEB: &[&str] = &[
     "<svg ",
 ];
 
+/// Sentences of the page's door that the author of a whisper reads, at whatever door: they stand in the table of the server.
+const SAID_ELSEWHERE: &[(&str, &str)] = &[(
+    "features/talk",
+    "{name} is not connected at the moment. Your whisper waits; you are told if it cannot be read.",
+)];
+
 /// What stands below this line in a file is put together from several pieces in the code.
 const COMPOSED: &str = "// Composed in the code:";
 
@@ -225,7 +231,12 @@ fn each_sentence_of_a_part_is_in_both_languages() {
     let (of_web, web) = of_web();
     // A plain literal has its braces as they are, where a sentence with fields has two.
     let of_web: BTreeSet<String> = of_web.into_iter().flat_map(|literal| [braced(&literal), literal]).collect();
-    let all = PARTS.iter().map(|part| (literals(part.name), part)).chain([(of_web, &web)]);
+    let of_server = |part: &Part| {
+        let elsewhere = SAID_ELSEWHERE.iter().filter(|(name, literal)| *name == part.name && of_web.contains(*literal));
+        literals(part.name).into_iter().chain(elsewhere.map(|(_, literal)| (*literal).to_string())).collect()
+    };
+    let code: Vec<BTreeSet<String>> = PARTS.iter().map(of_server).collect();
+    let all = code.into_iter().zip(PARTS).chain([(of_web, &web)]);
     let of_server: BTreeSet<&str> = PARTS.iter().flat_map(written).map(|(sentence, _)| sentence).collect();
     for (code, part) in all {
         let file = written(part);
