@@ -283,7 +283,7 @@ pub enum PushCall {
     End {
         /// The user's connection.
         client: ClientId,
-        /// Which.
+        /// The subscription's number.
         number: u64,
         /// Where the answer goes: [`Answer::Push`].
         reply: Reply,

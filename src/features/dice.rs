@@ -32,7 +32,7 @@ impl Asked for Roll {}
 /// How the dice fell.
 #[derive(Debug)]
 pub struct Rolled {
-    /// Where.
+    /// The room or the direct talk.
     pub room: RoomName,
     /// The user who rolled.
     pub name: Name,

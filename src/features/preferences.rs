@@ -28,7 +28,7 @@ impl Asked for Command {}
 /// A preference of an account: a row of `PREF`, and what the user's other connections are told.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Preferred {
-    /// Which.
+    /// The key of the preference.
     pub key: Key,
     /// What it is now; `None`: it is not set.
     pub value: Option<Body>,

@@ -80,7 +80,7 @@ codes! {
     BadName 432 "bad-name" { http: 422, irc: 432, err: "that cannot be a name" }
     NameInUse 433 "name-in-use" { http: 409, irc: 433, err: "`try=` proposes one that is free" }
     UserNotInRoom 441 "user-not-in-room" { http: 404, irc: 441, err: "they are not in that room" }
-    NotInRoom 442 "not-in-room" { http: 403, irc: 442, err: "one has to be in it for this" }
+    NotInRoom 442 "not-in-room" { http: 403, irc: 442, err: "only members of the room may do this" }
     AlreadyThere 443 "already-there" { http: 409, irc: 443, err: "in that room already" }
     NotSignedOn 451 "not-signed-on" { http: 401, irc: 451, err: "first a name" }
     MissingArgument 461 "missing-argument" { http: 422, irc: 461, err: "the text shows how it is written" }
@@ -99,7 +99,7 @@ codes! {
     RoomFull 471 "room-full" { http: 409, irc: 471, err: "`max=` users are in the room, and no more come in" }
     InviteOnly 473 "invite-only" {
         http: 403, irc: 473,
-        err: "the room is by invitation: to whatever one wants of it from outside",
+        err: "the room is by invitation: the answer to all that a user outside asks of it",
     }
     BannedFromRoom 474 "banned-from-room" {
         http: 403, irc: 474,

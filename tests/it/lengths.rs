@@ -80,7 +80,7 @@ pub(crate) const LOOKED_UP: &[(&str, &str)] = &[
     ("model::zone", "an offset to UTC"),
 ];
 
-/// Modules of `chat` and `net` that a line passes without being changed, or that it does not pass.
+/// Modules of `chat` and `net` that are no part of the reading order: what the last files of the card use, and what lies beside.
 const BESIDE: &[(&str, &str)] = &[
     ("chat::errors", "the pace of a client that is refused again and again"),
     ("chat::options", "what a client chose, in fields"),

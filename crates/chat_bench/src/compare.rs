@@ -31,7 +31,7 @@ pub struct Choice {
 /// All that was found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Results {
-    /// Where.
+    /// The machine that it was measured on.
     pub machine: Machine,
     /// Of the order.
     pub seed: u64,

@@ -56,7 +56,7 @@ impl Floor {
         Ok(Floor { listener, mischief })
     }
 
-    /// Where.
+    /// The address on which it listens.
     ///
     /// # Errors
     /// What the system says.

@@ -368,7 +368,7 @@ pub enum Question {
     },
     /// Let an invitation be good no more.
     EndInvitation {
-        /// Which.
+        /// The invitation's number.
         number: u64,
     },
     /// Something about programs.

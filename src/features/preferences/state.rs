@@ -160,7 +160,7 @@ impl fmt::Display for Key {
 pub struct Preference {
     /// The account.
     pub account: Name,
-    /// Which.
+    /// The key of the preference.
     pub key: Key,
     /// What; in a record `None` is what is not set any more.
     pub value: Option<Body>,

@@ -19,7 +19,7 @@ const RECEIPT: usize = 256;
 pub enum Receipt {
     /// It was said in a room.
     Said {
-        /// Where.
+        /// The room's name.
         room: String,
         /// The number it got.
         seq: u64,

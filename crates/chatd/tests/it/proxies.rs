@@ -81,6 +81,11 @@ fn nginx(page: &str) -> Proxy {
     let (http, https) = (free_port(), free_port());
     let certificates = dir.path().display();
     let mut here = recipe("nginx/chat.conf");
+    // Both servers of the recipe write them.
+    for (theirs, ours) in [("/var/log/nginx/chat.log", "access.log"), ("/var/log/nginx/chat.error.log", "error.log")] {
+        assert_eq!(here.matches(theirs).count(), 2, "{theirs}");
+        here = here.replace(theirs, &dir.path().join(ours).display().to_string());
+    }
     for (theirs, ours) in [
         ("listen 80;", format!("listen 127.0.0.1:{http};")),
         ("listen 443 ssl http2;", format!("listen 127.0.0.1:{https} ssl http2;")),
@@ -212,8 +217,22 @@ fn serves_the_page(proxy: &Proxy) {
         "chatd says it itself: {too_large}"
     );
 
+    names_no_talk(proxy, &bearer);
+
     let foreign = proxy.json("/api/users", r#"{"name":"eve"}"#, &["-H", "Origin: https://evil.example"]);
     assert!(foreign.starts_with("HTTP/1.1 403"), "{foreign}");
+}
+
+/// A call's address names direct talks, their files and what is searched for: no log of the proxy has it.
+fn names_no_talk(proxy: &Proxy, bearer: &str) {
+    for path in ["/api/rooms/%40talkmate/messages", "/api/search?q=salary&room=%40talkmate", "/api/files/talkmate"] {
+        proxy.curl(path, &["-H", bearer, "-H", &format!("Referer: https://{NAME}/?room=@talkmate")]);
+    }
+    // The answer to a later call is there, so what was before it is written.
+    assert!(proxy.curl("/", &[]).starts_with("HTTP/1.1 200"));
+    let logs = ["log", "access.log", "error.log"].map(|name| fs::read_to_string(proxy.dir.path().join(name)));
+    let logs: String = logs.into_iter().flatten().collect();
+    assert!(!logs.contains("talkmate") && !logs.contains("salary"), "{logs}");
 }
 
 #[test]
