@@ -53,10 +53,10 @@ const fn words(subject: Subject, word: &'static str, about: &'static str) -> Sub
 pub static SUBJECTS: &[SubjectWords] = &[
     words(Subject::Talk, "talk", "say something"),
     words(Subject::Lines, "lines", "answer and change lines"),
-    words(Subject::People, "people", "names, and who is here"),
+    words(Subject::People, "people", "who is who"),
     words(Subject::Rooms, "rooms", "come in, enter, leave"),
     words(Subject::History, "history", "the record"),
-    words(Subject::Files, "files", "send and find files"),
+    words(Subject::Files, "files", "files, and programs that speak here"),
     words(Subject::Account, "account", "a name of your own"),
     words(Subject::Order, "order", "keep it"),
     words(Subject::Settings, "settings", "how you see the chat"),

@@ -10,9 +10,9 @@ use crate::protocol::parse::parse;
 const OF_A_PLACE: [&str; 12] =
     ["ANSWER", "EDIT", "DELETE", "REACT", "UNREACT", "TYPING", "ROLL", "HISTORY", "EXPORT", "READ", "NOTIFY", "FILES"];
 /// Verbs that rooms alone have. Without a room's name they are meant for the current room, which is not where the user types.
-const OF_ROOMS: [&str; 17] = [
-    "TOPIC", "INVITE", "MODE", "OP", "DEOP", "KICK", "MUTE", "UNMUTE", "BAN", "UNBAN", "BANS", "RETAIN", "HOOK",
-    "UNHOOK", "WEBHOOK", "PART", "MEMBERS",
+const OF_ROOMS: [&str; 19] = [
+    "TOPIC", "INVITE", "MODE", "OP", "DEOP", "VOICE", "DEVOICE", "KICK", "MUTE", "UNMUTE", "BAN", "UNBAN", "BANS",
+    "RETAIN", "HOOK", "UNHOOK", "WEBHOOK", "PART", "MEMBERS",
 ];
 
 /// What stands behind the verb, in whichever of the spellings the line was written.

@@ -10,7 +10,7 @@ use crate::model::verb::{Needs, Subject, Verb, verb};
 
 /// `/hook [#room] [name]`
 pub static HOOK: Verb = verb(
-    Subject::Order,
+    Subject::Files,
     "HOOK",
     &["hook"],
     "/hook [#room] [name]",
@@ -28,7 +28,7 @@ pub static HOOK: Verb = verb(
 
 /// `/unhook [#room] <name>`
 pub static UNHOOK: Verb = verb(
-    Subject::Order,
+    Subject::Files,
     "UNHOOK",
     &["unhook"],
     "/unhook [#room] <name>",
@@ -67,7 +67,7 @@ pub static UNBOT: Verb =
 
 /// `/webhook [#room] [https://...]`, `/webhook [#room] end <number>`, `/webhooks [dead | again <number>]`
 pub static WEBHOOK: Verb = verb(
-    Subject::Order, "WEBHOOK",
+    Subject::Files, "WEBHOOK",
     &["webhook", "webhooks"],
     "/webhook [#room] [https://...|end <number>|all|dead|again <number>]",
     "operators of a room: send what is said there to an address; without one: show where it goes. Operators: all, dead letters, try again",
