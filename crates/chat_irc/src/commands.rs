@@ -33,11 +33,11 @@ commands! {
     "PONG" 0 true talk::nothing, "PONG <word>: the answer to PING";
     "QUIT" 0 true talk::quit, "QUIT [:words]: leave the server";
     "JOIN" 1 false rooms::join, "JOIN <#room>[,<#room>] [key]: enter rooms";
-    "PART" 1 false rooms::part, "PART <#room>[,<#room>]: leave rooms";
+    "PART" 1 false rooms::part, "PART <#room>[,<#room>] [:words]: leave rooms";
     "NAMES" 0 false rooms::names, "NAMES <#room>: who is in a room";
     "LIST" 0 false rooms::list, "LIST [#room|*mask*|>2|<9]: the rooms";
     "TOPIC" 1 false rooms::topic, "TOPIC <#room> [:words]: read or set the topic";
-    "MODE" 1 false rooms::mode, "MODE <#room> [+imt] [+k key] [+o name] [+b name!*@*]: modes of a room";
+    "MODE" 1 false rooms::mode, "MODE <#room> [+imnst] [+k key] [+l n] [+o|+v name] [+b|+q name!*@*]: modes of a room";
     "KICK" 2 false rooms::kick, "KICK <#room> <name>[,<name>] [:why]: send users out";
     "INVITE" 2 false rooms::invite, "INVITE <name> <#room>: let a user into a room";
     "PRIVMSG" 0 false talk::privmsg, "PRIVMSG <#room|name>[,...] :<words>: speak";

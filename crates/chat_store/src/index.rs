@@ -267,7 +267,7 @@ mod tests {
     impl House {
         fn new() -> House {
             let db = in_memory();
-            db.execute("INSERT INTO rooms VALUES (1, '#a', '#a', NULL, NULL, '', NULL, '', 1, 0, '', NULL)", [])
+            db.execute("INSERT INTO rooms VALUES (1, '#a', '#a', NULL, NULL, '', NULL, '', 1, 0, '', NULL, NULL)", [])
                 .unwrap();
             House { db, indexed: 0, next: 1, said: BTreeMap::new() }
         }

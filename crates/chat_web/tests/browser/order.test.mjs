@@ -100,7 +100,7 @@ test('how a room is closed, and who is invited', async () => {
   await budi.hears('invites you to #dapur');
   budi.say('/join #dapur');
   await budi.hears('OK JOIN room=#dapur users=2');
-  await mode('Only operators speak');
+  await mode('Only operators and users with voice speak');
   await budi.hears('(+im)');
   budi.say('hello?');
   await budi.hears('ERR 404 cannot-speak');
@@ -111,13 +111,13 @@ test('how a room is closed, and who is invited', async () => {
   await budi.hears('(+ikmt)');
   await ana.click('#order button:has-text("Take it away")');
   // Whatever another operator changes is seen here at once.
-  await ana.waitForSelector('#order .switch:has-text("Only operators speak") input:checked');
+  await ana.waitForSelector('#order .switch:has-text("Only operators and users with voice speak") input:checked');
   await ana.keyboard.press('Escape');
   await menu(ana, 'budi', 'Make budi an operator');
   await budi.hears('OP #dapur budi ana');
   await ana.click('#orderbtn');
   budi.say('/mode -m');
-  await ana.waitForSelector('#order .switch:has-text("Only operators speak") input:not(:checked)');
+  await ana.waitForSelector('#order .switch:has-text("Only operators and users with voice speak") input:not(:checked)');
   assert.deepEqual(ana.errors, []);
 }, { timeout: 4 * WAIT });
 
@@ -181,7 +181,7 @@ test('order is kept in Indonesian: every word of it', async () => {
   await ani.click('#orderbtn');
   await ani.waitForSelector('#order .held li:has-text("wulan dilarang masuk sampai dicabut oleh ani")');
   assert.deepEqual(await ani.locator('#order legend, #order .switch').allTextContents(),
-    ['Topik', 'Orang', 'File', 'Undang seseorang', 'Siapa boleh apa', 'Hanya yang diundang boleh masuk', 'Hanya operator boleh berbicara', 'Hanya operator boleh mengubah topik', 'Dilarang masuk dan dibisukan']);
+    ['Topik', 'Orang', 'File', 'Undang seseorang', 'Siapa boleh apa', 'Hanya yang diundang boleh masuk', 'Hanya operator dan pengguna dengan hak bicara boleh berbicara', 'Hanya yang ada di ruang ini boleh berbicara', 'Ruang ini tidak ada di daftar mana pun', 'Hanya operator boleh mengubah topik', 'Dilarang masuk dan dibisukan']);
   await ani.click('#order .held button:has-text("Cabut")');
   await ani.waitForSelector('#order .kept', { state: 'detached' });
   await ani.keyboard.press('Escape');
