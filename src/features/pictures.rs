@@ -109,7 +109,7 @@ fn turned(exif: &[u8]) -> Option<bool> {
     Some((5..=8).contains(&number(tag + 8, 2)?))
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(shuttle)))]
 mod tests {
     use std::io::Cursor;
 

@@ -269,8 +269,11 @@ mod tests {
     /// A database with so many lines that all have the same word.
     fn full(dir: &std::path::Path, lines: i64) -> Connection {
         let db = db::open(dir).unwrap();
-        db.execute("INSERT INTO rooms VALUES (1, '#a', '#a', NULL, NULL, '', NULL, '', 1, ?1, '', NULL, NULL)", [lines])
-            .unwrap();
+        db.execute(
+            "INSERT INTO rooms VALUES (1, '#a', '#a', NULL, NULL, '', NULL, '', 1, ?1, '', NULL, NULL)",
+            [lines],
+        )
+        .unwrap();
         db.execute_batch("BEGIN").unwrap();
         for seq in 1..=lines {
             let sql = "INSERT INTO log (seq, room, id, at, kind, author, signed, act, version, text)

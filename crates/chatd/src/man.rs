@@ -36,6 +36,9 @@ Each flag: \fBCHAT_MAX_CLIENTS\fR for \fB\-\-max\-clients\fR.
 A user who knows it is an operator, by \fB/oper\fR and on \fI/admin\fR of the page. It has 16 bytes or more, and is no flag: those
 stand in the list of processes. The file has it as \fBoperator_key\fR.
 .TP
+\fBCHAT_IRC_PASSWORD\fR
+The password that IRC clients need to come in, where there is one; no flag for the same reason. The file has it as \fBirc_password\fR.
+.TP
 \fBSTATE_DIRECTORY\fR
 Where the data is if \fBdata\fR is not set; systemd sets it.
 .TP

@@ -6,7 +6,7 @@ use chat_server::model::roles::{Policy, Role};
 use chat_web::{Times, WebConfig};
 use serde_json::{Value, json};
 
-use crate::kit::{Call, Guest, MemoryStore, Reply, Setup, Stage, TestClient, Ws, call, get, post, quick};
+use crate::kit::{Call, Guest, MemoryStore, Reply, Setup, Stage, TestClient, Ws, call, eventually, get, post, quick};
 
 fn stage(policy: Policy) -> Stage {
     let memory = MemoryStore::from_iter([("root", "correct-horse", Role::Admin)]);
@@ -217,7 +217,8 @@ fn a_bot_is_in_its_rooms_after_a_restart_of_the_server() {
     assert_eq!(bot(&first, &token).call(call("DELETE", "/api/me/rooms/left")).status, 204);
     drop(first);
     let second = start();
-    assert_eq!(me(&bot(&second, &token)).json()["rooms"], json!(["lobby", "den"]));
+    let deploy = bot(&second, &token);
+    eventually("both rooms", || me(&deploy).json()["rooms"].clone(), |rooms| *rooms == json!(["lobby", "den"]));
 }
 
 #[test]

@@ -94,6 +94,7 @@ mod tests {
         ("tls_key", "other.pem"),
         ("tls_client_ca", "other.pem"),
         ("log_format", "json"),
+        ("password_letters", "12"),
         ("irc", "127.0.0.1:6"),
         ("irc_tls", "127.0.0.1:7"),
         ("irc_name", "other.example"),

@@ -62,6 +62,7 @@ fn the_manual_page_can_be_shown_and_names_everything() {
         let name = match key {
             // A secret is no flag.
             "operator_key" => "CHAT_OPERATOR_KEY".into(),
+            "irc_password" => "CHAT_IRC_PASSWORD".into(),
             key => format!("\\-\\-{}", key.replace('_', "\\-")),
         };
         assert!(page.contains(&format!("\n\\fB{name}\\fR")), "{key} is missing");

@@ -131,7 +131,7 @@ fn value(name: &str, talk: &str, ids: &Ids) -> Option<String> {
         "room" => talk.replace('+', "%2B"),
         "id" | "around" => ids.message.clone(),
         "q" => "leaf*".into(),
-        "number" => "1".into(),
+        "number" | "v" => "1".into(),
         "name" => "ani".into(),
         "key" => "lang".into(),
         // A page has no bounds, and shows all.
