@@ -57,6 +57,7 @@ export function newRoom(id, info = {}) {
     held: false,
     notes: [],
     people: new Map(),
+    departures: 0,
     typing: new Map(),
     lost: [],
   };
@@ -397,6 +398,7 @@ const HANDLERS = {
     const room = state.rooms.get(event.room);
     if (!room) return [];
     room.people.delete(event.user.id ?? event.user.name);
+    room.departures += 1;
     room.typing.delete(event.user.name);
     note(state, room, 'left', { who: event.user.name, text: event.reason, at: event.at });
     return [

@@ -32,7 +32,12 @@ export function members(app) {
       timer = setTimeout(() => state.current === room.id && ask(room), wait + 1);
       return;
     }
-    const mine = { at: performance.now(), names: before?.names ?? [], people: room.people.size };
+    const mine = {
+      at: performance.now(),
+      names: before?.names ?? [],
+      people: room.people.size,
+      departures: room.departures,
+    };
     known.set(room.id, mine);
     const took = (ack) => {
       // One who is connected, in no room of this page, is not offline. Who is in one is seen to leave.
@@ -65,7 +70,9 @@ export function members(app) {
     draw(room);
     if (room.dm) return;
     const before = known.get(room.id);
-    if (before && before.people <= room.people.size) before.people = room.people.size;
+    // A user who came and left between two looks is counted by the departure alone.
+    const isSame = before && before.departures === room.departures && before.people <= room.people.size;
+    if (isSame) before.people = room.people.size;
     else ask(room);
   }
   return { look };
