@@ -70,9 +70,9 @@ async function tell(data) {
   const { room = '', seq = 0, count = 1, unread = 0, from, text, file } = push,
     words = WORDS[push.lang] ?? WORDS.en,
     tag = `chat-${room}`;
-  if (unread) await navigator.setAppBadge?.(unread).catch(() => {});
+  const badge = unread ? navigator.setAppBadge?.(unread).catch(() => {}) : undefined;
   const shown = await registration.getNotifications({ tag });
-  if (shown.some((note) => seq && note.data?.seq >= seq)) return;
+  if (shown.some((note) => seq && note.data?.seq >= seq)) return badge;
   const news = count > 1 ? words.more(count) : words.fresh;
   const title = from ? `${from}${room.startsWith('@') ? '' : ` #${room}`}` : news;
   const said = file ? words.file(text) : (text ?? '');
@@ -85,6 +85,7 @@ async function tell(data) {
     lang: push.lang,
     data: { room, seq },
   });
+  return badge;
 }
 
 /** The page that is open shows the message, or a new one does. */

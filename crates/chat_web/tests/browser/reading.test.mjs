@@ -10,6 +10,12 @@ import { AXE, WAIT, axeFindsNothing, enter, isLive, newPage, proxy, say, sees, s
 const message = (words) => `.msg:has(.text:text-is("${words}"))`;
 const atEnd = (page) => page.waitForFunction(() => { const log = document.querySelector('#log'); return log.scrollHeight - log.scrollTop - log.clientHeight < 4; });
 
+// What stands on the screen: behind a hole that is out of sight may be what was said much later.
+const inSight = (page) => page.evaluate(() => {
+  const { top, bottom } = document.querySelector('#log').getBoundingClientRect();
+  const stands = (row) => row.getBoundingClientRect().bottom > top && row.getBoundingClientRect().top < bottom;
+  return [...document.querySelectorAll('.msg')].filter(stands).map((row) => row.querySelector('.text').textContent);
+});
 const topMessage = (page) => page.evaluate(() => [...document.querySelectorAll('.msg')].find((row) => row.getBoundingClientRect().bottom > document.querySelector('#log').getBoundingClientRect().top + 1).querySelector('.text').textContent);
 
 // ana reads a room in which budi, in a terminal, has said more than the window shows.
@@ -116,13 +122,13 @@ for (const [how, flags] of [['', []], [', and a gap counts as well', ['--outbox-
     // Down from there every message follows the one before.
     const seen = new Set();
     while (!seen.has('new 600')) {
-      for (const words of await texts(page)) seen.add(words);
+      for (const words of await inSight(page)) seen.add(words);
       await page.evaluate(() => { const log = document.querySelector('#log'); log.scrollBy(0, log.clientHeight / 2); });
       // There is more to read, and what is on the screen has no hole.
       await page.waitForFunction(() => {
         const log = document.querySelector('#log'), { top, bottom } = log.getBoundingClientRect();
-        const inSight = (row) => row.getBoundingClientRect().bottom > top && row.getBoundingClientRect().top < bottom;
-        return log.scrollHeight - log.scrollTop - log.clientHeight > 10 && ![...document.querySelectorAll('#messages > .hole')].some(inSight);
+        const stands = (row) => row.getBoundingClientRect().bottom > top && row.getBoundingClientRect().top < bottom;
+        return log.scrollHeight - log.scrollTop - log.clientHeight > 10 && ![...document.querySelectorAll('#messages > .hole')].some(stands);
       });
     }
     for (let i = 0; i < 600; i += 1) assert.ok(seen.has(`new ${i}`), `new ${i}`);
