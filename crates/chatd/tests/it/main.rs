@@ -16,6 +16,8 @@ mod fail_closed;
 mod figures;
 mod files;
 mod irc;
+#[cfg(unix)]
+mod irc_programs;
 mod kit;
 #[cfg(target_os = "linux")]
 mod life;
