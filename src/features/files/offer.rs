@@ -37,8 +37,15 @@ impl Owner {
 pub enum To {
     /// Into a room.
     Room(RoomName),
-    /// To one person, who may have another name by the time it is there.
-    Person(ClientId, Name),
+    /// To one person, who may have another name by the time it is there; with an account, in the talk if the person is away then.
+    Person {
+        /// The connection by which the person was here.
+        id: ClientId,
+        /// The person's name at that time.
+        name: Name,
+        /// Whether it is the name of the person's account.
+        signed: bool,
+    },
 }
 
 /// A file that a user wants to send.

@@ -72,8 +72,10 @@ impl Turn<'_, Features> {
             }
             Recipient::Person(name) => {
                 self.not_muted(id, None)?;
-                let found = self.clients.named(&name).ok_or_else(|| Refusal::no_such_user(&name))?;
-                To::Person(found, self.name_of(found)?)
+                match self.clients.named(&name) {
+                    Some(id) => To::Person { id, name: self.name_of(id)?, signed: self.is_signed_in(id) },
+                    None => To::Room(self.own_talk_with(id, &self.account_to_wait_for(id, name.as_str())?)?),
+                }
             }
         };
         let account = self.is_signed_in(id).then_some(from);
@@ -103,7 +105,14 @@ impl Turn<'_, Features> {
         let file = SharedFile { bytes: offer.bytes, token, pixels };
         let said = match offer.to.clone() {
             To::Room(room) => self.say_file(&offer, &room, file),
-            To::Person(to, name) => self.whisper_file(&offer, to, &name, file),
+            To::Person { id, name, signed } => match self.addressee(id, &name, signed) {
+                Some(to) => self.whisper_file(&offer, to, file),
+                // The account has left since; its user finds the file in the talk.
+                None if signed => {
+                    self.own_talk_with(offer.by, &name).and_then(|talk| self.say_file(&offer, &talk, file))
+                }
+                None => Err(Refusal::no_such_user(&name)),
+            },
         };
         match said {
             Ok(Shared { placed, line, readers }) => {
@@ -143,9 +152,18 @@ impl Turn<'_, Features> {
         Ok(Shared { placed: Placed::Room(name, said), line, readers: None })
     }
 
-    fn whisper_file(&mut self, offer: &Offer, to: ClientId, shown: &Name, file: SharedFile) -> Result<Shared, Refusal> {
-        let name = self.clients.get(to).and_then(|client| client.name.clone());
-        let name = name.ok_or_else(|| Refusal::no_such_user(shown))?;
+    /// The connection of the person to whom a file was offered: the one that was meant, or another of the same account.
+    fn addressee(&self, id: ClientId, name: &Name, signed: bool) -> Option<ClientId> {
+        let is_here = self.clients.get(id).is_some_and(|client| client.name.is_some());
+        if is_here { Some(id) } else { self.clients.named(name).filter(|_| signed) }
+    }
+
+    fn own_talk_with(&self, id: ClientId, other: &Name) -> Result<RoomName, Refusal> {
+        RoomName::talk([self.name_of(id)?, other.clone()])
+    }
+
+    fn whisper_file(&mut self, offer: &Offer, to: ClientId, file: SharedFile) -> Result<Shared, Refusal> {
+        let name = self.name_of(to)?;
         let (by, from) = (self.person(offer.by), self.name_of(offer.by)?);
         let readers = [by, self.person(to)];
         let text = offer.name.clone();
@@ -166,7 +184,7 @@ impl Turn<'_, Features> {
     pub(crate) fn tell_of_failure(&mut self, by: ClientId, to: &To, name: &Text, why: &FileError) {
         let (room, whom) = match to {
             To::Room(room) => (Some(room.clone()), room.to_string()),
-            To::Person(_, name) => (None, name.to_string()),
+            To::Person { name, .. } => (None, name.to_string()),
         };
         let text = match why {
             FileError::Withdrawn => {

@@ -160,7 +160,7 @@ impl Files {
     pub(crate) fn withdraw(&self, by: ClientId, room: Option<&RoomName>) -> Vec<Offer> {
         let is_meant = |offer: &Offer| match (room, &offer.to) {
             (Some(room), To::Room(to)) => to == room,
-            (Some(_), To::Person(..)) => false,
+            (Some(_), To::Person { .. }) => false,
             (None, _) => true,
         };
         let mut shelf = self.lock();

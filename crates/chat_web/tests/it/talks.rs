@@ -95,6 +95,26 @@ fn who_whispers_more_than_is_kept_to_a_guest_who_does_not_come_back_is_told() {
     assert!(notes.into_iter().any(|line| line.contains("… (×")), "what had to make way is told");
 }
 
+/// Its name alone is enough, as it is for a whisper.
+#[test]
+fn a_file_to_an_account_that_is_away_waits_in_the_talk() {
+    let memory = MemoryStore::default();
+    let config = Config { files: "127.0.0.1:0".into(), ..quick() };
+    let setup = Setup { kept: Some((memory.clone(), Policy::default())), ..config.into() };
+    let stage = Stage::with(setup, WebConfig::default());
+    let ani = account(&stage, "/api/accounts", "ani");
+    let budi = account(&stage, "/api/accounts", "budi");
+    assert_eq!(budi.call(call("DELETE", "/api/session")).status, 204);
+    let file = |to: &str| call("POST", &format!("/api/files?name=laporan.txt&to={to}")).body("halo");
+    let sent = ani.call(file("budi"));
+    assert_eq!(sent.status, 201, "{}", sent.text());
+    let sent = sent.json();
+    assert_eq!((&sent["room"], &sent["seq"], &sent["to"]), (&json!("@ani+budi"), &json!(1), &Value::Null));
+    let budi = account(&stage, "/api/session", "budi");
+    assert_eq!(texts(&budi.call(page(""))), ["laporan.txt"]);
+    assert_eq!(budi.call(get(sent["url"].as_str().expect("an address"))).text(), "halo");
+}
+
 #[test]
 fn pages_of_a_talk_go_back_into_the_store_and_are_its_members() {
     let memory = MemoryStore::default();

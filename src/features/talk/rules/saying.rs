@@ -132,15 +132,7 @@ impl Turn<'_, Features> {
     /// There is no such account, the author has none, or what is said is not kept at the moment.
     pub(crate) fn whisper_away(&mut self, author: ClientId, shown: &str, text: Body) -> Result<Answer, Refusal> {
         let from = self.name_of(author)?;
-        self.not_muted(author, None)?;
-        let account = Name::parse(shown).ok().and_then(|name| self.account_name(&name));
-        let to = account.ok_or_else(|| Refusal::no_such_user(shown))?;
-        if !self.is_signed_in(author) {
-            return Err(self.cannot_wait(author, &to));
-        }
-        if !self.router.keeps() {
-            return Err(not_here(&to, "what is said is not kept at the moment, so it would be lost. Try again later."));
-        }
+        let to = self.account_to_wait_for(author, shown)?;
         let mut whisper =
             Event::Whispered { by: self.person(author), from, to: to.clone(), id: None, file: None, text };
         let id = self.number_whisper(author, &mut whisper);
@@ -151,6 +143,23 @@ impl Turn<'_, Features> {
         Metrics::count(&self.router.metrics.messages);
         let away = Some(Text::own("not signed in, and finds it in the direct talk at the next sign-in"));
         Ok(Answer::Done(Done::Whispered { to, id, away }))
+    }
+
+    /// The account of that name, if what a user sends to it by its name alone waits while it is away.
+    ///
+    /// # Errors
+    /// There is no such account, the author has none, or what is said is not kept at the moment.
+    pub(crate) fn account_to_wait_for(&self, author: ClientId, shown: &str) -> Result<Name, Refusal> {
+        self.not_muted(author, None)?;
+        let account = Name::parse(shown).ok().and_then(|name| self.account_name(&name));
+        let to = account.ok_or_else(|| Refusal::no_such_user(shown))?;
+        if !self.is_signed_in(author) {
+            return Err(self.cannot_wait(author, &to));
+        }
+        if !self.router.keeps() {
+            return Err(not_here(&to, "what is said is not kept at the moment, so it would be lost. Try again later."));
+        }
+        Ok(to)
     }
 
     /// Why words to an account that is away do not wait for it.
