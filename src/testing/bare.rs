@@ -21,6 +21,7 @@ use crate::config::{Config, SETTINGS};
 use crate::features::Features;
 use crate::features::VERBS;
 use crate::features::archive::store::Report;
+use crate::features::asks::Asks;
 use crate::features::calls::Call;
 use crate::features::files::Files;
 use crate::features::files::door::Desk;
@@ -41,8 +42,9 @@ use crate::sync::mpsc;
 pub struct Bare {
     pub(super) setup: Setup,
     pub(super) router: Router<Features>,
-    /// What the store has to say.
+    /// What the store has to say, and what of it is for the other nodes as well.
     reports: mpsc::Receiver<Report>,
+    pub(super) asks: Option<Asks>,
     /// Who wants the settings read again, the settings in force, and what there is to read. Nothing, until something is
     /// written there.
     pub(super) reloads: mpsc::Receiver<u64>,
@@ -80,13 +82,14 @@ impl Bare {
     /// The same, at this time.
     pub fn at(setup: impl Into<Setup>, now: Now) -> Bare {
         let setup = setup.into();
-        let (router, files, reports) = router(&setup, now);
+        let (router, files, (asks, reports)) = router(&setup, now);
         let in_force = setup.config.clone();
         let (_nobody, reloads) = mpsc::sync_channel(0);
         Bare {
             setup,
             router,
             reports,
+            asks,
             reloads,
             in_force,
             file: None,
@@ -107,9 +110,10 @@ impl Bare {
     pub fn turn(&mut self, messages: Vec<Message>) {
         let mut input = messages;
         loop {
+            self.asks.iter().for_each(|asks| asks.begin(true));
             self.log.iter_mut().for_each(|log| log.push(Entry::of(&input, self.now)));
             self.router.turn(input, self.now);
-            self.hear_store(true);
+            self.hear_store();
             input = self.router.take_losses();
             if input.is_empty() || !self.router.is_open() {
                 break;
@@ -137,14 +141,43 @@ impl Bare {
         }
     }
 
-    /// Takes what the store has to say until nothing is waited for.
-    pub(super) fn hear_store(&mut self, hands_over: bool) {
-        while self.router.is_open() && self.router.waits_for_store() {
-            let report = self.reports.recv_timeout(DEADLINE).expect("the store answers");
-            self.router.apply([Call::Store(report).into()], self.now);
-            if hands_over {
-                self.router.hand_over(self.now);
+    /// Takes what the store has to say until nothing is waited for. Its answers are entries of the log.
+    fn hear_store(&mut self) {
+        self.hear_of_turn(true);
+        while self.router.is_open()
+            && let Some(asks) = &mut self.asks
+        {
+            let answers = asks.take_answers();
+            if !answers.is_empty() {
+                self.log.iter_mut().for_each(|log| log.push(Entry::of(&answers, self.now)));
+                self.carry_out(answers, true);
+            } else if asks.is_waiting() {
+                self.hear_once(true);
+            } else {
+                break;
             }
+            self.hear_of_turn(true);
+        }
+    }
+
+    /// Waits until what was carried out is kept here.
+    pub(super) fn hear_of_turn(&mut self, hands_over: bool) {
+        while self.router.is_open() && self.router.waits_for_commit() {
+            self.hear_once(hands_over);
+        }
+    }
+
+    fn hear_once(&mut self, hands_over: bool) {
+        let report = self.reports.recv_timeout(DEADLINE).expect("the store answers");
+        if let Some(report) = self.asks.as_mut().and_then(|asks| asks.hear(report)) {
+            self.carry_out(vec![report], hands_over);
+        }
+    }
+
+    pub(super) fn carry_out(&mut self, messages: Vec<Message>, hands_over: bool) {
+        self.router.apply(messages, self.now);
+        if hands_over {
+            self.router.hand_over(self.now);
         }
     }
 
@@ -226,15 +259,18 @@ fn files_of(setup: &Setup) -> io::Result<Arc<Files>> {
 }
 
 /// A router, and what comes from its store.
-fn router(setup: &Setup, now: Now) -> (Router<Features>, Option<Arc<Files>>, mpsc::Receiver<Report>) {
+fn router(setup: &Setup, now: Now) -> (Router<Features>, Option<Arc<Files>>, (Option<Asks>, mpsc::Receiver<Report>)) {
     let mut router = Router::new(&setup.config, Registry::new(), Arc::new(Metrics::new(now.mono)));
     let (said, reports) = mpsc::channel();
+    let mut asks = None;
     let files = (setup.config.files != "off").then(|| files_of(setup).expect("a folder for files"));
     if let Some(files) = &files {
         router.pass_files(files.clone(), &setup.config);
     }
     if let Some((memory, policy)) = &setup.kept {
         let (store, contents) = memory.open(move |report| drop(said.send(report)));
+        let (own, store) = Asks::of(store);
+        asks = Some(own);
         router.keep_in(store, contents, *policy, now);
     }
     if setup.config.lab {
@@ -243,7 +279,7 @@ fn router(setup: &Setup, now: Now) -> (Router<Features>, Option<Arc<Files>>, mps
         lab.show(Snapshot::of_one_client());
         let _nobody_is_woken = router.show(Arc::new(lab));
     }
-    (router, files, reports)
+    (router, files, (asks, reports))
 }
 
 impl Stage for Bare {
@@ -380,7 +416,8 @@ impl Stage for Bare {
         self.connected = 0;
         // The old one, and its store's thread, end before the new one begins.
         self.transfers.clear();
-        (self.router, self.files, self.reports) = router(&Setup { kept: None, ..self.setup.clone() }, self.now);
-        (self.router, self.files, self.reports) = router(&self.setup, self.now);
+        (self.router, self.files, (self.asks, self.reports)) =
+            router(&Setup { kept: None, ..self.setup.clone() }, self.now);
+        (self.router, self.files, (self.asks, self.reports)) = router(&self.setup, self.now);
     }
 }

@@ -3,6 +3,7 @@
 use crate::chat::message::{Client, Message};
 use crate::chat::outbox::Outbox;
 use crate::chat::ticket::Ticket;
+use crate::features::archive::store::Report;
 use crate::features::calls::Call;
 use crate::model::now::Now;
 
@@ -42,6 +43,9 @@ fn copy(message: &Message) -> Message {
         Message::Shutdown => Message::Shutdown,
         Message::Feature(call) => match call.peek() {
             Some(Call::Reloaded(number, read)) => Call::Reloaded(*number, read.clone()).into(),
+            Some(Call::Store(Report::Answer(number, answer))) => {
+                Call::Store(Report::Answer(*number, answer.clone())).into()
+            }
             _ => panic!("the answer to this call goes to one node, and the others have no copy of it"),
         },
         Message::Tap(_) => panic!("a tap is of one node"),

@@ -26,11 +26,9 @@ impl Bare {
                 _ => {}
             }
         }
-        self.router.apply(entry.copy().messages, self.now);
-        if hands_over {
-            self.router.hand_over(self.now);
-        }
-        self.hear_store(hands_over);
+        self.asks.iter().for_each(|asks| asks.begin(false));
+        self.carry_out(entry.copy().messages, hands_over);
+        self.hear_of_turn(hands_over);
         // The settings are read by the node of the operator who wants it.
         self.reloads.try_iter().for_each(drop);
         self.files.iter().for_each(|files| files.tidy_once());

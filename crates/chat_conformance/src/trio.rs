@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use chat_server::features::asks::is_only_read;
 use chat_server::model::now::Now;
 use chat_server::testing::{Bare, MemoryStore, Setup, Stage};
 
@@ -150,12 +151,13 @@ impl Stage for Trio {
         self.homes.clear();
     }
 
-    /// All nodes know the same, and their stores were given the same.
+    /// All nodes know the same, and their stores were given the same. What only reads a store was asked of one.
     fn end(&mut self) {
         let mut states: Vec<Vec<String>> = self.nodes.iter().map(Bare::state).collect();
         states.push(self.nodes[0].late().state());
         let heard = |store: &MemoryStore| {
-            let (records, questions) = store.heard();
+            let (records, mut questions) = store.heard();
+            questions.retain(|question| !is_only_read(question));
             let records = records.iter().map(|record| format!("{record:?}"));
             records.chain(questions.iter().map(|question| format!("{question:?}"))).collect()
         };
@@ -168,6 +170,7 @@ impl Stage for Trio {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chat_server::model::roles::Policy;
     use chat_server::testing::quick;
 
     fn said(trio: &mut Trio, who: &str) -> Vec<String> {
@@ -189,6 +192,28 @@ mod tests {
                 "{who}"
             );
         }
+        trio.end();
+    }
+
+    #[test]
+    fn what_only_reads_a_store_is_asked_of_one_node_and_answered_on_all() {
+        let memory = MemoryStore::default();
+        let setup = Setup { kept: Some((memory, Policy::default())), ..quick().into() };
+        let mut trio = Trio::new(setup);
+        for who in ["ani", "budi", "citra"] {
+            trio.connect(who);
+            trio.send(who, format!("JOIN:{who}\n").as_bytes());
+        }
+        trio.send("ani", b"hello\n");
+        trio.send("budi", b"REGISTER:correct horse\n");
+        trio.send("citra", b"SEARCH:hello\n");
+        assert!(said(&mut trio, "citra").iter().any(|line| line.contains("SEARCH")), "it was answered");
+        let asked = |node: &Bare| {
+            let (_, questions) = node.store().expect("a store").heard();
+            let reads = questions.iter().filter(|question| is_only_read(question)).count();
+            (reads, questions.len() - reads)
+        };
+        assert_eq!(trio.nodes.iter().map(asked).collect::<Vec<_>>(), [(0, 1), (0, 1), (1, 1)]);
         trio.end();
     }
 

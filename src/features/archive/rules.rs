@@ -71,9 +71,9 @@ impl Router<Features> {
         self.features.archive = Some(Archive::new(store, Accounts::new(accounts, policy), seed));
     }
 
-    /// Whether the store has yet to say what became of a turn, or of a question that it was asked.
-    pub fn waits_for_store(&self) -> bool {
-        self.features.archive.as_ref().is_some_and(|archive| archive.pending.is_some() || !archive.in_store.is_empty())
+    /// Whether the store has yet to say what became of a turn.
+    pub fn waits_for_commit(&self) -> bool {
+        self.features.archive.as_ref().is_some_and(|archive| archive.pending.is_some())
     }
 
     /// What a tap that comes now has to know to be up to date: the rooms, and what was said in them.
