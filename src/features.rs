@@ -125,6 +125,7 @@ pub mod limits;
 mod pictures;
 pub mod talk;
 pub(crate) mod state;
+pub mod asks;
 pub mod image;
 mod hooks;
 mod stats;
