@@ -135,6 +135,13 @@ impl<D> TlsOf<D> {
         self.shared.certificates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What handshakes are made with at this moment by another door, which speaks these protocols (ALPN), the best first.
+    pub fn config_for(&self, protocols: &[&str]) -> Arc<ServerConfig> {
+        let mut config = ServerConfig::clone(&self.config());
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        Arc::new(config)
+    }
+
     fn config(&self) -> Arc<ServerConfig> {
         self.certificates().config()
     }

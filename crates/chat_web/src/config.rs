@@ -1,9 +1,12 @@
 //! The settings of this door.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chat_server::features::moderation::network::Network;
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::place::Place;
 
@@ -20,10 +23,28 @@ pub struct WebConfig {
     pub dir: Option<PathBuf>,
     /// Where the name and the picture of the place are kept; `None`: nothing is kept.
     pub place: Option<Place>,
+    /// What a browser that begins with TLS is answered with; `None`: no TLS is spoken. Plain calls are answered in both cases.
+    pub tls: Option<Handshakes>,
     /// How long a person stays in the chat after the last socket is gone.
     pub grace: Duration,
     /// How long this door waits for what.
     pub times: Times,
+}
+
+/// Gives what the next TLS handshake is made with: certificates change while the door is open. By ALPN it should offer
+/// [`PROTOCOLS`](Self::PROTOCOLS).
+#[derive(Clone)]
+pub struct Handshakes(pub Arc<dyn Fn() -> Arc<ServerConfig> + Send + Sync>);
+
+impl Handshakes {
+    /// What this door speaks over TLS, the best first.
+    pub const PROTOCOLS: [&str; 3] = ["h2", "http/1.1", "http/1.0"];
+}
+
+impl fmt::Debug for Handshakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Handshakes")
+    }
 }
 
 /// How long this door waits for what. The defaults are those of docs/protocol.md; tests have no such patience.
@@ -73,6 +94,7 @@ impl Default for WebConfig {
             proxies: Vec::new(),
             dir: None,
             place: None,
+            tls: None,
             grace: Duration::from_secs(30),
             times: Times::default(),
         }

@@ -34,7 +34,7 @@ mod websocket;
 mod events;
 mod server;
 
-pub use config::{Times, WebConfig};
+pub use config::{Handshakes, Times, WebConfig};
 pub use error::problems::PROBLEMS;
 pub use server::Web;
 pub use server::openapi::openapi;

@@ -22,7 +22,7 @@ use chat_server::net::server::{Door, ServerHandle};
 use chat_server::program::{complain, print};
 use chat_store::{Guard, OpenError};
 use chat_tls::Tls;
-use chat_web::Web;
+use chat_web::{Handshakes, Web, WebConfig};
 use clap::ArgMatches;
 
 use crate::console::Console;
@@ -85,7 +85,7 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     tracing::info!("engine: {}", settings.engine.name());
     let web = match settings.web.addr.as_str() {
         "off" | "" => None,
-        addr => match listen(addr).and_then(|door| Web::on(door, handle.clone(), settings.web.clone())) {
+        addr => match listen(addr).and_then(|door| Web::on(door, handle.clone(), page(&settings, tls.as_ref()))) {
             Ok(web) => Some(web),
             Err(error) => return fail(UNAVAILABLE, &machine::cannot_listen("--web", addr, &error)),
         },
@@ -131,6 +131,12 @@ pub(crate) fn serve(mut settings: Settings, tls: Option<Tls>, matches: &ArgMatch
     tracing::info!("stopped");
     // It served all the same, but was asked for lines that are not there.
     printed.map_or_else(|problem| fail(1, &format!("error: {problem}")), |()| ExitCode::SUCCESS)
+}
+
+/// The settings of the page's door. Where there is a certificate, browsers may come by it.
+fn page(settings: &Settings, tls: Option<&Tls>) -> WebConfig {
+    let handshakes = |tls: Tls| Handshakes(Arc::new(move || tls.config_for(&Handshakes::PROTOCOLS)));
+    WebConfig { tls: tls.cloned().map(handshakes), ..settings.web.clone() }
 }
 
 /// Where the doors beside the line door are.

@@ -30,9 +30,9 @@ impl Peer {
 
     /// The caller on that socket. What headers say of it counts from a known proxy only. `None` if they come from an unknown proxy on
     /// this machine: without the headers all its callers would count as this machine, and with them they could claim any address.
-    pub(crate) fn of(socket: Option<SocketAddr>, headers: &HeaderMap, proxies: &[Network]) -> Option<Peer> {
-        let socket = socket.unwrap_or(SocketAddr::new(UNKNOWN, 0));
-        let straight = Peer { address: socket, is_tls: false };
+    pub(crate) fn of(socket: Option<Peer>, headers: &HeaderMap, proxies: &[Network]) -> Option<Peer> {
+        let straight = socket.unwrap_or(Peer { address: SocketAddr::new(UNKNOWN, 0), is_tls: false });
+        let socket = straight.address;
         if !is_forwarded(headers) {
             return Some(straight);
         }
@@ -98,7 +98,8 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        let peer = Peer::of(Some(socket.parse().unwrap()), &map, &proxies)?;
+        let socket = Peer { address: socket.parse().unwrap(), is_tls: false };
+        let peer = Peer::of(Some(socket), &map, &proxies)?;
         Some((peer.address.ip().to_string(), peer.is_private()))
     }
 
@@ -122,6 +123,8 @@ mod tests {
             }
         }
         assert_eq!(peer("10.0.0.0/24", "10.0.1.1:5", &forwarded("192.0.2.7", "https")), is("10.0.1.1", false));
+        let by_tls = Peer { address: "192.0.2.7:5".parse().unwrap(), is_tls: true };
+        assert_eq!(Peer::of(Some(by_tls), &HeaderMap::new(), &[]), Some(by_tls), "by a handshake with this server");
     }
 
     #[test]

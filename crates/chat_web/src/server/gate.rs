@@ -1,7 +1,6 @@
 //! The checks of every call before anything else: whether it means this server, who it is from, and whose page it comes
 //! from.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -36,7 +35,7 @@ fn check(state: &AppState, request: &Request) -> Result<Peer, AppError> {
     if !is_known(&state.handle.config().web_hosts, &state.config, host, headers) {
         return Err(AppError::UnknownHost);
     }
-    let socket = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(socket)| *socket);
+    let socket = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(socket)| *socket);
     let Some(peer) = Peer::of(socket, headers, &state.config.proxies) else {
         if !state.warned_of_proxy.swap(true, Ordering::Relaxed) {
             tracing::warn!(

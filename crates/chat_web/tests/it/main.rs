@@ -7,6 +7,7 @@ mod conformance;
 mod events;
 mod files;
 mod gate;
+mod http2;
 mod kept;
 mod kit;
 mod listener;

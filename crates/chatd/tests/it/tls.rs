@@ -249,6 +249,66 @@ fn the_bundled_client_signs_in_to_a_private_server() {
     }
 }
 
+/// The page's door has the certificate, too: a browser comes by HTTPS and HTTP/2, and the plain calls of before are answered as before.
+#[test]
+fn the_page_is_there_by_https_and_http2() {
+    if !is_here("curl") {
+        return;
+    }
+    let (_folder, dir, _) = certificates();
+    let mut child = chatd()
+        .args(["--addr", "127.0.0.1:0", "--files", "127.0.0.1:0", "--web", "127.0.0.1:0", "--tls", "127.0.0.1:0"])
+        .args(files(&dir))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chatd starts");
+    let out = BufReader::new(child.stdout.take().expect("a pipe"));
+    let page =
+        out.lines().map_while(Result::ok).find_map(|line| line.strip_prefix("page on http://").map(String::from));
+    let running = Running { child, line: String::new(), tls: page.expect("it says where the page is") };
+    let (_, port) = running.tls.rsplit_once(':').expect("a port");
+    let ca = dir.join("ca.pem").display().to_string();
+    let curl = |flags: &[&str], path: &str| {
+        let scheme = if flags.contains(&"--plain") { "http" } else { "https" };
+        let flags = flags.iter().filter(|flag| **flag != "--plain");
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--max-time", "20", "--cacert", &ca, "-w", "\n%{http_version} %{http_code}"]).args(flags);
+        let (code, out, error) = output(curl.arg(format!("{scheme}://localhost:{port}{path}")));
+        assert!(matches!(code, Some(0 | 28)), "{error}");
+        let (body, told) = out.rsplit_once('\n').expect("two lines");
+        (body.to_string(), told.to_string())
+    };
+    assert!(curl(&["--http2"], "/").0.contains("<title>"));
+    for (flags, told) in [
+        (&["--http2"][..], "2 200"),
+        (&["--http1.1"], "1.1 200"),
+        (&["--http1.0"], "1 200"),
+        (&["--plain", "--http1.1"], "1.1 200"),
+        // It is HTTP/2 by TLS alone.
+        (&["--plain", "--http2"], "1.1 200"),
+    ] {
+        let (body, version) = curl(flags, "/api/healthz");
+        assert_eq!(version, told, "{flags:?} {body}");
+    }
+    // A session that began by HTTP/2 is the same one for a WebSocket, which browsers open by HTTP/1.1.
+    let jar = dir.join("jar").display().to_string();
+    let name = ["--http2", "-c", &jar, "-H", "content-type: application/json", "-d", r#"{"name":"ani"}"#];
+    assert_eq!(curl(&name, "/api/users").1, "2 201");
+    let cookies = fs::read_to_string(&jar).expect("cookies");
+    assert!(cookies.contains(&format!("__Host-{port}_chat_session")), "{cookies}");
+    assert_eq!(curl(&["--http2", "-b", &jar], "/api/me").1, "2 200");
+    let origin = format!("Origin: https://localhost:{port}");
+    let socket = ["-b", &jar, "-H", &origin, "-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "-H"];
+    let key = ["Sec-WebSocket-Version: 13", "-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "--max-time", "2"];
+    let (said, told) = curl(&[&["--http1.1", "-i"], &socket[..], &key].concat(), "/ws");
+    assert!(told == "1.1 101" && said.starts_with("HTTP/1.1 101 "), "{told} {said}");
+    // Events as they come.
+    let (said, told) =
+        curl(&["--http2", "-b", &jar, "--max-time", "2", "-H", "accept: text/event-stream"], "/api/events");
+    assert!(told == "2 200" && said.contains(r#""type":"Hello""#), "{told} {said}");
+}
+
 #[test]
 fn where_clients_need_a_certificate_the_bundled_one_can_show_it() {
     if !is_here("openssl") {

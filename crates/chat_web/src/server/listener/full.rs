@@ -16,6 +16,9 @@ use crate::http::negotiation::prefers_indonesian;
 pub(super) const LINGER: Duration = Duration::from_secs(2);
 pub(super) const LINGER_BYTES: usize = 16 << 20;
 
+/// The first byte of a TLS record with a handshake (RFC 8446, section 5.1); no call of HTTP begins with it.
+pub(super) const HANDSHAKE: u8 = 22;
+
 /// Why there is no slot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Full {
@@ -80,6 +83,10 @@ pub(super) async fn answer_and_close(mut socket: TcpStream, full: Full) -> io::R
         Ok(read) => read?,
         Err(_silent) => 0,
     };
+    // A client that begins with TLS would take it for a broken record.
+    if rest[..begun].first() == Some(&HANDSHAKE) {
+        return Ok(());
+    }
     socket.write_all(full.answer(asks_for_indonesian(&rest[..begun])).as_bytes()).await?;
     socket.shutdown().await?;
     while left > 0 {

@@ -1,6 +1,7 @@
 //! What a connection is doing, and since when.
 
-use std::sync::atomic::AtomicBool;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,6 +12,10 @@ use crate::lock::lock;
 
 /// A head that takes longer is no browser's: it is the first to make way.
 const QUICK: Duration = Duration::from_secs(1);
+
+/// The most calls that a client of HTTP/2 takes back between two looks at its connection. A browser that leaves a page takes back a few;
+/// who begins calls only to take them back (CVE-2023-44487) makes work that nobody waits for.
+const MOST_TAKEN_BACK: usize = 100;
 
 /// What a connection is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +37,15 @@ pub(super) enum Phase {
 /// One connection: what it is doing, and since when.
 pub(crate) struct Track {
     phase: Mutex<(Phase, Instant)>,
+    /// Calls under way: over HTTP/2 there may be several.
+    open: AtomicUsize,
+    /// HTTP/2 speaks between calls as well, so what comes then need not be a head.
+    pub is_h2: AtomicBool,
+    /// Of HTTP/2: the answers of which the client does not take the next piece, and since when.
+    waiting: Mutex<BTreeMap<u64, Instant>>,
+    answers: AtomicU64,
+    /// Calls that were taken back before all of the answer was asked for, since the last look.
+    taken_back: AtomicUsize,
     /// How long a head may take, and how long there may be no call.
     head: Duration,
     idle: Duration,
@@ -44,7 +58,18 @@ pub(crate) struct Track {
 impl Track {
     pub(crate) fn new(head: Duration, idle: Duration) -> Arc<Track> {
         let phase = Mutex::new((Phase::Fresh, Instant::now()));
-        Arc::new(Track { phase, head, idle, leave: Notify::new(), refused: AtomicBool::new(false) })
+        Arc::new(Track {
+            phase,
+            open: AtomicUsize::new(0),
+            is_h2: AtomicBool::new(false),
+            waiting: Mutex::default(),
+            answers: AtomicU64::new(0),
+            taken_back: AtomicUsize::new(0),
+            head,
+            idle,
+            leave: Notify::new(),
+            refused: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn change(&self, to: impl FnOnce(Phase, Instant) -> (Phase, Instant)) {
@@ -59,13 +84,16 @@ impl Track {
     pub(crate) fn heard(&self) {
         self.change(|phase, since| match phase {
             Phase::Fresh => (Phase::Head, since),
-            Phase::Idle => (Phase::Head, Instant::now()),
+            Phase::Idle if !self.is_h2.load(Ordering::Relaxed) => (Phase::Head, Instant::now()),
             phase => (phase, since),
         });
     }
 
     pub(crate) fn called(&self) {
-        self.change(|_, _| (Phase::Call, Instant::now()));
+        self.change(|_, _| {
+            self.open.fetch_add(1, Ordering::Relaxed);
+            (Phase::Call, Instant::now())
+        });
     }
 
     pub(crate) fn upgraded(&self) {
@@ -73,11 +101,52 @@ impl Track {
     }
 
     pub(crate) fn answered(&self) {
-        self.change(|phase, since| if phase == Phase::Call { (Phase::Ending, since) } else { (phase, since) });
+        self.change(|phase, since| {
+            let was_last = self.open.fetch_sub(1, Ordering::Relaxed) == 1;
+            if phase == Phase::Call && was_last { (Phase::Ending, since) } else { (phase, since) }
+        });
     }
 
     pub(crate) fn flushed(&self) {
         self.change(|phase, since| if phase == Phase::Ending { (Phase::Idle, Instant::now()) } else { (phase, since) });
+    }
+
+    /// A number for an answer whose pieces are waited for; only HTTP/2 needs one, since a socket of HTTP/1 has its own deadline.
+    pub(super) fn answer(&self) -> Option<u64> {
+        let is_h2 = self.is_h2.load(Ordering::Relaxed);
+        is_h2.then(|| self.answers.fetch_add(1, Ordering::Relaxed)).inspect(|answer| self.waits(*answer))
+    }
+
+    /// From now on this answer waits for the client.
+    pub(super) fn waits(&self, answer: u64) {
+        lock(&self.waiting).insert(answer, Instant::now());
+    }
+
+    pub(super) fn goes_on(&self, answer: u64) {
+        lock(&self.waiting).remove(&answer);
+    }
+
+    /// Whether the client has not taken the next piece of an answer for so long; 0 is no limit.
+    pub(super) fn is_stuck(&self, now: Instant, slow: Duration) -> bool {
+        !slow.is_zero() && lock(&self.waiting).values().any(|since| now >= *since + slow)
+    }
+
+    /// A call was taken back. The connection is looked at when there are too many.
+    pub(super) fn took_back(&self) {
+        self.answered();
+        if self.taken_back.fetch_add(1, Ordering::Relaxed) == MOST_TAKEN_BACK {
+            self.leave.notify_one();
+        }
+    }
+
+    /// Whether too many were taken back.
+    pub(super) fn is_abused(&self) -> bool {
+        self.taken_back.load(Ordering::Relaxed) > MOST_TAKEN_BACK
+    }
+
+    /// Counts anew the calls that are taken back.
+    pub(super) fn looked_at(&self) {
+        self.taken_back.store(0, Ordering::Relaxed);
     }
 
     /// By when something has to happen.
@@ -108,6 +177,22 @@ impl Track {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn with_several_calls_the_last_answer_makes_it_idle() {
+        let track = Track::new(Duration::from_secs(10), Duration::from_secs(20));
+        track.is_h2.store(true, Ordering::Relaxed);
+        let phase = || track.phase().0;
+        for act in [Track::heard, Track::called, Track::called, Track::answered, Track::flushed] {
+            act(&track);
+        }
+        assert_eq!(phase(), Phase::Call);
+        track.answered();
+        track.flushed();
+        assert_eq!(phase(), Phase::Idle);
+        track.heard();
+        assert_eq!(phase(), Phase::Idle, "a ping is no head");
+    }
 
     #[test]
     fn an_idle_one_is_only_idle_when_all_is_written() {

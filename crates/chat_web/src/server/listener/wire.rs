@@ -40,6 +40,12 @@ impl Wire {
         Wire { socket, _slot: slot, track, slow, written: 0, late: None, lingers: None }
     }
 
+    /// What comes first, left where it is; nothing where the peer is gone.
+    pub(super) async fn first_byte(&self) -> io::Result<Option<u8>> {
+        let mut first = [0];
+        Ok((self.socket.peek(&mut first).await? > 0).then_some(first[0]))
+    }
+
     fn wrote(&mut self, cx: &mut Context<'_>, done: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match done {
             Poll::Ready(Ok(count)) => {
@@ -125,12 +131,15 @@ impl AsyncWrite for Wire {
 pub(super) struct TrackedBody {
     body: Body,
     track: Arc<Track>,
+    /// Its number where HTTP/2 has it wait for the client.
+    answer: Option<u64>,
+    /// Whether there is no further piece.
+    is_over: bool,
 }
 
 impl TrackedBody {
-    /// The body of an answer on this connection.
-    pub(super) fn new(body: Body, track: Arc<Track>) -> TrackedBody {
-        TrackedBody { body, track }
+    fn new(body: Body, track: Arc<Track>) -> TrackedBody {
+        TrackedBody { body, answer: track.answer(), track, is_over: false }
     }
 }
 
@@ -139,7 +148,14 @@ impl hyper::body::Body for TrackedBody {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        self.answer.inspect(|answer| self.track.goes_on(*answer));
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.is_over |= matches!(polled, Poll::Ready(None));
+        // The next piece is asked for when the client takes this one.
+        if let (Poll::Ready(Some(Ok(_))), Some(answer)) = (&polled, self.answer) {
+            self.track.waits(answer);
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -153,6 +169,40 @@ impl hyper::body::Body for TrackedBody {
 
 impl Drop for TrackedBody {
     fn drop(&mut self) {
-        self.track.answered();
+        let Some(answer) = self.answer else { return self.track.answered() };
+        self.track.goes_on(answer);
+        if self.is_over || hyper::body::Body::is_end_stream(&self.body) {
+            self.track.answered()
+        } else {
+            self.track.took_back()
+        }
+    }
+}
+
+/// A call under way, which the client may take back before it is answered.
+pub(super) struct Begun {
+    track: Arc<Track>,
+    is_answered: bool,
+}
+
+impl Begun {
+    /// A call that came just now.
+    pub(super) fn new(track: &Arc<Track>) -> Begun {
+        track.called();
+        Begun { track: track.clone(), is_answered: false }
+    }
+
+    /// There is an answer, whose body counts from now on.
+    pub(super) fn answered_by(mut self, body: Body) -> TrackedBody {
+        self.is_answered = true;
+        TrackedBody::new(body, self.track.clone())
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.track.took_back();
+        }
     }
 }
