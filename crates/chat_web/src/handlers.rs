@@ -9,6 +9,7 @@ pub(crate) mod pages;
 pub(crate) mod place;
 pub(crate) mod preferences;
 pub(crate) mod profiles;
+mod blocks;
 pub(crate) mod programs;
 pub(crate) mod push;
 pub(crate) mod qr;

@@ -11,8 +11,10 @@ use chat_server::model::body::Body;
 use chat_server::model::secrets::Secret;
 use chat_server::model::text::Text;
 use serde::Deserialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::blocks;
 use super::caller::{Shared, SignedOn};
 use super::extract::{PathParam, no_store};
 use crate::error::{AppError, Problem};
@@ -30,7 +32,10 @@ pub(crate) struct HookPost {
     text: Option<String>,
     /// Stands in front of the words, in brackets. The author is the hook, whatever stands here.
     username: Option<String>,
-    /// Of each the `fallback` is said, or else its other words.
+    /// Slack's blocks: their words are said where `text` has none. Buttons and pictures are not.
+    #[schema(value_type = Option<Vec<Object>>)]
+    blocks: Option<Vec<Value>>,
+    /// Of each the `fallback` is said, or else its other words, those of its fields and blocks among them.
     attachments: Option<Vec<Attachment>>,
 }
 
@@ -45,6 +50,20 @@ pub(crate) struct Attachment {
     title: Option<String>,
     /// Its words.
     text: Option<String>,
+    /// Its fields: a title, and what it is.
+    fields: Option<Vec<Field>>,
+    /// Its blocks.
+    #[schema(value_type = Option<Vec<Object>>)]
+    blocks: Option<Vec<Value>>,
+}
+
+/// A field of an attachment.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub(crate) struct Field {
+    /// What it is called.
+    title: Option<String>,
+    /// What it is.
+    value: Option<String>,
 }
 
 /// Slack's other form: the JSON in a field.
@@ -111,7 +130,8 @@ async fn read(headers: &HeaderMap, body: Bytes) -> Result<HookPost, AppError> {
 impl HookPost {
     /// What to say, in lines of at most so many bytes each.
     fn message(self, max: usize) -> Result<Body, AppError> {
-        let mut words: Vec<String> = self.text.into_iter().collect();
+        let in_blocks = || blocks::words(&self.blocks.unwrap_or_default());
+        let mut words = vec![filled(self.text).unwrap_or_else(in_blocks)];
         words.extend(self.attachments.into_iter().flatten().map(Attachment::words));
         let mut words = plain(&words.join("\n"));
         if words.trim().is_empty() {
@@ -126,12 +146,24 @@ impl HookPost {
 
 impl Attachment {
     fn words(self) -> String {
-        let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
         filled(self.fallback).unwrap_or_else(|| {
-            let all: Vec<String> = [self.pretext, self.title, self.text].into_iter().filter_map(filled).collect();
-            all.join("\n")
+            let fields = self.fields.into_iter().flatten().map(Field::words);
+            let in_blocks = blocks::words(&self.blocks.unwrap_or_default());
+            let all = [self.pretext, self.title, self.text].into_iter().chain(fields).chain([Some(in_blocks)]);
+            all.filter_map(filled).collect::<Vec<_>>().join("\n")
         })
     }
+}
+
+impl Field {
+    fn words(self) -> Option<String> {
+        let all: Vec<String> = [self.title, self.value].into_iter().filter_map(filled).collect();
+        Some(all.join(": "))
+    }
+}
+
+fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
 }
 
 /// Slack's markup of addresses and signs as plain words: `<https://a|b>` is `b (https://a)`.
@@ -254,8 +286,43 @@ mod tests {
     }
 
     #[test]
+    fn the_words_of_blocks_are_said_where_there_are_no_others() {
+        let built = r#"{"blocks":[{"type":"header","text":{"type":"plain_text","text":"Build 318"}},{"type":"divider"},
+            {"type":"section","text":{"type":"mrkdwn","text":"is *green*: <https://a.example/1|log>"},
+             "fields":[{"type":"mrkdwn","text":"branch"},{"type":"plain_text","text":"main"}]},
+            {"type":"context","elements":[{"type":"image","alt_text":"ani"},{"type":"mrkdwn","text":"2 &lt; 3"}]},
+            {"type":"actions","elements":[{"type":"button","text":{"type":"plain_text","text":"Deploy"}}]},
+            {"type":"image","image_url":"https://a.example/x.png","alt_text":"a graph"}, 7, {"type":"rich_text"}]}"#;
+        assert_eq!(
+            lines(built).unwrap(),
+            ["Build 318", "is *green*: log (https://a.example/1)", "branch", "main", "ani 2 < 3", "a graph"]
+        );
+        let rich = r#"{"text":"","blocks":[{"type":"rich_text","elements":[
+            {"type":"rich_text_section","elements":[{"type":"text","text":"a &lt; b "},{"type":"emoji","name":"wave"},
+             {"type":"text","text":" "},{"type":"link","url":"https://a.example/?x=1&y=2","text":"log"}]},
+            {"type":"rich_text_list","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"one"}]},
+             {"type":"rich_text_section","elements":[{"type":"user","user_id":"U1"}]}]},
+            {"type":"rich_text_quote","elements":[{"type":"text","text":"said\nso"}]}]}]}"#;
+        assert_eq!(
+            lines(rich).unwrap(),
+            ["a &lt; b :wave: log (https://a.example/?x=1&y=2)", "• one", "• @U1", "> said", "> so"]
+        );
+        // With words of its own a post has its blocks for Slack's eyes only, as Slack shows a notification.
+        assert_eq!(lines(r#"{"text":"green","blocks":[{"type":"section","text":{"text":"x"}}]}"#).unwrap(), ["green"]);
+        let attached = r#"{"text":" ","attachments":[{"color":"red","blocks":[{"type":"section","text":{"text":"disk"}}]},
+            {"text":"","fields":[{"title":"host","value":"db1"},{"value":"full"}]}]}"#;
+        assert_eq!(lines(attached).unwrap(), ["disk", "host: db1", "full"]);
+    }
+
+    #[test]
     fn what_is_too_much_or_nothing_is_refused() {
-        for json in [r#"{}"#, r#"{"text":" \n "}"#, r#"{"username":"x"}"#, r#"{"attachments":[{}]}"#] {
+        for json in [
+            r#"{}"#,
+            r#"{"text":" \n "}"#,
+            r#"{"username":"x"}"#,
+            r#"{"attachments":[{}]}"#,
+            r#"{"blocks":[{"type":"divider"}]}"#,
+        ] {
             assert!(lines(json).unwrap_err().contains("no words"), "{json}");
         }
         assert!(lines(&serde_json::json!({ "text": "x\n".repeat(MAX_LINES + 1) }).to_string()).is_err());

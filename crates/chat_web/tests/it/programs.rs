@@ -50,6 +50,10 @@ fn what_a_program_posts_is_said_in_its_name() {
     ani.hears("* MSG #rust 3 ci-bot: by curl");
     is_said(&stage.call(form("payload=%7B%22text%22%3A%22by%20a%20form%22%2C%22username%22%3A%22ani%22%7D")));
     ani.hears("* MSG #rust 4 ci-bot: [ani] by a form");
+    // Slack's own builder writes no `text`.
+    let built = json!({ "blocks": [{ "type": "section", "text": { "type": "mrkdwn", "text": "by a builder" } }] });
+    is_said(&stage.call(post(&path, &built)));
+    ani.hears("* MSG #rust 5 ci-bot: by a builder");
     // Who reads by REST sees that a program said it.
     let guest = stage.guest("budi");
     let page = guest.call(get("/api/rooms/rust/messages?limit=1")).json();
