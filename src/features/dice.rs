@@ -69,7 +69,9 @@ pub(crate) fn carry_out(
 fn throw(turn: &mut Turn<'_, Features>, id: ClientId, roll: &Roll) -> Result<Answer, Refusal> {
     let name = turn.name_of(id)?;
     let room = turn.meant(id, roll.room.clone())?;
-    let room = turn.may_speak_at(id, &room)?.name.clone();
+    let room = turn.may_speak_at(id, &room)?;
+    turn.all_are_told(id, room)?;
+    let room = room.name.clone();
     // The remainder of a random number of 64 bits is fair enough: no side is ahead by more than one in 10^16.
     let fell = (0..roll.count).map(|_| 1 + turn.now.draw() % u64::from(roll.sides)).collect();
     let rolled = Rolled { room: room.clone(), name: name.clone(), roll: roll.clone(), fell };
@@ -77,8 +79,11 @@ fn throw(turn: &mut Turn<'_, Features>, id: ClientId, roll: &Roll) -> Result<Ans
         turn.show_speaker(id);
     }
     turn.tell_at(&room, &name, Event::feature(rolled));
-    let words =
-        if room.is_talk() { "The members of the talk see how they fell." } else { "The room sees how they fell." };
+    let words = if room.is_talk() {
+        "The members of the talk who are here see how they fell."
+    } else {
+        "The room sees how they fell."
+    };
     let words = Words::fixed(words).with("room", room.as_str());
     Ok(Answer::Said(words.into()))
 }

@@ -88,6 +88,10 @@ impl Turn<'_, Features> {
                 text.single().ok_or_else(|| Refusal::bad_argument("a line end", "The name of a file is one line."))?;
             *text = file_name(name).into();
         }
+        if let What::Edited(_) | What::Reacted(_) = what {
+            // What takes something back needs no reader.
+            self.all_are_told(id, room)?;
+        }
         let is_new = match &mut what {
             What::Edited(text) if text.is_blank() => return Err(Refusal::NO_TEXT),
             What::Edited(text) => {

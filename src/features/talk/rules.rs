@@ -116,12 +116,7 @@ impl Turn<'_, Features> {
             let holder = self.clients.named(&member).ok_or_else(|| Refusal::no_such_user(&member))?;
             guests.push((member, self.person(holder)));
         }
-        // A talk with a guest is not kept: nothing waits there.
-        if !guests.is_empty()
-            && let Some(away) = name.members().find(|member| self.clients.named(member).is_none())
-        {
-            return Err(self.cannot_wait(author, &away));
-        }
+        self.needs_no_waiting(author, name, !guests.is_empty())?;
         // A later guest of the same name is another user.
         if self.router.features.talks.get(name).is_some_and(|talk| !self.is_whole(talk)) {
             self.end_talk(name);
@@ -139,6 +134,20 @@ impl Turn<'_, Features> {
         talk.history = History::new(self.router.history.min(TALK_LINES), TALK_BYTES);
         self.router.features.talks.insert(name.clone(), has_guests, talk);
         Ok(())
+    }
+
+    /// Makes sure that nothing waits in a talk with guests, which is not kept: each of its members is here.
+    fn needs_no_waiting(&self, author: ClientId, name: &RoomName, has_guests: bool) -> Result<(), Refusal> {
+        if !has_guests {
+            return Ok(());
+        }
+        let away = name.members().find(|member| self.clients.named(member).is_none());
+        away.map_or(Ok(()), |away| Err(self.cannot_wait(author, &away)))
+    }
+
+    /// The same of a talk that is there, for what is no line of its own: a correction, a reaction, a roll of dice. In a room all may.
+    pub(crate) fn all_are_told(&self, author: ClientId, room: &Room) -> Result<(), Refusal> {
+        self.needs_no_waiting(author, &room.name, !room.features.guests.is_empty())
     }
 
     /// Where there seem to be too many talks with guests, those are let go of that no member finds any more, and those that are kept

@@ -115,6 +115,23 @@ fn a_file_to_an_account_that_is_away_waits_in_the_talk() {
     assert_eq!(budi.call(get(sent["url"].as_str().expect("an address"))).text(), "halo");
 }
 
+/// Nothing waits in a talk with a guest: it says so, and not 201.
+#[test]
+fn a_guest_s_words_to_an_account_that_is_away_are_refused() {
+    let stage = stage(&MemoryStore::default(), 60_000);
+    let budi = account(&stage, "/api/accounts", "budi");
+    let dewi = stage.guest("dewi");
+    let say = || dewi.call(post("/api/messages", &json!({ "room": "@budi", "text": "psst" })));
+    let said = say();
+    assert_eq!(said.status, 201, "{}", said.text());
+    assert_eq!(budi.call(call("DELETE", "/api/session")).status, 204);
+    eventually("budi is away", say, |reply| reply.status == 404);
+    let refused = say();
+    assert_eq!(refused.json()["code"], "no-such-user");
+    let words = refused.text();
+    assert!(words.contains("budi is not here, and words wait only for those whom an account whispers to"), "{words}");
+}
+
 #[test]
 fn pages_of_a_talk_go_back_into_the_store_and_are_its_members() {
     let memory = MemoryStore::default();
