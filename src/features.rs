@@ -7,6 +7,7 @@ use crate::model::names::ClientId;
 use crate::model::refusal::Refusal;
 use crate::model::verb::Verbs;
 use crate::model::verbs as kernel;
+use crate::protocol::coded::Kind;
 
 pub use state::{Features, Server};
 
@@ -126,6 +127,7 @@ mod pictures;
 pub mod talk;
 pub(crate) mod state;
 pub mod asks;
+pub mod entry;
 pub mod image;
 mod hooks;
 mod stats;
@@ -152,6 +154,29 @@ const COMMANDS: &[CarryOut] = &[
     profile::rules::carry_out,
     programs::rules::carry_out,
     rooms::rules::carry_out,
+];
+
+/// The commands of the features in the log of several nodes. A type that is new takes the next number, and no number is given twice.
+pub const KINDS: &[Kind] = &[
+    Kind::of::<accounts::Command>(1),
+    Kind::of::<archive::verbs::Search>(2),
+    Kind::of::<archive::verbs::Export>(3),
+    Kind::of::<devices::Command>(4),
+    Kind::of::<dice::Roll>(5),
+    Kind::of::<files::Command>(6),
+    Kind::of::<help::Help>(7),
+    Kind::of::<lab::verbs::Inspect>(8),
+    Kind::of::<line_editing::Telnet>(9),
+    Kind::of::<membership::Command>(10),
+    Kind::of::<messages::ChangeLine>(11),
+    Kind::of::<moderation::action::Moderate>(12),
+    Kind::of::<moderation::action::ShowBans>(13),
+    Kind::of::<operators::Command>(14),
+    Kind::of::<preferences::Command>(15),
+    Kind::of::<presence::Command>(16),
+    Kind::of::<profile::Command>(17),
+    Kind::of::<programs::Command>(18),
+    Kind::of::<rooms::Command>(19),
 ];
 
 type CarryOut = fn(&mut Turn<'_, Features>, ClientId, &FeatureCommand) -> Option<Result<Answer<Features>, Refusal>>;

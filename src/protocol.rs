@@ -9,3 +9,4 @@ pub mod telnet;
 pub mod editor;
 pub mod screen;
 pub mod sealed;
+pub mod coded;

@@ -17,7 +17,6 @@ mod state;
 
 pub use bare::Bare;
 pub use client::{Bytes, Dial, Plain, TestClient};
-pub use entry::Entry;
 pub use memory::MemoryStore;
 pub use scrape::Scrape;
 pub use server::{Engine, TestServer};

@@ -10,6 +10,7 @@ use crate::model::parts::Parts;
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::secrets::Secret;
+use crate::protocol::coded::coded;
 
 pub mod invitations;
 pub mod orders;
@@ -151,6 +152,13 @@ impl Told for Disowned {
         format!("What {} said is signed by no one any more.", self.name)
     }
 }
+
+coded!(enum Command {
+    1 Ask(what), 2 Register(secret), 3 Login(proof), 4 Logout { everywhere }, 5 ChangePassword { old, new }, 6 ResetCode(name),
+    7 Reset { code, secret }, 8 Role { name, role }, 9 InviteCode(terms), 10 Invitations { before, limit },
+    11 EndInvitation(number),
+});
+coded!(enum Password { 1 Login(name), 2 Register, 3 Old, 4 Reset(code), 5 New { old } });
 
 impl Asked for Command {
     fn prompt(&self) -> Option<Cow<'static, str>> {

@@ -9,6 +9,7 @@ use crate::model::names::Name;
 use crate::model::parts::Parts;
 use crate::model::row::Row;
 use crate::model::zone::Zone;
+use crate::protocol::coded::coded;
 
 pub(crate) mod rules;
 pub mod verbs;
@@ -21,6 +22,8 @@ pub enum Command {
 }
 
 impl Asked for Command {}
+
+coded!(enum Command { 1 Show(name) });
 
 /// A device.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -10,6 +10,7 @@ use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::parts::Parts;
 use crate::model::refusal::Refusal;
 use crate::model::verb::{Subject, Verb, verb};
+use crate::protocol::coded::coded;
 
 /// `/roll [#room|@user] [<count>d<sides>]`
 pub static ROLL: Verb =
@@ -28,6 +29,8 @@ pub struct Roll {
 }
 
 impl Asked for Roll {}
+
+coded!(struct Roll { room, count, sides });
 
 /// How the dice fell.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use crate::model::feature::Asked;
 use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
+use crate::protocol::coded::coded;
 
 mod disk;
 pub mod door;
@@ -50,6 +51,9 @@ pub enum Command {
 }
 
 impl Asked for Command {}
+
+coded!(enum Command { 1 Send { to, bytes, name }, 2 List(room) });
+coded!(enum Recipient { 1 Room(room), 2 Person(name) });
 
 /// The recipient of a file.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -16,6 +16,7 @@ use crate::model::row::Row;
 use crate::model::text::Text;
 use crate::model::verb::{Needs, Subject, Verb, verb};
 use crate::model::zone::Zone;
+use crate::protocol::coded::coded;
 
 /// `/help [subject|command|all]`
 pub static HELP: Verb = verb(
@@ -34,6 +35,8 @@ pub static HELP: Verb = verb(
 pub struct Help(pub Option<Text>);
 
 impl Asked for Help {}
+
+coded!(struct Help(word));
 
 /// The words of a subject, which belong to all commands that name it in their row.
 pub struct SubjectWords {

@@ -6,12 +6,15 @@ use crate::model::event::Words;
 use crate::model::feature::{Asked, FeatureCommand};
 use crate::model::names::ClientId;
 use crate::model::refusal::Refusal;
+use crate::protocol::coded::coded;
 
 pub mod verbs;
 
 /// Edit the client's lines on the server, or in its telnet; `None` asks which of the two it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Telnet(pub Option<bool>);
+
+coded!(struct Telnet(on));
 
 impl Asked for Telnet {
     fn line_editing(&self) -> Option<bool> {

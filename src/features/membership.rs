@@ -10,6 +10,7 @@ use crate::model::parts::Parts;
 use crate::model::row::Row;
 use crate::model::rows::counted;
 use crate::model::zone::Zone;
+use crate::protocol::coded::coded;
 
 pub mod list;
 pub mod mention;
@@ -64,6 +65,13 @@ pub enum Wish {
 }
 
 impl Asked for Command {}
+
+coded!(enum Command {
+    1 Follow(on), 2 Read { room, id }, 3 ReadAll, 4 Unread { all }, 5 Mentions { before, limit }, 6 Members(room),
+    7 Notify { room, wish },
+});
+coded!(enum Wish { 1 Notify(wish), 2 Muted(on) });
+coded!(enum Notify { 1 All, 2 Mentions, 3 Nothing });
 
 /// A room is read up to a line, by another connection of the same account.
 #[derive(Debug)]

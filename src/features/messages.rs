@@ -5,6 +5,7 @@ use crate::model::command::Line;
 use crate::model::feature::{Asked, FeatureCommand};
 use crate::model::names::RoomName;
 use crate::model::speech::What;
+use crate::protocol::coded::coded;
 
 pub mod emoji;
 pub(crate) mod lines;
@@ -21,6 +22,8 @@ pub struct ChangeLine {
     /// The change.
     pub what: What,
 }
+
+coded!(struct ChangeLine { room, line, what });
 
 impl Asked for ChangeLine {
     fn with_text(&self, text: Body) -> Option<FeatureCommand> {

@@ -8,6 +8,7 @@ use crate::model::names::RoomName;
 use crate::model::refusal::Refusal;
 use crate::model::secrets::Secret;
 use crate::model::text::Text;
+use crate::protocol::coded::coded;
 
 pub mod audit;
 pub mod dashboard;
@@ -42,6 +43,10 @@ pub enum Command {
         limit: usize,
     },
 }
+
+coded!(enum Command {
+    1 AskKey, 2 Oper(key), 3 Announce(text), 4 Lockdown(on), 5 Forget(room), 6 Reload, 7 Shutdown(after), 8 Audit { before, limit },
+});
 
 impl Asked for Command {
     fn prompt(&self) -> Option<Cow<'static, str>> {

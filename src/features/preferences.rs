@@ -9,6 +9,7 @@ use crate::model::names::RoomName;
 use crate::model::parts::Parts;
 use crate::model::row::Row;
 use crate::model::zone::Zone;
+use crate::protocol::coded::coded;
 
 pub(crate) mod rules;
 pub mod state;
@@ -24,6 +25,8 @@ pub enum Command {
 }
 
 impl Asked for Command {}
+
+coded!(enum Command { 1 Show(key), 2 Set(key, value) });
 
 /// A preference of an account: a row of `PREF`, and what the user's other connections are told.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -4,6 +4,7 @@ use crate::model::body::Body;
 use crate::model::feature::{Asked, FeatureCommand};
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
+use crate::protocol::coded::coded;
 
 pub mod away;
 pub(crate) mod rules;
@@ -32,6 +33,10 @@ pub enum Command {
         on: bool,
     },
 }
+
+coded!(enum Command {
+    1 Who(name), 2 Reply(text), 3 Away(text), 4 Ignore(name), 5 Unignore(name), 6 Typing { room, on },
+});
 
 impl Asked for Command {
     fn with_text(&self, text: Body) -> Option<FeatureCommand> {

@@ -12,6 +12,7 @@ use crate::model::parts::Parts;
 use crate::model::row::Row;
 use crate::model::text::Text;
 use crate::model::zone::Zone;
+use crate::protocol::coded::coded;
 
 pub(crate) mod rules;
 pub mod verbs;
@@ -31,6 +32,8 @@ pub enum Command {
 }
 
 impl Asked for Command {}
+
+coded!(enum Command { 1 Status(text), 2 Show(name) });
 
 /// What an account shows beside its name.
 #[derive(Clone, PartialEq, Eq, Debug)]

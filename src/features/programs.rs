@@ -13,6 +13,7 @@ use crate::model::looks::look;
 use crate::model::names::{Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::secrets::Secret;
+use crate::protocol::coded::coded;
 
 pub mod address;
 mod list;
@@ -63,6 +64,11 @@ pub enum Command {
 }
 
 impl Asked for Command {}
+
+coded!(enum Command {
+    1 Hooks(room), 2 Hook(room, name), 3 Unhook(room, name), 4 Bots, 5 Bot(name), 6 Unbot(name), 7 Webhooks(room),
+    8 Webhook(room, address), 9 Unwebhook(room, number), 10 AllWebhooks, 11 DeadLetters, 12 Again(number),
+});
 
 /// What a program may do.
 #[derive(Clone, PartialEq, Eq, Debug)]

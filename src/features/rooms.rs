@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::model::feature::Asked;
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
+use crate::protocol::coded::coded;
 
 pub(crate) mod limits;
 pub(crate) mod rules;
@@ -46,6 +47,14 @@ pub enum Command {
 }
 
 impl Asked for Command {}
+
+coded!(enum Command {
+    1 Topic { room, text }, 2 Invite { name, room }, 3 Mode { room, changes }, 4 Retain { room, change },
+});
+coded!(enum ModeChange {
+    1 InviteOnly(on), 2 Key(key), 3 Limit(limit), 4 Moderated(on), 5 InsideOnly(on), 6 Secret(on), 7 TopicLock(on),
+});
+coded!(enum KeepFor { 1 Days(days), 2 Server });
 
 /// One room mode, on or off.
 #[derive(Clone, PartialEq, Eq, Debug)]

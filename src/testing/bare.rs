@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::entry::Entry;
+use super::entry::entry;
 use super::meant::{Meant, by_hand, meaning};
 use super::script::Script;
 use super::setup::{DEADLINE, Setup};
@@ -23,6 +23,7 @@ use crate::features::VERBS;
 use crate::features::archive::store::Report;
 use crate::features::asks::Asks;
 use crate::features::calls::Call;
+use crate::features::entry::Entry;
 use crate::features::files::Files;
 use crate::features::files::door::Desk;
 use crate::features::lab::{Lab, Snapshot};
@@ -111,7 +112,7 @@ impl Bare {
         let mut input = messages;
         loop {
             self.asks.iter().for_each(|asks| asks.begin(true));
-            self.log.iter_mut().for_each(|log| log.push(Entry::of(&input, self.now)));
+            self.log.iter_mut().for_each(|log| log.push(entry(&input, self.now)));
             self.router.turn(input, self.now);
             self.hear_store();
             input = self.router.take_losses();
@@ -149,7 +150,7 @@ impl Bare {
         {
             let answers = asks.take_answers();
             if !answers.is_empty() {
-                self.log.iter_mut().for_each(|log| log.push(Entry::of(&answers, self.now)));
+                self.log.iter_mut().for_each(|log| log.push(entry(&answers, self.now)));
                 self.carry_out(answers, true);
             } else if asks.is_waiting() {
                 self.hear_once(true);
@@ -258,8 +259,11 @@ fn files_of(setup: &Setup) -> io::Result<Arc<Files>> {
     Files::drawing(&setup.config, 7879, Box::new(draw))
 }
 
+/// What comes from a store, and who asks it.
+type FromStore = (Option<Asks>, mpsc::Receiver<Report>);
+
 /// A router, and what comes from its store.
-fn router(setup: &Setup, now: Now) -> (Router<Features>, Option<Arc<Files>>, (Option<Asks>, mpsc::Receiver<Report>)) {
+fn router(setup: &Setup, now: Now) -> (Router<Features>, Option<Arc<Files>>, FromStore) {
     let mut router = Router::new(&setup.config, Registry::new(), Arc::new(Metrics::new(now.mono)));
     let (said, reports) = mpsc::channel();
     let mut asks = None;

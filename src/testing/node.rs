@@ -1,12 +1,13 @@
 //! The bare router as one node of several.
 
 use super::bare::Bare;
-use super::entry::Entry;
+use super::entry::passed_on;
 use super::memory::MemoryStore;
 use super::setup::Setup;
 use super::state::state;
 use crate::chat::message::Message;
 use crate::config::Config;
+use crate::features::entry::Entry;
 
 impl Bare {
     /// Takes what was carried out here since this was asked last, for [`follow`](Self::follow) on other nodes. From the first time
@@ -27,7 +28,7 @@ impl Bare {
             }
         }
         self.asks.iter().for_each(|asks| asks.begin(false));
-        self.carry_out(entry.copy().messages, hands_over);
+        self.carry_out(passed_on(entry).messages, hands_over);
         self.hear_of_turn(hands_over);
         // The settings are read by the node of the operator who wants it.
         self.reloads.try_iter().for_each(drop);

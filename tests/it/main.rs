@@ -2,6 +2,7 @@
 
 mod bare;
 mod days;
+mod entry;
 mod figures;
 mod files;
 mod forging;

@@ -38,7 +38,7 @@ const ROOMS: [&str; 5] = ["#lobby", "#tea", "#rust", "#cake", "#den"];
 const PASSWORDS: [&str; 2] = ["correct-horse", "battery-staple"];
 
 /// What is typed, with a room `R`, a name `N`, an id `I`, a time `T`, words `W` and a password `P`. Every verb is in here.
-const LINES: &[&str] = &[
+pub(crate) const LINES: &[&str] = &[
     "JOIN:N",
     "JOIN:N",
     "JOIN:N",
@@ -79,6 +79,7 @@ const LINES: &[&str] = &[
     "PREF:",
     "PREF:mentions bare",
     "PREF:draft.tea so",
+    "PREF:draft.Tea so",
     "PREF:draft.tea default",
     "PREF:device.0123456789abcdef Baaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     "DEVICES:N",
@@ -232,7 +233,7 @@ enum Step {
     Restart,
 }
 
-fn line() -> impl Strategy<Value = String> {
+pub(crate) fn line() -> impl Strategy<Value = String> {
     let words = select(&["tea", "cake at four", "x", "one two", "Tea"][..]);
     let time = select(&["10s", "20s", "1m", ""][..]);
     let parts = (select(LINES), select(&NAMES[..]), select(&ROOMS[..]), 1u64..9, words, time, select(&PASSWORDS[..]));
@@ -248,11 +249,16 @@ fn line() -> impl Strategy<Value = String> {
             "W.txt" => format!("{}.txt", words.len()),
             other => other.to_string(),
         };
-        let (verb, rest) = line.split_once(':').map_or(("", line), |(verb, rest)| (verb, rest));
-        let rest: Vec<String> = rest.split(' ').map(fill).collect();
-        let colon = if verb.is_empty() { "" } else { ":" };
-        format!("{verb}{colon}{}", rest.join(" ")).trim_end().to_string()
+        filled(line, fill)
     })
+}
+
+/// A line of [`LINES`] with something for each of its letters.
+pub(crate) fn filled(line: &str, fill: impl Fn(&str) -> String) -> String {
+    let (verb, rest) = line.split_once(':').map_or(("", line), |(verb, rest)| (verb, rest));
+    let rest: Vec<String> = rest.split(' ').map(fill).collect();
+    let colon = if verb.is_empty() { "" } else { ":" };
+    format!("{verb}{colon}{}", rest.join(" ")).trim_end().to_string()
 }
 
 fn step() -> impl Strategy<Value = Step> {

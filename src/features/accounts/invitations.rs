@@ -14,6 +14,7 @@ use crate::model::refusal::Refusal;
 use crate::model::row::Row;
 use crate::model::text::Text;
 use crate::model::zone::Zone;
+use crate::protocol::coded::coded;
 
 /// The most people, the longest time, and the most rooms of one invitation.
 pub const MAX_USES: u32 = 1_000;
@@ -35,6 +36,8 @@ pub struct Terms {
     lasts: Duration,
     rooms: Vec<RoomName>,
 }
+
+coded!(struct Terms { uses, lasts, rooms });
 
 impl Default for Terms {
     /// For one person and seven days.
@@ -171,6 +174,8 @@ pub enum State {
     /// An operator ended it.
     Ended,
 }
+
+coded!(enum State { 1 Open, 2 Used, 3 TooOld, 4 Ended });
 
 impl State {
     /// Its word: `open`, `used`, `old`, `ended`.

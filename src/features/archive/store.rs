@@ -21,6 +21,7 @@ use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
 use crate::model::secrets::Secret;
 use crate::model::text::Text;
+use crate::protocol::coded::coded;
 
 pub use crate::features::operators::audit::{Act, Entry};
 
@@ -38,6 +39,8 @@ pub enum Proof {
     /// By the token of a bot. The store knows which it is.
     Program(Secret),
 }
+
+coded!(enum Proof { 1 Password(name, secret), 2 Token(token), 3 Program(token) });
 
 /// A store, as the router knows it. Neither call may block: both only hand something to threads of the store, which tell the
 /// router what became of it by [`Call::Store`](crate::features::calls::Call::Store).
@@ -216,6 +219,8 @@ pub struct Account {
     /// The role of its owner.
     pub role: Role,
 }
+
+coded!(struct Account { name, role });
 
 /// What the router, or a door through it, wants to know of the store, or wants done.
 #[derive(Clone, Debug)]

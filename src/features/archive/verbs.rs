@@ -7,6 +7,7 @@ use crate::model::names::RoomName;
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
 use crate::model::verb::{Needs, Subject, Verb, verb};
+use crate::protocol::coded::coded;
 
 /// `/search [#room|@user] <words> [before=id] [limit=n]`
 pub static SEARCH: Verb = verb(
@@ -59,6 +60,9 @@ pub struct Export {
 impl Asked for Search {}
 
 impl Asked for Export {}
+
+coded!(struct Search { room, words, before, limit });
+coded!(struct Export { room, after, limit });
 
 fn search(mut args: Args) -> Result<Command, Refusal> {
     let (room, mut words, mut before, mut limit) = (args.place()?, Vec::new(), None, 50);

@@ -3,6 +3,7 @@
 use crate::model::command::Command;
 use crate::model::feature::Asked;
 use crate::model::verb::{Needs, Subject, Verb, verb};
+use crate::protocol::coded::coded;
 
 /// `/inspect [on|off]`
 pub static INSPECT: Verb = verb(
@@ -26,3 +27,5 @@ pub struct Inspect {
 }
 
 impl Asked for Inspect {}
+
+coded!(struct Inspect { watch });

@@ -6,6 +6,7 @@ use crate::features::moderation::ban::Target;
 use crate::model::feature::Asked;
 use crate::model::names::{Name, RoomName};
 use crate::model::text::Text;
+use crate::protocol::coded::coded;
 
 /// A moderation action, with an operator's rights in a room or on the server.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,6 +24,15 @@ impl Asked for Moderate {}
 pub struct ShowBans(pub Scope);
 
 impl Asked for ShowBans {}
+
+coded!(struct Moderate { scope, action });
+coded!(struct ShowBans(scope));
+coded!(enum Scope { 1 Current, 2 Room(room), 3 Server });
+coded!(enum Action {
+    1 Op(name), 2 Deop(name), 3 Voice(name), 4 Devoice(name), 5 Kick { name, why }, 6 Mute { name, time, why }, 7 Unmute(name),
+    8 Ban { target, time, why }, 9 Unban(target),
+});
+coded!(enum Target { 1 Name(name), 2 Network(network) });
 
 /// Where an action holds.
 #[derive(Clone, PartialEq, Eq, Debug)]

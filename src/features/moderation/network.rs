@@ -1,5 +1,6 @@
 //! Networks, which are the addresses that begin with the same bits: the targets of bans on addresses.
 
+use crate::protocol::coded::coded;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -39,6 +40,8 @@ impl Network {
         address.is_ipv4() == self.address.is_ipv4() && masked(address, self.bits) == self.address
     }
 }
+
+coded!(words Network, Network::parse);
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

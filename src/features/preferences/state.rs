@@ -8,6 +8,7 @@ use crate::model::body::Body;
 use crate::model::code::Code;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
+use crate::protocol::coded::coded;
 
 /// The most preferences of an account, and its most drafts.
 pub const KEYS: usize = 64;
@@ -141,6 +142,9 @@ impl Key {
         }
     }
 }
+
+coded!(enum Key { 1 Language, 2 Mentions, 3 Profile(shown), 4 Own(word), 5 Device(id), 6 Draft(room) });
+coded!(enum Shown { 1 Name, 2 Status, 3 Picture });
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::refusal::Refusal;
+use crate::protocol::coded::{Broken, Coded, Reader, Writer};
 
 /// The most bytes of an address.
 const LONGEST: usize = 1_000;
@@ -17,6 +18,18 @@ pub struct Address {
     whole: String,
     /// Where the path begins.
     path: usize,
+}
+
+/// What stands behind its host is known to its owner alone, and to the other nodes.
+impl Coded for Address {
+    fn put(&self, to: &mut Writer) {
+        self.whole.put(to);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Address, Broken> {
+        let whole = String::take(from)?;
+        Address::parse(&whole).ok().filter(|read| read.whole == whole).ok_or(Broken::Not("address"))
+    }
 }
 
 impl Address {

@@ -7,6 +7,7 @@ use crate::model::code::Code;
 use crate::model::names::Name;
 use crate::model::refusal::Refusal;
 use crate::model::spam::{Spam, TooFast};
+use crate::protocol::coded::coded;
 
 /// Why a store, or the router before it, does not do what was asked.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,6 +45,12 @@ pub enum Refused {
     /// Anything else. No program decides by it.
     Other(Refusal),
 }
+
+coded!(enum Refused {
+    1 NameTaken(name), 2 LooksLike(name), 3 Reserved(name), 4 NoSuchName(name), 5 WrongPassword, 6 SignedOut, 7 NoInvitation,
+    8 BadInvitation, 9 UsedInvitation, 10 OldInvitation, 11 EndedInvitation, 12 Reset(became), 13 Guarded(seconds),
+    14 Indexing(lines), 15 Busy, 16 Other(refusal),
+});
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Refused {
