@@ -34,21 +34,34 @@ const RETRY: Duration = Duration::from_millis(1);
 /// A wait without a deadline of its own.
 const LONG: Duration = Duration::from_secs(3_600);
 
-/// Serves one client on a stream until it is gone. `accepted` is when the connection was taken; `origin` is the peer's
-/// address, for the log.
-pub async fn serve<S, D, E>(
+/// A connection that was taken, and is to be served.
+pub struct Taken<P> {
+    /// The number of the client that it is from.
+    pub id: ClientId,
+    /// When it was taken.
+    pub at: Instant,
+    /// The peer's address, for the log.
+    pub origin: String,
+    /// Dropped when the client is gone.
+    pub place: P,
+}
+
+/// Serves one client on a stream until it is gone.
+///
+/// It is no `async fn`: such a function keeps room for its arguments beside what it makes of them, for each client.
+pub fn serve<S, D, E, P>(
     stream: S,
-    id: ClientId,
-    accepted: Instant,
-    origin: String,
+    taken: Taken<P>,
     decoder: D,
     encoder: E,
-    handle: &ServerHandle,
-) where
+    handle: ServerHandle,
+) -> impl Future<Output = ()>
+where
     S: AsyncRead + AsyncWrite,
     D: Decoder,
     E: Encoder,
 {
+    let Taken { id, at, origin, place } = taken;
     let config = handle.config();
     let woken = Arc::new(Notify::new());
     let (sender, receiver) = queue(config.outbox_bytes);
@@ -58,16 +71,16 @@ pub async fn serve<S, D, E>(
     let wake = woken.clone();
     let credits = Credits::waking(MESSAGES, move || wake.notify_one());
     let outbox = Outbox::new(Box::new(sender), config.outbox_bytes);
-    let joined = Client::new(id, outbox, origin, decoder.door());
+    let joined = Box::new(Client::new(id, outbox, origin, decoder.door()));
     let (read, write) = split(stream);
     let mut task = Task {
         id,
-        handle,
         woken,
         read,
         write,
         queue: receiver,
-        intake: Intake::new(id, accepted, decoder, credits, hangup, handle),
+        intake: Intake::new(id, at, decoder, credits, hangup, &handle),
+        handle,
         outgoing: Outgoing::new(encoder, config.slow_secs),
         buffer: Vec::new(),
         from: 0,
@@ -76,17 +89,20 @@ pub async fn serve<S, D, E>(
         answers: Vec::new(),
         broken: false,
     };
-    tell(handle, Message::ClientJoined(joined)).await;
-    let why = task.talk().await;
-    tell(handle, Message::ClientLeft(id, why)).await;
-    if let Err(error) = task.take_leave().await {
-        log::debug!("{id}: {error}");
+    async move {
+        tell(&task.handle, Message::ClientJoined(*joined)).await;
+        let why = task.talk().await;
+        tell(&task.handle, Message::ClientLeft(id, why)).await;
+        if let Err(error) = task.take_leave().await {
+            log::debug!("{id}: {error}");
+        }
+        drop(place);
     }
 }
 
-struct Task<'a, S, D, E> {
+struct Task<S, D, E> {
     id: ClientId,
-    handle: &'a ServerHandle,
+    handle: ServerHandle,
     /// Something came from the router, or a ticket came back.
     woken: Arc<Notify>,
     read: ReadHalf<S>,
@@ -115,7 +131,7 @@ enum Wait {
     Ticket,
 }
 
-impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
+impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<S, D, E> {
     /// Reads and writes until there is a reason to stop reading, which is returned.
     async fn talk(&mut self) -> Leave {
         // Reads since others had their turn.
@@ -190,7 +206,7 @@ impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
                 return Err(Leave::Crashed);
             };
             match next {
-                Next::Send(message) => tell(self.handle, message).await,
+                Next::Send(message) => tell(&self.handle, message).await,
                 Next::Answer(answer) => self.answers.extend_from_slice(&answer),
                 Next::Pause(until) => return Ok(Wait::Until(until)),
                 Next::Tickets(count) if self.intake.credits().are_back(count) => {}
@@ -236,7 +252,7 @@ impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
         loop {
             match self.outgoing.patience(now, self.queue.hangup().is_over()) {
                 Patience::Until(until) => return Ok(until),
-                Patience::TooSlow => tell(self.handle, Message::ClientLeft(self.id, Leave::TooSlow)).await,
+                Patience::TooSlow => tell(&self.handle, Message::ClientLeft(self.id, Leave::TooSlow)).await,
                 Patience::Over => return Err(io::ErrorKind::TimedOut.into()),
             }
         }
@@ -278,11 +294,22 @@ impl<S: AsyncRead + AsyncWrite, D: Decoder, E: Encoder> Task<'_, S, D, E> {
     }
 }
 
-/// Tells the router, waiting without a thread while its inbox is full.
-async fn tell(handle: &ServerHandle, message: Message) {
-    let mut message = message;
-    while let Err(back) = handle.try_send(message) {
-        message = back;
+/// Tells the router. While its inbox is full the message waits without a thread, and beside the task, which is smaller so.
+fn tell(handle: &ServerHandle, message: Message) -> impl Future<Output = ()> {
+    let waits = handle.try_send(message).err().map(|back| Box::pin(tell_again(handle, back)));
+    async move {
+        if let Some(waits) = waits {
+            waits.await;
+        }
+    }
+}
+
+async fn tell_again(handle: &ServerHandle, mut message: Message) {
+    loop {
         sleep(RETRY).await;
+        match handle.try_send(message) {
+            Ok(()) => return,
+            Err(back) => message = back,
+        }
     }
 }

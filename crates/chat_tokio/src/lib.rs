@@ -22,7 +22,7 @@ use tokio::runtime::{Builder, Runtime};
 mod client;
 mod socket;
 
-pub use client::serve;
+pub use client::{Taken, serve};
 use socket::Socket;
 
 /// How long the runtime may take to end. Its tasks have ended by then, or were cut.
@@ -67,13 +67,10 @@ impl<D: Dialect> Transport for TokioOf<D> {
         let _in_it = runtime.enter();
         let socket = Socket::new(arrival.socket.clone())?;
         let (decoder, encoder) = self.dialect.speak(handle.verbs());
-        let handle = handle.clone();
-        runtime.spawn(async move {
-            // The arrival as a whole, for its place in the server ends with it.
-            let arrival = arrival;
-            serve(socket, arrival.id, arrival.accepted, origin, decoder, encoder, &handle).await;
-            drop(arrival);
-        });
+        // The arrival as a whole, for its place in the server ends with it.
+        let taken = Taken { id: arrival.id, at: arrival.accepted, origin, place: arrival };
+        let client = serve(socket, taken, decoder, encoder, handle.clone());
+        runtime.spawn(client);
         Ok(())
     }
 }

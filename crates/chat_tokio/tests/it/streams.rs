@@ -11,7 +11,7 @@ use chat_server::model::text::Text;
 use chat_server::model::verbs::{JOIN, MSG, QUIT};
 use chat_server::protocol::dialect::{Decoded, Decoder, Encoder};
 use chat_server::testing::{DEADLINE, TestClient, TestServer};
-use chat_tokio::serve;
+use chat_tokio::{Taken, serve};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -71,10 +71,8 @@ impl<'a> Mumbler<'a> {
         // So small that a line does not go through in one piece.
         let (near, far) = duplex(16);
         let handle = server.handle().clone();
-        let task = runtime.spawn(async move {
-            let (id, here) = (handle.next_id(), "in memory".to_string());
-            serve(far, id, Instant::now(), here, Mumble::default(), Mumble::default(), &handle).await;
-        });
+        let taken = Taken { id: handle.next_id(), at: Instant::now(), origin: "in memory".to_string(), place: () };
+        let task = runtime.spawn(serve(far, taken, Mumble::default(), Mumble::default(), handle));
         Mumbler { runtime, stream: BufReader::new(near), task }
     }
 
