@@ -28,7 +28,7 @@ use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::now::{Moment, Now};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
-use crate::model::rows::Stat;
+use crate::model::rows::{Rank, Stat};
 use crate::model::text::Text;
 use crate::model::verb::{Verb, Verbs};
 use crate::model::verbs::KERNEL;
@@ -273,9 +273,9 @@ pub trait Hooks: Sized {
         None
     }
 
-    /// Whether a client is an operator of a room it is in.
-    fn is_op(_: ClientId, _: &Room<Self::Room>) -> bool {
-        false
+    /// What a client is in a room it is in.
+    fn rank(_: ClientId, _: &Room<Self::Room>) -> Rank {
+        Rank::default()
     }
 
     /// The modes of a room: `+` and a letter for each.

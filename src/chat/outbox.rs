@@ -367,7 +367,7 @@ mod tests {
     }
 
     fn joined() -> Event {
-        Event::Joined { room: RoomName::lobby(), by: ClientId(2), name: Name::parse("budi").unwrap() }
+        Event::Joined { room: RoomName::lobby(), by: ClientId(2), name: Name::parse("budi").unwrap(), signed: false }
     }
 
     fn whisper() -> Arc<Envelope> {

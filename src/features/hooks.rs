@@ -16,7 +16,7 @@ use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
 use crate::model::roles::Role;
-use crate::model::rows::Stat;
+use crate::model::rows::{Rank, Stat};
 use crate::model::text::Text;
 use crate::model::verb::{Verb, Verbs};
 
@@ -127,8 +127,9 @@ impl Hooks for Features {
         client.state.signed_in.then(|| turn.role_of_account(client.id))
     }
 
-    fn is_op(id: ClientId, room: &Room) -> bool {
-        room.features.rooms.ops.contains(&id)
+    fn rank(id: ClientId, room: &Room) -> Rank {
+        let rooms = &room.features.rooms;
+        Rank { op: rooms.ops.contains(&id), voice: rooms.voices.contains(&id) }
     }
 
     fn modes(room: &Room) -> Text {

@@ -78,6 +78,8 @@ pub enum Event {
         by: ClientId,
         /// The user's name.
         name: Name,
+        /// Whether the user has shown that the name is its own.
+        signed: bool,
     },
     /// A user left a room.
     Left {

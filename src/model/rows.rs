@@ -28,8 +28,17 @@ pub struct User {
     pub account: Option<Role>,
     /// The away message, if away.
     pub away: Option<Text>,
-    /// Whether they are an operator of the room that was asked for, if one was.
+    /// What they are in each of these rooms, in the same order.
+    pub ranks: Vec<Rank>,
+}
+
+/// What a user is in a room.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Rank {
+    /// Whether it is an operator.
     pub op: bool,
+    /// Whether it speaks where the room is moderated.
+    pub voice: bool,
 }
 
 /// One room, as `ROOMS` shows it.

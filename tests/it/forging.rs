@@ -186,8 +186,15 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
     let modes =
         |modes, changes| Event::feature(Modes { room: rust(), by: ani(), changes, modes: own(modes), limit: None });
     let profile = |name, status| Event::feature(Profile { account: ani(), name, status, picture: None });
-    let user =
-        User { name: ani(), rooms: vec![lobby()], idle: 1, door: "line", account: None, away: Some(text()), op: false };
+    let user = User {
+        name: ani(),
+        rooms: vec![lobby()],
+        idle: 1,
+        door: "line",
+        account: None,
+        away: Some(text()),
+        ranks: Vec::new(),
+    };
     let info = RoomInfo { name: rust(), users: 2, modes: own("+"), topic: text() };
     let mut told = of_features(&ani(), &rust(), &text());
     told.extend([
@@ -206,7 +213,7 @@ fn told(text: &Text) -> Vec<(&'static str, Event)> {
             "file for one",
             Event::Whispered { by, from: ani(), to: budi(), id: None, file: Some(file), text: text().into() },
         ),
-        ("joined", Event::Joined { room: lobby(), by, name: ani() }),
+        ("joined", Event::Joined { room: lobby(), by, name: ani(), signed: true }),
         (
             "left with words",
             Event::Left { room: lobby(), by, name: ani(), why: Leave::Quit(Some(text())), gone: false },

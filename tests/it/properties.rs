@@ -841,7 +841,7 @@ pub(crate) fn done() -> impl Strategy<Value = Done> {
 fn user() -> impl Strategy<Value = User> {
     let account = option::of(select(Role::ALL.to_vec()));
     (name(), vec(room(), 0..=20), any::<u64>(), option::of(short_text(1_024)), account).prop_map(
-        |(name, rooms, idle, away, account)| User { name, rooms, idle, door: "line", account, away, op: false },
+        |(name, rooms, idle, away, account)| User { name, rooms, idle, door: "line", account, away, ranks: Vec::new() },
     )
 }
 
@@ -1020,7 +1020,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
             file,
             text
         }),
-        (room(), name()).prop_map(|(room, name)| Event::Joined { room, by: ANI, name }),
+        (room(), name()).prop_map(|(room, name)| Event::Joined { room, by: ANI, name, signed: false }),
         (room(), name(), leave(), any::<bool>()).prop_map(|(room, name, why, gone)| Event::Left {
             room,
             by: ANI,
@@ -1543,7 +1543,7 @@ proptest! {
                     let (signed, cid) = (false, None);
                     Event::Said(Speech { room, id, by: ANI, from, act: false, re: None, version, signed, cid, file: None, text: text.into() })
                 }
-                Act::Presence => Event::Joined { room: rooms[0].clone(), by: ANI, name: ani.clone() },
+                Act::Presence => Event::Joined { room: rooms[0].clone(), by: ANI, name: ani.clone(), signed: false },
                 Act::Must { bytes } => {
                     let text = Text::new(&"x".repeat(bytes)).unwrap();
                     Event::Whispered { by: ANI, from: ani.clone(), to: ani.clone(), id: None, file: None, text: text.into() }

@@ -3,7 +3,7 @@
 use chat_server::features::moderation::ban::Kind;
 use chat_server::features::moderation::list::BanRow;
 use chat_server::model::event::{Block, Done, Rows};
-use chat_server::model::names::{Name, RoomName};
+use chat_server::model::names::RoomName;
 use chat_server::model::rows::{RoomInfo, User};
 
 use crate::caps::Caps;
@@ -11,7 +11,8 @@ use crate::ledger::{Ask, Local};
 use crate::message::MAX_LINE;
 use crate::numeric as n;
 use crate::says::Says;
-use crate::welcome;
+use crate::who::{is_like, profile};
+use crate::{welcome, who};
 
 /// What the door says by itself.
 pub(crate) fn local(says: &mut Says<'_>, local: Local) {
@@ -59,8 +60,9 @@ pub(crate) fn local(says: &mut Says<'_>, local: Local) {
             says.numeric(n::VERSION, &[&version, &name, "IRC, telnet and the browser in one conversation"]);
             welcome::supported(says);
         }
-        Local::Whowas(nick) => {
-            let gone = says.door.directory.gone(&nick);
+        Local::Whowas(nick, most) => {
+            let mut gone = says.door.directory.gone(&nick);
+            gone.truncate(most);
             if gone.is_empty() {
                 says.known(n::WAS_NO_SUCH_NICK, &[&nick]);
             }
@@ -71,7 +73,7 @@ pub(crate) fn local(says: &mut Says<'_>, local: Local) {
             }
             says.known(n::END_OF_WHOWAS, &[&nick]);
         }
-        Local::Umode => says.line(format!(":{name} 221 {} +", says.nick())),
+        Local::Umode(user, changes) => who::umode(says, &user, &changes),
     }
 }
 
@@ -94,8 +96,9 @@ pub(crate) fn done(says: &mut Says<'_>, ask: Ask, done: &Done) {
             }
         }
         (Ask::Enter(_), Done::Entered { room, .. }) => says.entered(room),
-        (Ask::Part { .. }, Done::Parted { room, .. }) => {
-            says.line(format!(":{source} PART {room}"));
+        (Ask::Part { words, .. }, Done::Parted { room, .. }) => {
+            let words = words.map_or_else(String::new, |words| format!(" :{words}"));
+            says.line(format!(":{source} PART {room}{words}"));
             says.left(room);
         }
         (Ask::Nick { .. }, Done::Renamed(new)) => says.renamed(new),
@@ -124,7 +127,10 @@ pub(crate) fn done(says: &mut Says<'_>, ask: Ask, done: &Done) {
             moderated(says, room, &name, why.as_deref(), letter, sign)
         }
         (Ask::Away(on), _) => says.known(if on { n::NOW_AWAY } else { n::UNAWAY }, &[]),
-        (Ask::Oper, _) => says.known(n::YOU_ARE_OPER, &[]),
+        (Ask::Oper, _) => {
+            says.known(n::YOU_ARE_OPER, &[]);
+            who::is_operator(says);
+        }
         _ => {}
     }
 }
@@ -149,13 +155,11 @@ pub(crate) fn block(says: &mut Says<'_>, ask: Ask, block: &Block) {
                 names(says, &room, users);
             }
         }
-        Ask::Who { mask, is_room } => {
-            for user in block.rows.open::<User>().unwrap_or_default() {
-                let room = if is_room { mask.as_str() } else { user.rooms.first().map_or("*", RoomName::as_str) };
-                who(says, room, user);
-            }
-            says.known(n::END_OF_WHO, &[&mask]);
+        Ask::Who(mask) => {
+            who::rows(says, &mask, block.rows.open().unwrap_or_default());
+            says.known(n::END_OF_WHO, &[&mask.typed]);
         }
+        Ask::Userhost(names) => who::hosts(says, &names, block.rows.open().unwrap_or_default()),
         Ask::Whois(name) => {
             for user in block.rows.open::<User>().unwrap_or_default() {
                 whois(says, user);
@@ -178,7 +182,7 @@ fn names(says: &mut Says<'_>, room: &RoomName, users: &[User]) {
     let head = format!(":{} 353 {} = {room} :", says.door.options.name, says.nick());
     let mut line = String::new();
     for user in users {
-        let mark = if user.op { "@" } else { "" };
+        let mark = who::marks(says, user, room);
         let shown = match says.caps.has(Caps::USERHOST) {
             true => format!("{mark}{}", says.door.directory.prefix(&user.name)),
             false => format!("{mark}{}", user.name),
@@ -197,26 +201,13 @@ fn names(says: &mut Says<'_>, room: &RoomName, users: &[User]) {
     says.known(n::END_OF_NAMES, &[room.as_str()]);
 }
 
-/// User and real name, as this door knows them.
-fn profile(says: &Says<'_>, name: &Name) -> (String, String) {
-    let known = says.door.directory.find(name);
-    known.map_or_else(|| ("~".into(), name.to_string()), |profile| (profile.user, profile.real))
-}
-
-fn who(says: &mut Says<'_>, room: &str, user: &User) {
-    let (known, real) = profile(says, &user.name);
-    let (name, server) = (user.name.as_str(), says.door.options.name.clone());
-    let flags = format!("{}{}", if user.away.is_some() { "G" } else { "H" }, if user.op { "@" } else { "" });
-    let (host, real) = (format!("{name}.user"), format!("0 {real}"));
-    says.numeric(n::WHO_REPLY, &[room, &known, &host, &server, name, &flags, &real]);
-}
-
 fn whois(says: &mut Says<'_>, user: &User) {
     let (known, real) = profile(says, &user.name);
     let name = user.name.as_str();
     says.numeric(n::WHOIS_USER, &[name, &known, &format!("{name}.user"), "*", &real]);
     if !user.rooms.is_empty() {
-        let rooms: Vec<&str> = user.rooms.iter().map(RoomName::as_str).collect();
+        let rooms: Vec<String> =
+            user.rooms.iter().map(|room| format!("{}{room}", who::marks(says, user, room))).collect();
         says.numeric(n::WHOIS_CHANNELS, &[name, &rooms.join(" ")]);
     }
     let (server, network) = (says.door.options.name.clone(), says.door.options.network.clone());
@@ -224,10 +215,20 @@ fn whois(says: &mut Says<'_>, user: &User) {
     if let Some(why) = &user.away {
         says.numeric(n::AWAY, &[name, why]);
     }
+    let found = says.door.directory.find(&user.name);
+    if who::has_power(user, found.as_ref()) {
+        says.known(n::WHOIS_OPER, &[name]);
+    }
     if user.account.is_some() {
         says.known(n::WHOIS_ACCOUNT, &[name, name]);
     }
-    let since = says.door.directory.find(&user.name).map(|profile| profile.since.timestamp().to_string());
+    if found.as_ref().is_some_and(|profile| profile.has('B')) {
+        says.known(n::WHOIS_BOT, &[name]);
+    }
+    if user.door.ends_with("tls") {
+        says.known(n::WHOIS_SECURE, &[name]);
+    }
+    let since = found.map(|profile| profile.since.timestamp().to_string());
     match since {
         Some(since) => {
             says.numeric(n::WHOIS_IDLE, &[name, &user.idle.to_string(), &since, "seconds idle, signon time"])
@@ -258,30 +259,6 @@ fn fits(filter: &str, room: &RoomInfo, all: &[String]) -> bool {
     }
 }
 
-/// Whether a word fits a mask, in which `*` stands for any letters and `?` for one, in any case.
-fn is_like(word: &str, mask: &str) -> bool {
-    let (word, mask): (Vec<u8>, Vec<u8>) = (word.bytes().collect(), mask.bytes().collect());
-    let (mut at, mut behind, mut star) = (0, 0, None);
-    while at < word.len() {
-        match mask.get(behind) {
-            Some(b'*') => {
-                star = Some((behind, at));
-                behind += 1;
-            }
-            Some(byte) if *byte == b'?' || byte.eq_ignore_ascii_case(&word[at]) => {
-                at += 1;
-                behind += 1;
-            }
-            _ => {
-                let Some((place, from)) = star else { return false };
-                star = Some((place, from + 1));
-                (behind, at) = (place + 1, from + 1);
-            }
-        }
-    }
-    mask[behind..].iter().all(|byte| *byte == b'*')
-}
-
 fn bans(says: &mut Says<'_>, room: &RoomName, letter: char, rows: &Rows) {
     let (kind, row, end) = match letter {
         'b' => (Kind::Ban, n::BAN_LIST, n::END_OF_BANS),
@@ -300,19 +277,4 @@ fn bans(says: &mut Says<'_>, room: &RoomName, letter: char, rows: &Rows) {
     let mut params = vec![room.as_str()];
     params.extend(&quiet);
     says.known(end, &params);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mask_has_stars_and_marks() {
-        for (word, mask) in [("#kopi", "*kop*"), ("#KOPI", "#kopi"), ("#kopi", "#k?pi"), ("", "*"), ("#a", "#a**")] {
-            assert!(is_like(word, mask), "{word} {mask}");
-        }
-        for (word, mask) in [("#kopi", "kop"), ("#kopi", "#k?i"), ("#kopi", ""), ("#kopi", "*x*")] {
-            assert!(!is_like(word, mask), "{word} {mask}");
-        }
-    }
 }

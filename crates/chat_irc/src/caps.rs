@@ -18,10 +18,12 @@ macro_rules! caps {
 
 caps! {
     ACCOUNT_TAG 0 "account-tag" ""
+    AWAY 1 "away-notify" ""
     BATCH 2 "batch" ""
     CAP_NOTIFY 3 "cap-notify" ""
     CHGHOST 4 "chghost" ""
     ECHO 5 "echo-message" ""
+    EXTENDED 6 "extended-join" ""
     LABEL 7 "labeled-response" ""
     TAGS 8 "message-tags" ""
     MULTI_PREFIX 9 "multi-prefix" ""
@@ -73,6 +75,11 @@ impl Caps {
         true
     }
 
+    /// The form in which this client reads that a user has come in.
+    pub(crate) fn joined(self) -> Form {
+        Form(self.form().0 | u8::from(self.has(Caps::EXTENDED)) << 3)
+    }
+
     /// The form in which this client reads news.
     pub(crate) fn form(self) -> Form {
         if self.has(Caps::TAGS) {
@@ -97,6 +104,11 @@ impl Form {
 
     pub(crate) fn has_tags(self) -> bool {
         self.0 & 4 != 0
+    }
+
+    /// Whether account and real name stand behind a `JOIN`; of all other news it means nothing.
+    pub(crate) fn is_extended(self) -> bool {
+        self.0 & 8 != 0
     }
 }
 

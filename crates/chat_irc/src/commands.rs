@@ -44,9 +44,10 @@ commands! {
     "NOTICE" 0 false talk::notice, "NOTICE <#room|name>[,...] :<words>: speak, and no error is answered";
     "TAGMSG" 1 false talk::tagmsg, "TAGMSG <#room> with +typing or +draft/react: type, react";
     "AWAY" 0 false talk::away, "AWAY [:why]: say that you are away, or back";
-    "WHO" 0 false rooms::who, "WHO <#room|name>: users with user and host";
+    "WHO" 0 false rooms::who, "WHO <#room|name|*mask*> [o] [%fields[,token]]: users with user and host";
     "WHOIS" 1 false rooms::whois, "WHOIS <name>: one user";
-    "WHOWAS" 1 false rooms::whowas, "WHOWAS <name>: a user who is gone";
+    "WHOWAS" 1 false rooms::whowas, "WHOWAS <name> [count]: a user who is gone";
+    "USERHOST" 1 false rooms::userhost, "USERHOST <name> [name]: the hosts of at most five users";
     "ISON" 1 false rooms::ison, "ISON <name> [name]: which of these are here";
     "LUSERS" 0 false talk::lusers, "LUSERS: how many are here";
     "MOTD" 0 false talk::motd, "MOTD: the message of the day";

@@ -91,7 +91,7 @@ impl Desk {
     pub(crate) fn profile(&self) -> Box<Profile> {
         let (user, real) = self.greeting.user.clone().unwrap_or_default();
         let since = chrono::Utc::now();
-        Box::new(Profile { user, real, since, number: self.number })
+        Box::new(Profile { user, real, since, number: self.number, modes: String::new() })
     }
 
     /// Asks for the name, if all is there that it takes.
@@ -112,8 +112,13 @@ impl Desk {
         self.own = Some(self.batch.len());
         let profile = self.profile();
         self.link.prefix.store(prefix(&name, &profile.user).len(), Ordering::Relaxed);
-        let choices =
-            vec![Choice::Lobby(false), Choice::History(0), Choice::Presence(Presence::Full), Choice::Typing(true)];
+        let choices = vec![
+            Choice::Lobby(false),
+            Choice::History(0),
+            Choice::Presence(Presence::Full),
+            Choice::Typing(true),
+            Choice::Away(true),
+        ];
         self.ask(Ask::Options, &OPT, Command::Options(choices));
         self.ask(Ask::Welcome { name: name.clone(), profile }, &JOIN, Command::Join(name));
         self.figures(false);

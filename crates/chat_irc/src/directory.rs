@@ -18,6 +18,26 @@ pub(crate) struct Profile {
     pub(crate) since: DateTime<Utc>,
     /// The connection that said it.
     pub(crate) number: u64,
+    /// The user's own modes: `i` hides it from masks, `B` marks a program, `o` an operator of the server; `w` means nothing.
+    pub(crate) modes: String,
+}
+
+impl Profile {
+    /// Whether it has this mode.
+    pub(crate) fn has(&self, mode: char) -> bool {
+        self.modes.contains(mode)
+    }
+
+    /// Sets or clears one of its modes. Whether that changed anything.
+    pub(crate) fn set(&mut self, mode: char, on: bool) -> bool {
+        let had = self.has(mode);
+        match on {
+            true if !had => self.modes.push(mode),
+            false => self.modes.retain(|other| other != mode),
+            true => {}
+        }
+        had != on
+    }
 }
 
 /// All profiles by name. A user of another door has none.
@@ -44,6 +64,12 @@ impl Directory {
         {
             here.insert(new, profile);
         }
+    }
+
+    /// A client sets or clears a mode of its own.
+    pub(crate) fn set(&self, name: &Name, mode: char, on: bool) -> bool {
+        let mut here = self.here.write().unwrap_or_else(PoisonError::into_inner);
+        here.get_mut(name).is_some_and(|profile| profile.set(mode, on))
     }
 
     /// A client is gone.

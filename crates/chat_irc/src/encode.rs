@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use chat_server::features::rooms::told::Topic;
+use chat_server::features::presence::away::Away;
+use chat_server::features::rooms::told::{Invited, Topic};
 use chat_server::model::event::{Block, Done, Envelope, Event, Leave, Wire};
 use chat_server::model::names::{ClientId, Name, RoomName};
 use chat_server::model::run::Run;
@@ -43,6 +44,8 @@ pub struct IrcEncoder {
     entering: Option<RoomName>,
     /// The user whose end was told last: one `QUIT` stands for all rooms.
     gone: Option<ClientId>,
+    /// Whether the client has shown that its name is its own.
+    is_signed: bool,
 }
 
 impl IrcEncoder {
@@ -60,6 +63,7 @@ impl IrcEncoder {
             is_welcoming: false,
             entering: None,
             gone: None,
+            is_signed: false,
         }
     }
 
@@ -75,6 +79,7 @@ impl IrcEncoder {
             page: &mut self.page,
             motd: &mut self.motd,
             entering: &mut self.entering,
+            is_signed: self.is_signed,
             tags,
         }
     }
@@ -90,6 +95,7 @@ impl IrcEncoder {
             {
                 if let Ask::Welcome { profile, .. } | Ask::Nick { profile, .. } = what {
                     self.is_welcoming = true;
+                    self.is_signed = matches!(envelope.event, Event::Done { done: Done::SignedIn { .. }, .. });
                     let mut says = self.says(envelope.at);
                     says.named(name, profile);
                     welcome::welcome(&mut says);
@@ -134,8 +140,8 @@ impl IrcEncoder {
                         }
                         if let Ask::Whois(name) = what {
                             says.known(n::END_OF_WHOIS, &[name.as_str()]);
-                        } else if let Ask::Who { mask, .. } = what {
-                            says.known(n::END_OF_WHO, &[mask]);
+                        } else if let Ask::Who(mask) = what {
+                            says.known(n::END_OF_WHO, &[&mask.typed]);
                         }
                     }
                 }
@@ -162,6 +168,14 @@ impl IrcEncoder {
                     let mut says = self.says(envelope.at);
                     return says.numeric(n::TOPIC, &[room.as_str(), text]);
                 }
+                if let Some(away) = event.open::<Away>() {
+                    return self.away(away, envelope.at, out);
+                }
+                if let (Some(Invited { room, name, .. }), Some(own)) = (event.open(), &self.name) {
+                    let line = format!(":{} INVITE {own} {room}", self.door.directory.prefix(name));
+                    let tags = std::mem::take(&mut self.says(envelope.at).tags);
+                    return put(out, &[&tags], &line);
+                }
                 if event.room().is_none() && self.name.is_some() {
                     return self.notice(envelope.at, event.sentence(), out);
                 }
@@ -186,7 +200,7 @@ impl IrcEncoder {
             Event::Bye { why, .. } => return self.bye(why, out),
             _ => {}
         }
-        let form = self.caps.form();
+        let form = if matches!(envelope.event, Event::Joined { .. }) { self.caps.joined() } else { self.caps.form() };
         out.extend_from_slice(envelope.on(Wire::Irc(form.0), |envelope| render(&self.door, envelope, form)));
         match &envelope.event {
             Event::Renamed { old, new, .. } if self.name.as_ref() == Some(old) => {
@@ -198,6 +212,16 @@ impl IrcEncoder {
                 put(out, &[], &format!(":{new}!{user}@{old}.user CHGHOST {user} {new}.user"));
             }
             _ => {}
+        }
+    }
+
+    /// Another user is away, or back.
+    fn away(&mut self, Away { name, why, .. }: &Away, at: DateTime<Utc>, out: &mut Vec<u8>) {
+        if self.caps.has(Caps::AWAY) && self.name.as_ref() != Some(name) {
+            let why = why.as_ref().map_or_else(String::new, |why| format!(" :{why}"));
+            let line = format!(":{} AWAY{why}", self.door.directory.prefix(name));
+            let tags = std::mem::take(&mut self.says(at).tags);
+            put(out, &[&tags], crate::text::cut(&line, crate::message::MAX_LINE));
         }
     }
 
@@ -263,7 +287,9 @@ impl Encoder for IrcEncoder {
         if self.entering.is_some() || self.is_welcoming {
             return None;
         }
-        let form = self.caps.form();
+        let comes = |envelope: &Arc<Envelope>| matches!(envelope.event, Event::Joined { .. });
+        let is_extended = self.caps.has(Caps::EXTENDED) && run.iter().any(comes);
+        let form = if is_extended { self.caps.joined() } else { self.caps.form() };
         run.on(Wire::Irc(form.0), |envelope| render(&self.door, envelope, form))
     }
 }

@@ -83,6 +83,7 @@ pub(crate) enum Ask {
     },
     Part {
         room: RoomName,
+        words: Option<Text>,
     },
     Topic {
         room: RoomName,
@@ -109,10 +110,8 @@ pub(crate) enum Ask {
         room: RoomName,
         letter: char,
     },
-    Who {
-        mask: String,
-        is_room: bool,
-    },
+    Who(Box<Mask>),
+    Userhost(Vec<String>),
     Whois(Name),
     Ison(Vec<String>),
     List(Vec<String>),
@@ -123,6 +122,21 @@ pub(crate) enum Ask {
         room: RoomName,
     },
     Quit,
+}
+
+/// Whom a `WHO` asks for, and what it wants to know of them.
+#[derive(Debug)]
+pub(crate) struct Mask {
+    /// As it was typed.
+    pub(crate) typed: String,
+    /// The room, if it is one.
+    pub(crate) room: Option<RoomName>,
+    /// Whether only operators of the server are meant.
+    pub(crate) is_power: bool,
+    /// The letters of the fields; `None` for the usual ones.
+    pub(crate) fields: Option<String>,
+    /// The token that is one of them.
+    pub(crate) token: String,
 }
 
 /// What the door says by itself.
@@ -148,7 +162,7 @@ pub(crate) enum Local {
     },
     Motd,
     Version,
-    Whowas(String),
-    /// `MODE` of the client itself.
-    Umode,
+    Whowas(String, usize),
+    /// `MODE` of a user, with the changes.
+    Umode(Name, String),
 }

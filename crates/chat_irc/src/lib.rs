@@ -35,6 +35,7 @@ mod says;
 mod talk;
 mod text;
 mod welcome;
+mod who;
 
 pub use decode::IrcDecoder;
 pub use door::Options;

@@ -37,9 +37,10 @@ impl News<'_> {
             Event::Whispered { from, to, text, file, .. } => {
                 let text =
                     file.as_ref().map_or_else(|| text.as_str().to_string(), |_| format!("(file) {}", text.as_str()));
-                self.spoken(from, to.as_str(), &text, false, &[]);
+                let tags = self.account(from, false);
+                self.spoken(from, to.as_str(), &text, false, &tags);
             }
-            Event::Joined { room, name, .. } => self.by(name, &format!("JOIN {room}")),
+            Event::Joined { room, name, signed, .. } => self.joined(room, name, *signed),
             Event::Left { room, name, why, gone, .. } => self.left(room, name, why, *gone),
             Event::Renamed { old, new, .. } => self.renamed(old, new),
             Event::Feature(event) => self.feature(event),
@@ -94,7 +95,14 @@ impl News<'_> {
     }
 
     fn account(&self, name: &Name, signed: bool) -> Vec<String> {
-        if self.form.has_account() && signed { vec![format!("account={name}")] } else { Vec::new() }
+        let mut tags = Vec::new();
+        if self.form.has_account() && signed {
+            tags.push(format!("account={name}"));
+        }
+        if self.form.has_tags() && self.door.directory.find(name).is_some_and(|profile| profile.has('B')) {
+            tags.push("bot".into());
+        }
+        tags
     }
 
     /// The number of a line, and of the one that it answers.
@@ -154,12 +162,27 @@ impl News<'_> {
         self.line(&tags, &line);
     }
 
+    fn joined(&mut self, room: &RoomName, name: &Name, signed: bool) {
+        let tags = self.account(name, signed);
+        let known = self.door.directory.find(name);
+        let behind = match &known {
+            _ if !self.form.is_extended() => String::new(),
+            known => {
+                let account = if signed { name.as_str() } else { "*" };
+                format!(" {account} :{}", known.as_ref().map_or(name.as_str(), |profile| &profile.real))
+            }
+        };
+        let user = known.as_ref().map_or("~", |profile| &profile.user);
+        self.line(&tags, &format!(":{} JOIN {room}{behind}", crate::directory::prefix(name, user)));
+    }
+
     fn left(&mut self, room: &RoomName, name: &Name, why: &Leave, gone: bool) {
         match why {
             _ if gone => self.by(name, &format!("QUIT :{}", why.reason())),
             // The line that tells of the kick was it.
             Leave::Kicked(_) => {}
             Leave::Banned(_) => self.server(&format!("KICK {room} {name} :{}", why.reason())),
+            Leave::Parted(Some(words)) => self.by(name, &format!("PART {room} :{words}")),
             _ => self.by(name, &format!("PART {room}")),
         }
     }

@@ -47,6 +47,7 @@ pub(crate) fn refusal(ask: &Ask, error: &Refusal) -> Option<(&'static str, Vec<S
         (Code::BadPassword, _) => Some((n::BAD_PASSWORD.0, Vec::new(), n::BAD_PASSWORD.1.into())),
         (Code::InviteOnly, _) => other("473", "Cannot join channel (+i)"),
         (Code::BannedFromRoom, _) => other("474", &format!("Cannot join channel (+b{wait})")),
+        (Code::RoomFull, _) => other("471", "Cannot join channel (+l)"),
         (Code::BadKey, _) => other("475", "Cannot join channel (+k)"),
         (code, _) => Some((number(code), about.clone(), error.to_string())),
     }
@@ -82,7 +83,7 @@ fn about(ask: &Ask) -> Vec<String> {
         Ask::Say { target, .. } => vec![target.clone()],
         Ask::Enter(room)
         | Ask::Names { room, .. }
-        | Ask::Part { room }
+        | Ask::Part { room, .. }
         | Ask::Topic { room, .. }
         | Ask::Modes { room, .. }
         | Ask::Bans { room, .. }
@@ -91,7 +92,7 @@ fn about(ask: &Ask) -> Vec<String> {
         Ask::Moderate { room: Some(room), .. } => vec![room.to_string()],
         Ask::Moderate { room: None, name, .. } => vec![name.clone()],
         Ask::Invite { room, .. } => vec![room.to_string()],
-        Ask::Who { mask, .. } => vec![mask.clone()],
+        Ask::Who(mask) => vec![mask.typed.clone()],
         _ => Vec::new(),
     }
 }

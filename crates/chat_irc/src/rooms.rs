@@ -13,7 +13,7 @@ use chat_server::model::text::Text;
 use chat_server::model::verbs::{JOIN, LIST, PART, ROOMS};
 
 use crate::desk::Desk;
-use crate::ledger::{Ask, Local};
+use crate::ledger::{Ask, Local, Mask};
 use crate::message::Message;
 use crate::numeric as n;
 use crate::text::{cut, plain, shown};
@@ -23,6 +23,8 @@ pub(crate) const MAX_MODES: usize = 12;
 /// The most bytes of a topic and of the words of a kick.
 pub(crate) const MAX_TOPIC: usize = 360;
 pub(crate) const MAX_KICK: usize = 200;
+/// The most users of one `USERHOST`.
+const MOST_HOSTS: usize = 5;
 /// Which masks can be banned.
 const BANS: &str = "Only names and addresses can be banned here: budi!*@* or *!*@192.0.2.0/24";
 
@@ -73,14 +75,13 @@ fn who_is_in(desk: &mut Desk, room: RoomName, entering: bool) {
 pub(crate) fn part(desk: &mut Desk, message: &Message) {
     for typed in message.param(0).split(',').filter(|typed| !typed.is_empty()) {
         if let Some(room) = room(desk, typed) {
-            let words = Text::new(message.param(1)).ok().filter(|words| !words.is_blank());
-            leave(desk, room, words);
+            leave(desk, room, words(message.param(1), MAX_KICK));
         }
     }
 }
 
 fn leave(desk: &mut Desk, room: RoomName, words: Option<Text>) {
-    desk.ask(Ask::Part { room: room.clone() }, &PART, Command::Part(Some(room), words));
+    desk.ask(Ask::Part { room: room.clone(), words: words.clone() }, &PART, Command::Part(Some(room), words));
 }
 
 pub(crate) fn names(desk: &mut Desk, message: &Message) {
@@ -111,9 +112,11 @@ pub(crate) fn invite(desk: &mut Desk, message: &Message) {
 }
 
 pub(crate) fn kick(desk: &mut Desk, message: &Message) {
-    let Some(room) = room(desk, message.param(0)) else { return };
     let why = words(message.param(2), MAX_KICK);
-    for typed in message.param(1).split(',').filter(|typed| !typed.is_empty()) {
+    let rooms: Vec<&str> = message.param(0).split(',').collect();
+    for (number, typed) in message.param(1).split(',').filter(|typed| !typed.is_empty()).enumerate() {
+        // One room with several users, or a room for each user.
+        let Some(room) = rooms.get(number).or(rooms.first()).and_then(|typed| room(desk, typed)) else { return };
         let Some(name) = name(desk, typed) else { continue };
         let action = Action::Kick { name: name.clone(), why: why.clone() };
         moderate(desk, &room, name.to_string(), why.clone(), ('+', 'K'), action);
@@ -164,10 +167,9 @@ pub(crate) fn mode(desk: &mut Desk, message: &Message) {
 }
 
 fn own_modes(desk: &mut Desk, message: &Message) {
-    match (Name::parse(message.param(0)), message.param(1)) {
-        (Err(_), _) => desk.says(n::NO_SUCH_NICK, &[shown(message.param(0))]),
-        (Ok(_), "") => desk.local(Local::Umode),
-        (Ok(_), _) => desk.says(n::BAD_UMODE, &[]),
+    match Name::parse(message.param(0)) {
+        Err(_) => desk.says(n::NO_SUCH_NICK, &[shown(message.param(0))]),
+        Ok(name) => desk.local(Local::Umode(name, message.param(1).into())),
     }
 }
 
@@ -196,7 +198,7 @@ fn change<'a>(
             _ => return missing(desk),
         },
         'l' => (ModeChange::Limit(None), None),
-        'k' if on => match value().and_then(|key| Text::new(key).ok()) {
+        'k' if on => match value().filter(|key| !key.contains([' ', ','])).and_then(|key| Text::new(key).ok()) {
             Some(key) => (ModeChange::Key(Some(key.clone())), Some(key)),
             None => return missing(desk),
         },
@@ -286,17 +288,24 @@ fn network(host: &str) -> Option<Target> {
 }
 
 pub(crate) fn who(desk: &mut Desk, message: &Message) {
-    let mask = shown(message.param(0));
-    match (RoomName::parse(mask), Name::parse(mask)) {
-        (Ok(room), _) => {
-            desk.ask(Ask::Who { mask: mask.into(), is_room: true }, &LIST, Command::List(Some(room)));
-        }
-        (_, Ok(name)) => {
-            let command = Command::feature(presence::Command::Who(name));
-            desk.ask(Ask::Who { mask: mask.into(), is_room: false }, &presence::verbs::WHO, command);
-        }
-        _ => desk.ask(Ask::Who { mask: mask.into(), is_room: false }, &LIST, Command::List(None)),
-    }
+    let typed = shown(message.param(0)).to_string();
+    let room = RoomName::parse(&typed).ok();
+    let second = message.params.get(1..).unwrap_or_default().join(" ");
+    let (flags, fields) = second.split_once('%').map_or((&*second, None), |(flags, fields)| (flags, Some(fields)));
+    let is_power = flags.contains('o');
+    let (fields, token) = fields.map_or((None, ""), |fields| {
+        let (fields, token) = fields.split_once(',').unwrap_or((fields, ""));
+        (Some(fields.to_string()), token)
+    });
+    let is_token = token.len() <= 3 && token.bytes().all(|byte| byte.is_ascii_digit());
+    let token = if is_token { token.to_string() } else { String::new() };
+    let mask = Mask { typed, room: room.clone(), is_power, fields, token };
+    desk.ask(Ask::Who(Box::new(mask)), &LIST, Command::List(room));
+}
+
+pub(crate) fn userhost(desk: &mut Desk, message: &Message) {
+    let names = message.params.iter().flat_map(|names| names.split(' ')).take(MOST_HOSTS).map(str::to_string);
+    desk.ask(Ask::Userhost(names.collect()), &LIST, Command::List(None));
 }
 
 pub(crate) fn whois(desk: &mut Desk, message: &Message) {
@@ -308,7 +317,8 @@ pub(crate) fn whois(desk: &mut Desk, message: &Message) {
 }
 
 pub(crate) fn whowas(desk: &mut Desk, message: &Message) {
-    desk.local(Local::Whowas(shown(message.param(0)).into()));
+    let most = message.param(1).parse().ok().filter(|most| *most > 0).unwrap_or(usize::MAX);
+    desk.local(Local::Whowas(shown(message.param(0)).into(), most));
 }
 
 pub(crate) fn ison(desk: &mut Desk, message: &Message) {

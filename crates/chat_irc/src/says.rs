@@ -25,6 +25,8 @@ pub(crate) struct Says<'a> {
     pub(crate) page: &'a mut Page,
     pub(crate) motd: &'a mut Vec<Text>,
     pub(crate) entering: &'a mut Option<RoomName>,
+    /// Whether the client has shown that its name is its own.
+    pub(crate) is_signed: bool,
     /// The tags that each line has.
     pub(crate) tags: String,
 }
@@ -90,9 +92,12 @@ impl Says<'_> {
 
     /// The client has asked for another name, and has it.
     pub(crate) fn renamed(&mut self, new: &Name) {
-        let line = format!(":{} NICK {new}", self.source());
-        self.line(line);
-        self.is_called(new);
+        let is_other = self.name.as_ref().is_none_or(|old| old.as_str() != new.as_str());
+        if is_other {
+            let line = format!(":{} NICK {new}", self.source());
+            self.line(line);
+            self.is_called(new);
+        }
     }
 
     /// The client has another name.
@@ -105,7 +110,10 @@ impl Says<'_> {
 
     /// The client has entered a room.
     pub(crate) fn entered(&mut self, room: &RoomName) {
-        let line = format!(":{} JOIN {room}", self.source());
+        let real = self.profile.as_ref().map_or("", |profile| profile.real.as_str());
+        let account = if self.is_signed { self.nick() } else { "*".into() };
+        let behind = if self.caps.has(Caps::EXTENDED) { format!(" {account} :{real}") } else { String::new() };
+        let line = format!(":{} JOIN {room}{behind}", self.source());
         self.line(line);
         *self.entering = Some(room.clone());
         self.is_in(room);

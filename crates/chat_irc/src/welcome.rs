@@ -20,7 +20,7 @@ pub(crate) fn welcome(says: &mut Says<'_>) {
     says.numeric(n::YOUR_HOST, &[&format!("Your host is {name}, running {version}")]);
     let began = says.door.began.format("%Y-%m-%d %H:%M:%S UTC").to_string();
     says.numeric(n::CREATED, &[&format!("This server runs since {began}")]);
-    let line = format!(":{name} 004 {} {name} {version} i biklmoqt bkoq", says.nick());
+    let line = format!(":{name} 004 {} {name} {version} Biow biklmnoqstv bkloqv", says.nick());
     says.line(line);
     supported(says);
 }
@@ -29,6 +29,7 @@ pub(crate) fn welcome(says: &mut Says<'_>) {
 pub(crate) fn supported(says: &mut Says<'_>) {
     let tokens = [
         "AWAYLEN=360".to_string(),
+        "BOT=B".into(),
         "CASEMAPPING=ascii".into(),
         "CHANLIMIT=#:20".into(),
         "CHANMODES=bq,k,l,imnst".into(),
@@ -47,6 +48,7 @@ pub(crate) fn supported(says: &mut Says<'_>) {
         format!("TOPICLEN={MAX_TOPIC}"),
         format!("USERLEN={MAX_USER}"),
         "UTF8ONLY".into(),
+        "WHOX".into(),
     ];
     for some in tokens.chunks(TOKENS) {
         let line: Vec<&str> = some.iter().map(String::as_str).chain([n::ISUPPORT.1]).collect();

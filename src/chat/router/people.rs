@@ -18,9 +18,7 @@ impl<F: Hooks> Turn<'_, F> {
             None => self.clients.iter().filter_map(|client| self.user(id, client)).collect(),
             Some(name) => {
                 let room = self.room_to_read(id, name)?;
-                let user =
-                    |member| Some(User { op: F::is_op(member, room), ..self.user(id, self.clients.get(member)?)? });
-                room.members.iter().copied().filter_map(user).collect()
+                room.members.iter().filter_map(|member| self.user(id, self.clients.get(*member)?)).collect()
             }
         };
         // One row for a user, however many the connections: that of the least idle one.
@@ -31,17 +29,17 @@ impl<F: Hooks> Turn<'_, F> {
 
     /// A user as `asker` may see them: without the rooms in which the asker may not read.
     pub(crate) fn user(&self, asker: ClientId, client: &Client) -> Option<User> {
-        let visible =
-            |name: &&RoomName| self.router.rooms.get(name).is_some_and(|room| F::may_read(self, asker, room).is_ok());
+        let rooms = client.state.rooms.iter().filter_map(|name| self.router.rooms.get(name));
+        let rooms: Vec<_> = rooms.filter(|room| F::may_read(self, asker, room).is_ok()).collect();
         let idle = client.state.last_line.map_or(0, |at| self.now.mono.saturating_duration_since(at).as_secs());
         Some(User {
             name: client.name.clone()?,
-            rooms: client.state.rooms.iter().filter(visible).cloned().collect(),
+            rooms: rooms.iter().map(|room| room.name.clone()).collect(),
             idle,
             door: client.door,
             account: F::account_role(self, client),
             away: client.state.away.clone(),
-            op: false,
+            ranks: rooms.iter().map(|room| F::rank(client.id, room)).collect(),
         })
     }
 

@@ -55,12 +55,13 @@ impl<F: Hooks> Turn<'_, F> {
             }
             users = self.go_in(connection, &name)?;
             if connection != id {
-                let joined = Event::Joined { room: name.clone(), by: self.person(id), name: self.name_of(id)? };
+                let (by, who) = (self.person(id), self.name_of(id)?);
+                let joined = Event::Joined { room: name.clone(), by, name: who, signed: self.is_signed_in(id) };
                 self.tell(connection, joined);
             }
         }
         let (room, op) = match self.router.rooms.get(&name) {
-            Some(room) => (room.name.clone(), F::is_op(id, room)),
+            Some(room) => (room.name.clone(), F::rank(id, room).op),
             None => (name, false),
         };
         Ok(Answer::In(Done::Entered { room: room.clone(), users, op }, Some(room)))
@@ -108,7 +109,7 @@ impl<F: Hooks> Turn<'_, F> {
             client.state.rooms.push(name.clone());
             client.state.current = Some(name.clone());
         }
-        let joined = Event::Joined { room: name.clone(), by, name: who };
+        let joined = Event::Joined { room: name.clone(), by, name: who, signed: self.is_signed_in(id) };
         F::entered(self, id, &name, Some(joined).filter(|_| !is_further));
         Ok(users)
     }

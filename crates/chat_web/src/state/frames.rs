@@ -60,7 +60,9 @@ fn public_frame(state: &AppState, envelope: &Envelope) -> Option<ServerFrame> {
             cid: None,
             file: file.map(FileInfo::from),
         },
-        Event::Joined { room, by, name } => ServerFrame::UserJoined { room: bare(room), user: author(*by, name), at },
+        Event::Joined { room, by, name, .. } => {
+            ServerFrame::UserJoined { room: bare(room), user: author(*by, name), at }
+        }
         Event::Left { room, by, name, why, .. } => {
             ServerFrame::UserLeft { room: bare(room), user: author(*by, name), at, reason: why.reason().into() }
         }

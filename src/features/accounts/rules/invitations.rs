@@ -86,7 +86,8 @@ impl Turn<'_, Features> {
             found.features.rooms.invited.retain(|invited| *invited != id);
         }
         entered?;
-        self.tell(id, Event::Joined { room: room.clone(), by: self.person(id), name });
+        let (by, signed) = (self.person(id), self.is_signed_in(id));
+        self.tell(id, Event::Joined { room: room.clone(), by, name, signed });
         Features::show_room(self, id, &room);
         Ok(())
     }

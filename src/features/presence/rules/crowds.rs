@@ -149,12 +149,12 @@ impl Turn<'_, Features> {
         self.router.features.presence.announce_at.remove(&id);
         let Some(client) = self.clients.get(id) else { return };
         let (Some(who), rooms) = (client.name.clone(), client.state.rooms.clone()) else { return };
-        let (all, by) = (self.connections(id), self.person(id));
+        let (all, by, signed) = (self.connections(id), self.person(id), self.is_signed_in(id));
         for name in rooms {
             let is_hidden = |room: &&mut Room| room.features.unannounced.contains(&id);
             let Some(room) = self.router.rooms.get_mut(&name).filter(is_hidden) else { continue };
             room.features.unannounced.retain(|hidden| !all.contains(hidden));
-            self.tell_presence(&name, id, Event::Joined { room: name.clone(), by, name: who.clone() });
+            self.tell_presence(&name, id, Event::Joined { room: name.clone(), by, name: who.clone(), signed });
             self.tell_away_in(id, &name);
         }
     }
