@@ -12,12 +12,14 @@ use flate2::write::GzEncoder;
 include!("src/handlers/tag.rs");
 include!("src/handlers/served.rs");
 include!("src/handlers/joined.rs");
+include!("src/handlers/brotli.rs");
 
 fn main() -> io::Result<()> {
     println!("cargo:rerun-if-changed=static");
     println!("cargo:rerun-if-changed=src/handlers/tag.rs");
     println!("cargo:rerun-if-changed=src/handlers/served.rs");
     println!("cargo:rerun-if-changed=src/handlers/joined.rs");
+    println!("cargo:rerun-if-changed=src/handlers/brotli.rs");
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("static");
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
     let mut paths = Vec::new();
@@ -31,6 +33,8 @@ fn main() -> io::Result<()> {
     let mut files: Vec<(String, Vec<u8>)> =
         joined(files).into_iter().map(|(name, bytes)| (name.clone(), served(&name, bytes))).collect();
     let version = put_version(&mut files)?;
+    // Without optimization the most effort takes seconds of each build.
+    let effort = if env::var("PROFILE").is_ok_and(|profile| profile == "release") { 11 } else { 5 };
     let mut rows = String::new();
     for (number, (name, bytes)) in files.iter().enumerate() {
         let plain_path = out.join(format!("{number}.plain"));
@@ -39,11 +43,15 @@ fn main() -> io::Result<()> {
         packed.write_all(bytes)?;
         let packed_path = out.join(format!("{number}.gz"));
         fs::write(&packed_path, packed.finish()?)?;
+        let best_path = out.join(format!("{number}.br"));
+        fs::write(&best_path, brotli_of(bytes, effort)?)?;
         rows += &format!(
-            "    Asset {{ name: {name:?}, tag: {:?}, bytes: include_bytes!({:?}), gzip: include_bytes!({:?}) }},\n",
+            "    Asset {{ name: {name:?}, tag: {:?}, bytes: include_bytes!({:?}), gzip: include_bytes!({:?}), \
+             brotli: include_bytes!({:?}) }},\n",
             tag(bytes),
             plain_path.to_string_lossy(),
-            packed_path.to_string_lossy()
+            packed_path.to_string_lossy(),
+            best_path.to_string_lossy()
         );
     }
     let rows = format!("const VERSION: &str = {version:?};\nstatic ASSETS: &[Asset] = &[\n{rows}];\n");

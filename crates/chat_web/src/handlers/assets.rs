@@ -18,12 +18,27 @@ struct Asset {
     tag: &'static str,
     bytes: &'static [u8],
     gzip: &'static [u8],
+    brotli: &'static [u8],
+}
+
+impl Asset {
+    /// The smallest form of those that a call accepts, and what it is encoded by. As it is where no other form is smaller, or none is
+    /// accepted.
+    fn form(&self, accepted: Encodings) -> (&'static [u8], Option<&'static str>) {
+        let Encodings { brotli, gzip, plain } = accepted;
+        let packed = [(brotli, self.brotli, "br"), (gzip, self.gzip, "gzip")];
+        let offered = packed.into_iter().filter(|(is_accepted, ..)| *is_accepted);
+        match offered.min_by_key(|(_, bytes, _)| bytes.len()) {
+            Some((_, bytes, name)) if bytes.len() < self.bytes.len() || !plain => (bytes, Some(name)),
+            _ => (self.bytes, None),
+        }
+    }
 }
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 include!("tag.rs");
 
-/// The fallback of all routes: a file of the page, or 404. Compressed for browsers that take gzip: that was done at build time, and
+/// The fallback of all routes: a file of the page, or 404. Compressed for browsers that take brotli or gzip: that was done at build time, and
 /// better than there would be time for at each call.
 ///
 /// # Errors
@@ -49,21 +64,19 @@ pub(crate) async fn asset(
     };
     let never_changes = of_version == Some(VERSION) && state.config.dir.is_none();
     let cache = if never_changes { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let (bytes, tag, packed) = match &state.config.dir {
-        Some(dir) => from_folder(dir, path).map(|bytes| (bytes.clone().into(), tag(&bytes), false)),
+    let (bytes, tag, encoding) = match &state.config.dir {
+        Some(dir) => from_folder(dir, path).map(|bytes| (bytes.clone().into(), tag(&bytes), None)),
         None => ASSETS.iter().find(|asset| asset.name == path).map(|asset| {
-            let Encodings { gzip, plain } = Encodings::of(&headers);
-            let packed = gzip && (asset.gzip.len() < asset.bytes.len() || !plain);
-            let bytes = if packed { asset.gzip } else { asset.bytes };
-            (Bytes::from_static(bytes), asset.tag.to_string(), packed)
+            let (bytes, encoding) = asset.form(Encodings::of(&headers));
+            (Bytes::from_static(bytes), asset.tag.to_string(), encoding)
         }),
     }
     .ok_or(AppError::NotFound)?;
-    if !packed && !Encodings::of(&headers).plain {
+    if encoding.is_none() && !Encodings::of(&headers).plain {
         return Err(AppError::NotAcceptable);
     }
     // Two encodings of a file are two answers, and a strong tag belongs to one of them.
-    let tag = format!("\"{tag}{}\"", if packed { "-gzip" } else { "" });
+    let tag = encoding.map_or_else(|| format!("\"{tag}\""), |encoding| format!("\"{tag}-{encoding}\""));
     if !matches!(method, Method::GET | Method::HEAD) {
         let mut response = AppError::MethodNotAllowed.into_response();
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -81,8 +94,8 @@ pub(crate) async fn asset(
         None => {}
     }
     let mut response = (cached, [(header::CONTENT_TYPE, content_type(path))], bytes).into_response();
-    if packed {
-        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    if let Some(encoding) = encoding {
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
     Ok(response)
 }

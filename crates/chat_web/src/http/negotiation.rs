@@ -10,6 +10,8 @@ use crate::error::AppError;
 /// The encodings that an answer may have, by `Accept-Encoding` (RFC 9110, section 12.5.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Encodings {
+    /// It may be compressed by brotli, which the page's files alone are.
+    pub brotli: bool,
     /// It may be compressed by gzip.
     pub gzip: bool,
     /// It may be as it is.
@@ -30,6 +32,8 @@ impl Encodings {
             named.or_else(|| offers.iter().find(|(name, _)| *name == "*")).map(|(_, accepted)| *accepted)
         };
         Encodings {
+            // By its name: programs that say "*" know gzip, and often nothing newer.
+            brotli: offers.iter().any(|(name, accepted)| *accepted && name.eq_ignore_ascii_case("br")),
             gzip: accepts(&["gzip", "x-gzip"]).unwrap_or(false),
             // Accepted unless it is refused.
             plain: accepts(&["identity"]).unwrap_or(true),
@@ -67,7 +71,7 @@ pub(crate) struct OnlyCompressed;
 
 /// The middleware: refuses what no answer can be given to before anything is done for it, and marks what has to be compressed.
 pub(crate) async fn encodings(request: Request, next: Next) -> Response {
-    let Encodings { gzip, plain } = Encodings::of(request.headers());
+    let Encodings { gzip, plain, .. } = Encodings::of(request.headers());
     if !gzip && !plain {
         return AppError::NotAcceptable.into_response();
     }
@@ -151,30 +155,34 @@ mod tests {
 
     #[test]
     fn an_encoding_is_accepted_as_the_rfc_says() {
-        for (asked, gzip, plain) in [
-            ("", false, true),
-            ("gzip", true, true),
-            ("GZIP;Q=1.000", true, true),
-            ("x-gzip", true, true),
-            ("br, zstd", false, true),
-            ("gzip;q=0", false, true),
-            ("gzip;q=0.0", false, true),
-            ("gzip;q=0.001", true, true),
-            ("gzip;q=0.0001", false, true),
-            ("gzip;q=2", false, true),
-            ("gzip;level=9", false, true),
-            ("*", true, true),
-            ("*;q=0", false, false),
-            ("*;q=0, identity", false, true),
-            ("*;q=0, gzip", true, false),
-            ("gzip;q=0, *", false, true),
-            ("identity;q=0", false, false),
-            ("identity;q=0, gzip", true, false),
-            ("deflate, identity;q=0", false, false),
+        for (asked, brotli, gzip, plain) in [
+            ("", false, false, true),
+            ("gzip", false, true, true),
+            ("GZIP;Q=1.000", false, true, true),
+            ("x-gzip", false, true, true),
+            ("br, zstd", true, false, true),
+            ("BR;q=0.1, gzip", true, true, true),
+            ("br;q=0", false, false, true),
+            ("br, identity;q=0", true, false, false),
+            ("gzip;q=0", false, false, true),
+            ("gzip;q=0.0", false, false, true),
+            ("gzip;q=0.001", false, true, true),
+            ("gzip;q=0.0001", false, false, true),
+            ("gzip;q=2", false, false, true),
+            ("gzip;level=9", false, false, true),
+            ("*", false, true, true),
+            ("*;q=0", false, false, false),
+            ("*;q=0, identity", false, false, true),
+            ("*;q=0, gzip", false, true, false),
+            ("gzip;q=0, *", false, false, true),
+            ("identity;q=0", false, false, false),
+            ("identity;q=0, gzip", false, true, false),
+            ("deflate, identity;q=0", false, false, false),
         ] {
-            assert_eq!(Encodings::of(&headers(&[("accept-encoding", asked)])), Encodings { gzip, plain }, "{asked}");
+            let accepted = Encodings::of(&headers(&[("accept-encoding", asked)]));
+            assert_eq!(accepted, Encodings { brotli, gzip, plain }, "{asked}");
         }
-        assert_eq!(Encodings::of(&headers(&[])), Encodings { gzip: false, plain: true });
+        assert_eq!(Encodings::of(&headers(&[])), Encodings { brotli: false, gzip: false, plain: true });
     }
 
     #[test]

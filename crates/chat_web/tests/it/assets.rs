@@ -13,6 +13,7 @@ use crate::kit::{Stage, get};
 // What build.rs makes of the files.
 include!("../../src/handlers/served.rs");
 include!("../../src/handlers/joined.rs");
+include!("../../src/handlers/brotli.rs");
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("static")
@@ -151,16 +152,19 @@ fn the_page_stays_small() {
     let door = scripts("js/start.js", &["index.html", "app.css", "icon.svg", "manifest.webmanifest"]);
     let conversation = &scripts("js/main.js", &["talk.css"]) - &door;
     let late = &(&own - &door) - &conversation;
-    for (what, files_of, most_raw, most_packed) in [
-        ("door", &door, 50_000, 18_500),
-        ("conversation", &conversation, 166_000, 48_000),
-        ("late", &late, 150_000, 55_000),
+    for (what, files_of, most_raw, most_packed, most_brotli) in [
+        ("door", &door, 50_000, 18_500, 16_200),
+        ("conversation", &conversation, 166_000, 48_000, 42_000),
+        ("late", &late, 150_000, 55_000, 47_000),
     ] {
         let raw: usize = files_of.iter().map(|file| files[file].len()).sum();
         let packed: usize = files_of.iter().map(|file| packed(&files[file])).sum();
-        println!("{what}: {} files, {raw} bytes, {packed} packed", files_of.len());
+        // What browsers take.
+        let brotli: usize = files_of.iter().map(|file| brotli_of(&files[file], 11).unwrap().len()).sum();
+        println!("{what}: {} files, {raw} bytes, {packed} packed, {brotli} by brotli", files_of.len());
         assert!(raw <= most_raw, "{what}: {raw} bytes");
         assert!(packed <= most_packed, "{what}: {packed} bytes packed");
+        assert!(brotli <= most_brotli, "{what}: {brotli} bytes by brotli");
     }
 }
 

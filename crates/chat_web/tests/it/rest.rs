@@ -157,7 +157,7 @@ fn every_problem_can_be_had_and_has_a_page() {
         ("cannot-speak", say(json!({"text": "hi", "room": "talk"}))),
         ("not-in-room", say(json!({"text": "hi", "room": "club"}))),
         ("not-acceptable", get("/api/users").header("accept-encoding", "*;q=0")),
-        ("not-acceptable", get("/js/main.js").header("accept-encoding", "br, identity;q=0")),
+        ("not-acceptable", get("/js/main.js").header("accept-encoding", "zstd, identity;q=0")),
         ("not-acceptable", get("/files/0123").header("accept-encoding", "gzip, identity;q=0")),
         ("not-acceptable", post("/api/users", &json!({"name": "eka"})).header("accept-encoding", "identity;q=0")),
         ("not-matched", get("/api/messages").header("if-match", "\"x\"")),
@@ -440,30 +440,45 @@ fn browsers_that_ask_for_an_icon_of_themselves_get_the_page_s() {
 }
 
 #[test]
-fn assets_are_compressed_for_whoever_takes_gzip() {
+fn assets_are_compressed_for_whoever_takes_it() {
     use std::io::Read;
     let stage = Stage::start();
     let plain = stage.call(get("/app.css"));
     assert_eq!((plain.header("content-encoding"), plain.header("vary")), (None, Some("accept-encoding")));
     let known = plain.header("etag").unwrap().to_string();
-    for taken in ["gzip", "br, gzip;q=0.5", "GZIP", "*", "identity;q=0.1, *;q=0.5"] {
+    let mut tags = BTreeSet::from([known.clone()]);
+    for (taken, encoding) in [
+        ("gzip", "gzip"),
+        ("GZIP", "gzip"),
+        ("*", "gzip"),
+        ("identity;q=0.1, *;q=0.5", "gzip"),
+        ("br;q=0, gzip", "gzip"),
+        ("gzip, deflate, br, zstd", "br"),
+        ("br", "br"),
+        ("BR, identity;q=0", "br"),
+    ] {
         let packed = stage.call(get("/app.css").header("accept-encoding", taken));
-        assert_eq!((packed.status, packed.header("content-encoding")), (200, Some("gzip")), "{taken}");
+        assert_eq!((packed.status, packed.header("content-encoding")), (200, Some(encoding)), "{taken}");
         assert_eq!(packed.header("vary"), Some("accept-encoding"));
         assert_eq!(packed.header("content-type"), plain.header("content-type"));
         assert!(packed.body.len() * 5 < plain.body.len() * 2, "{} of {}", packed.body.len(), plain.body.len());
         let mut unpacked = Vec::new();
-        flate2::read::GzDecoder::new(&packed.body[..]).read_to_end(&mut unpacked).unwrap();
+        match encoding {
+            "br" => brotli::BrotliDecompress(&mut &packed.body[..], &mut unpacked).unwrap(),
+            _ => flate2::read::GzDecoder::new(&packed.body[..]).read_to_end(&mut unpacked).map(drop).unwrap(),
+        }
         assert_eq!(unpacked, plain.body);
         // Another encoding is another answer: a tag of the one says nothing about the other.
         let tag = packed.header("etag").unwrap();
         assert_ne!(tag, known);
+        tags.insert(tag.to_string());
         let again =
             |tag: &str| stage.call(get("/app.css").header("accept-encoding", taken).header("if-none-match", tag));
         assert_eq!((again(tag).status, again(&format!("\"x\", {tag}")).status, again(&known).status), (304, 304, 200));
         assert_eq!(again(tag).header("vary"), Some("accept-encoding"));
     }
-    for refused in ["identity", "gzip;q=0", "gzip;q=0, *", "br", "", "gzip;q=x"] {
+    assert_eq!(tags.len(), 3, "one for each form");
+    for refused in ["identity", "gzip;q=0", "gzip;q=0, *", "br;q=0", "zstd", "", "gzip;q=x"] {
         let reply = stage.call(get("/app.css").header("accept-encoding", refused));
         assert_eq!((reply.header("content-encoding"), reply.body == plain.body), (None, true), "{refused}");
     }
