@@ -32,21 +32,42 @@ test('full name, status and picture are seen by all, at once and after a reload,
   await ana.fill('.profile [aria-label="Full name"]', 'Ana Wijaya');
   await ana.fill('.profile [aria-label^="Status"]', 'on the train');
   await ana.keyboard.press('Enter');
-  await budi.waitForSelector('#who .person[title="Ana Wijaya"] .status:has-text("on the train")');
+  await budi.waitForSelector('#who [data-user="ana"] .status:has-text("on the train")');
   await ana.setInputFiles('#facefile', { name: 'me.png', mimeType: 'image/png', buffer: await noise(ana, 240, 160) });
-  await hasFace(budi, '#who [title="Ana Wijaya"]');
+  await hasFace(budi, '#who [data-user="ana"]');
   await hasFace(budi, '.msg');
   await hasFace(ana, '#settings .profile');
   await ana.evaluate(AXE);
   await axeFindsNothing(ana, 'the profile in the settings');
   await ana.keyboard.press('Escape');
   // The card of a user, by mouse and keys.
-  await budi.click('#who [title="Ana Wijaya"]');
+  await budi.click('#who [data-user="ana"]');
   assert.equal(await budi.textContent('.menu .card'), 'Ana Wijayaon the train');
   await hasFace(budi, '.menu .card');
   await budi.evaluate(AXE);
   await axeFindsNothing(budi, 'a card');
   await budi.keyboard.press('Escape');
+  assert.equal(await budi.locator('.hover').count(), 0, 'a menu that went leaves no card');
+  // The same by resting on a name, until the pointer goes; it may go onto the card.
+  await budi.hover('.msg .name[data-user="ana"]');
+  await budi.waitForSelector('.hover .card:has-text("Ana Wijaya"):has-text("on the train")');
+  await hasFace(budi, '.hover .card');
+  assert.equal(await budi.getAttribute('.msg .name[data-user="ana"]', 'aria-describedby'), 'hovercard');
+  await axeFindsNothing(budi, 'a card beside a name');
+  await budi.hover('.hover .card');
+  await budi.hover('#text');
+  await budi.waitForSelector('.hover', { state: 'detached' });
+  // By the keyboard it comes with the focus, and Escape takes it away and nothing else. What shows nothing has no card.
+  await budi.focus('#who [data-user="citra"]');
+  await budi.keyboard.press('Shift+Tab');
+  assert.equal(await budi.evaluate(() => document.activeElement.dataset.user), 'budi');
+  assert.equal(await budi.locator('.hover').count(), 0);
+  await budi.keyboard.press('Shift+Tab');
+  await budi.waitForSelector('#people .hover .card:has-text("Ana Wijaya")');
+  await budi.keyboard.press('Escape');
+  assert.equal(await budi.locator('.hover').count(), 0);
+  assert.equal(await budi.evaluate(() => document.activeElement.dataset.user), 'ana', 'the focus stays');
+  await budi.focus('#text');
   telnet.say('/profile ana');
   await telnet.hears(/PROFILE \* ana name=Ana%20Wijaya picture=[0-9a-f]{16}: on the train/);
   // A status by telnet, one by a command in the page.

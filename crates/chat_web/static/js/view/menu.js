@@ -5,12 +5,8 @@ import { t } from '../i18n.js';
 import { QUICK, nameOf } from '../emoji.js';
 import { closeMenu, opened } from './floating.js';
 
-export function show(el, anchor, back) {
-  closeMenu(false);
-  // Inside the landmark it belongs to: a screen reader stays where it was.
-  (anchor.closest('nav, main, aside') ?? document.body).append(el);
-  const off = new AbortController();
-  opened({ el, anchor, back, off });
+/** Puts what floats beside what it belongs to, where there is room. */
+export function place(el, anchor) {
   const box = anchor.getBoundingClientRect();
   const { offsetWidth: w, offsetHeight: hgt } = el;
   // Under the edge that is nearer to the middle: a bubble on the left opens to the right.
@@ -18,6 +14,15 @@ export function show(el, anchor, back) {
   const below = box.bottom + 6 + hgt < innerHeight - 8;
   el.style.setProperty('left', `${Math.max(8, x)}px`);
   el.style.setProperty('top', `${Math.max(8, below ? box.bottom + 6 : box.top - hgt - 6)}px`);
+}
+
+export function show(el, anchor, back) {
+  closeMenu(false);
+  // Inside the landmark it belongs to: a screen reader stays where it was.
+  (anchor.closest('nav, main, aside') ?? document.body).append(el);
+  const off = new AbortController();
+  opened({ el, anchor, back, off });
+  place(el, anchor);
   addEventListener(
     'pointerdown',
     (e) => {

@@ -3,6 +3,7 @@ import { avatar, h } from '../dom.js';
 import { t } from '../i18n.js';
 import { sameName } from '../names.js';
 import { currentRoom, membersOf, title } from '../store.js';
+import { hover } from './hover.js';
 import { actionMenu } from './menu.js';
 
 /**
@@ -11,10 +12,10 @@ import { actionMenu } from './menu.js';
  * @param {Deed} deed
  */
 export function menus(app, deed) {
-  function personMenu(anchor, name) {
-    const me = app.state.me && sameName(name, app.state.me.name);
+  /** What a user shows beside the name, if anything is known. */
+  function cardOf(name) {
     const own = app.profile(name);
-    const card =
+    return (
       own &&
       h(
         'div.card',
@@ -22,7 +23,12 @@ export function menus(app, deed) {
         avatar(name),
         h('b', { dir: 'auto' }, own.name ?? name),
         own.status && h('span', { dir: 'auto' }, own.status),
-      );
+      )
+    );
+  }
+
+  function personMenu(anchor, name) {
+    const me = app.state.me && sameName(name, app.state.me.name);
     actionMenu(
       anchor,
       anchor,
@@ -38,7 +44,7 @@ export function menus(app, deed) {
               : { label: t('ignore', { name }), icon: 'close', run: () => app.command(`/ignore ${name}`) },
           ],
       null,
-      card,
+      cardOf(name),
     );
   }
 
@@ -93,5 +99,6 @@ export function menus(app, deed) {
       ].filter(Boolean),
     );
   }
+  hover(cardOf);
   return { personMenu, roomMenu };
 }

@@ -96,7 +96,11 @@ export function messageView(app, goTo) {
             {},
             h(
               `button.name${mine ? '.vh' : ''}`,
-              { tabIndex: -1, onclick: (e) => app.personMenu(e.currentTarget, message.from.name) },
+              {
+                tabIndex: -1,
+                'data-user': message.from.name,
+                onclick: (e) => app.personMenu(e.currentTarget, message.from.name),
+              },
               message.from.name,
             ),
             message.account && !mine && owned(message.from.name),

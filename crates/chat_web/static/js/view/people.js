@@ -6,14 +6,14 @@ import { currentRoom, membersOf } from '../store.js';
 import { sameName } from '../names.js';
 
 /** A person of a list, with what can be done with them. */
-export function personItem(app, { name, state, away, line, me, full, status }) {
+export function personItem(app, { name, state, away, line, me, status }) {
   const word = (away || state === 'idle' || state === 'away') && (away || t(state));
   return h(
     `li${state === 'online' ? '' : '.dim'}`,
     {},
     h(
       'button.person',
-      { title: full, onclick: (e) => app.personMenu(e.currentTarget, name) },
+      { 'data-user': name, onclick: (e) => app.personMenu(e.currentTarget, name) },
       h('span.who', {}, avatar(name, '.s'), h(`i.dot.${state}`)),
       h(
         'span.label',
@@ -52,7 +52,6 @@ export function peopleView(app) {
     away,
     line: !!door && door !== 'web',
     me: !!app.state.me && sameName(name, app.state.me.name),
-    full: app.profile(name)?.name,
     status: app.profile(name)?.status,
     lang: language(),
   });
