@@ -23,3 +23,4 @@ pub use server::{Engine, TestServer};
 pub use setup::{DEADLINE, Setup, quick};
 pub use shelf::Shelf;
 pub use stage::{Stage, matches};
+pub use state::state;

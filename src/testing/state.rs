@@ -198,7 +198,8 @@ impl Words {
     }
 }
 
-pub(super) fn state(router: &Router<Features>) -> Vec<String> {
+/// What a router knows, a line for each thing: routers that were given the same have the same lines.
+pub fn state(router: &Router<Features>) -> Vec<String> {
     let mut words = Words::default();
     words.router(router);
     words.0

@@ -105,6 +105,7 @@ fn every_picture_is_shown() {
 pub(crate) fn sources() -> Vec<(PathBuf, String)> {
     let crates = [
         "chat_calls",
+        "chat_cluster",
         "chat_direct",
         "chat_import",
         "chat_irc",

@@ -1,0 +1,3 @@
+//! Tests of several nodes over one log.
+
+mod simulation;
