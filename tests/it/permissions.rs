@@ -12,6 +12,8 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+mod talks;
+
 const SEATS: usize = 5;
 const NAMES: [&str; 4] = ["ani", "budi", "citra", "root"];
 const ROOMS: [&str; 3] = ["#lobby", "#tea", "#rust"];
