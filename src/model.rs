@@ -25,6 +25,7 @@ pub mod command;
 pub mod args;
 pub mod verb;
 pub mod verbs;
+pub(crate) mod excess;
 pub mod event;
 pub mod request;
 pub mod wire;

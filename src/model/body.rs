@@ -1,5 +1,6 @@
 //! The words of a message: the only text that can have several lines.
 
+use crate::model::excess::Excess;
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
 
@@ -39,13 +40,12 @@ impl Body {
             return Text::new(words).map(Body::from);
         }
         if words.len() > MAX_MESSAGE {
-            return Err(Refusal::message_too_long("bytes", MAX_MESSAGE, words.len()));
+            return Err(Refusal::message_too_long(&Excess::of(MAX_MESSAGE, words)));
         }
         let mut lines = Lines::default();
         for line in words.split('\n') {
-            lines.add(&Text::new(line.strip_suffix('\r').unwrap_or(line))?, |max, unit, got| {
-                Refusal::message_too_long(unit, max, got)
-            })?;
+            let line = Text::new(line.strip_suffix('\r').unwrap_or(line))?;
+            lines.add(&line).map_err(|excess| Refusal::message_too_long(&excess))?;
         }
         Ok(lines.body())
     }
@@ -91,7 +91,7 @@ impl Body {
     /// [`Code::LineTooLong`](crate::model::code::Code::LineTooLong).
     pub(crate) fn fits(&self, max: usize) -> Result<(), Refusal> {
         let fits = self.breaks == 0 || self.len() <= max;
-        fits.then_some(()).ok_or_else(|| Refusal::message_too_long("bytes", max, self.len()))
+        fits.then_some(()).ok_or_else(|| Refusal::message_too_long(&Excess::of(max, self.as_str())))
     }
 
     /// Whether it has no byte, as that of a deleted line.
@@ -124,12 +124,8 @@ impl Lines {
     /// One more line. Blank ones count when another one follows.
     ///
     /// # Errors
-    /// What `too_long` makes of itself, the bound, its unit, and how many there are.
-    pub(crate) fn add<E>(
-        &mut self,
-        line: &Text,
-        too_long: impl FnOnce(usize, &'static str, usize) -> E,
-    ) -> Result<(), E> {
+    /// There are too many lines or bytes.
+    pub(crate) fn add(&mut self, line: &Text) -> Result<(), Excess> {
         if line.is_blank() {
             self.blank += usize::from(!self.words.is_empty());
             return Ok(());
@@ -137,10 +133,10 @@ impl Lines {
         let breaks = if self.words.is_empty() { 0 } else { self.blank + 1 };
         let (count, bytes) = (self.breaks as usize + breaks + 1, self.words.len() + breaks + line.len());
         if count > MAX_LINES {
-            return Err(too_long(MAX_LINES, "lines", count));
+            return Err(Excess { max: MAX_LINES, got: count, over: None });
         }
         if bytes > MAX_MESSAGE {
-            return Err(too_long(MAX_MESSAGE, "bytes", bytes));
+            return Err(Excess::with(MAX_MESSAGE, bytes, line));
         }
         self.words.extend(std::iter::repeat_n('\n', breaks));
         self.words.push_str(line);
@@ -151,13 +147,5 @@ impl Lines {
 
     pub(crate) fn body(self) -> Body {
         Body { text: Text::whole(self.words.into()), breaks: self.breaks }
-    }
-}
-
-impl Refusal {
-    /// A message of several lines has more of them, or more bytes, than it may.
-    pub fn message_too_long(unit: &str, max: usize, got: usize) -> Refusal {
-        let words = format!("Your message had {got} {unit}, {max} are allowed. Nothing was sent; send it in pieces.");
-        Refusal::new(crate::model::code::Code::LineTooLong, words).with("max", max).with("got", got)
     }
 }

@@ -59,7 +59,7 @@ impl Text {
             line.chars().map(made_visible).collect::<String>().into()
         };
         if line.len() > MAX_TEXT {
-            return Err(Refusal::line_too_long(MAX_TEXT, line.len()));
+            return Err(Refusal::text_too_long(MAX_TEXT, &line));
         }
         Ok(Text::whole(line))
     }
@@ -120,12 +120,6 @@ impl Text {
 }
 
 impl Refusal {
-    /// The refusal of a line, or of a part of one, with `got` bytes where `max` are allowed.
-    pub fn line_too_long(max: usize, got: usize) -> Refusal {
-        let words = format!("Your line had {got} bytes, {max} are allowed. Nothing was sent; send it in pieces.");
-        Refusal::new(Code::LineTooLong, words).with("max", max).with("got", got)
-    }
-
     pub(crate) fn not_utf8(at: usize) -> Refusal {
         let words = format!(
             "Byte {at} of your line is not UTF-8, so nothing was sent. Set your terminal to UTF-8; where telnet eats letters, nc and the bundled client do not."
@@ -199,7 +193,10 @@ mod tests {
 
     #[test]
     fn text_that_grows_past_the_limit_is_refused() {
-        assert_eq!(Text::from_bytes(&[1; 2_000]), Err(Refusal::line_too_long(MAX_TEXT, 6_000)));
+        assert_eq!(
+            Text::from_bytes(&[1; 2_000]),
+            Err(Refusal::line_too_long(MAX_TEXT, 6_000, (6_000 - MAX_TEXT).div_ceil(3)))
+        );
     }
 
     #[test]

@@ -219,7 +219,7 @@ impl<D: Decoder> Intake<D> {
                     }
                     (decoded.into(), self.decoder.counts())
                 }
-                Some(Input::TooLong(got)) => self.too_long(got),
+                Some(Input::TooLong(got, over)) => self.too_long(got, over),
                 Some(Input::Agreed) => (Held::Request(terminal(Terminal::On)), false),
                 Some(Input::Declined) => (Held::Declined, false),
                 Some(Input::Size(columns, rows)) => (Held::Request(terminal(Terminal::Size(columns, rows))), false),
@@ -244,7 +244,7 @@ impl<D: Decoder> Intake<D> {
                         self.ending = Ending::Rest;
                         match self.splitter.finish() {
                             Some(Input::Line(line)) => (self.decoder.decode(line).into(), self.decoder.counts()),
-                            Some(Input::TooLong(got)) => self.too_long(got),
+                            Some(Input::TooLong(got, over)) => self.too_long(got, over),
                             _ => continue,
                         }
                     }
@@ -402,9 +402,9 @@ impl<D: Decoder> Intake<D> {
     }
 
     /// A line was too long, and whether it counts for the pace.
-    fn too_long(&mut self, got: usize) -> (Held, bool) {
+    fn too_long(&mut self, got: usize, over: usize) -> (Held, bool) {
         let was_secret = self.decoder.is_prompting();
-        let decoded = self.decoder.too_long(self.splitter.limit(), got);
+        let decoded = self.decoder.too_long(self.splitter.limit(), got, over);
         if was_secret && !self.decoder.is_prompting() {
             self.show_what_is_typed();
         }

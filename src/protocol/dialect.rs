@@ -79,9 +79,9 @@ pub trait Decoder: Send {
     /// Takes one line without its end.
     fn decode(&mut self, line: &[u8]) -> Decoded;
 
-    /// A line longer than `max` came to its end; its `got` bytes were thrown away.
-    fn too_long(&mut self, max: usize, got: usize) -> Decoded {
-        Decoded::Request(Request::refused(Refusal::line_too_long(max, got)))
+    /// A line longer than `max` came to its end; its `got` bytes were thrown away, `over` characters too many.
+    fn too_long(&mut self, max: usize, got: usize, over: usize) -> Decoded {
+        Decoded::Request(Request::refused(Refusal::line_too_long(max, got, over)))
     }
 
     /// Ctrl-C: the line that was begun is gone. Whether the client leaves something bigger by that, such as a paste.
@@ -308,8 +308,8 @@ impl Decoder for LineDecoder {
         Decoded::Request(request)
     }
 
-    fn too_long(&mut self, max: usize, got: usize) -> Decoded {
-        self.unreadable(Refusal::line_too_long(max, got))
+    fn too_long(&mut self, max: usize, got: usize, over: usize) -> Decoded {
+        self.unreadable(Refusal::line_too_long(max, got, over))
     }
 
     fn interrupt(&mut self) -> bool {
@@ -468,6 +468,7 @@ mod tests {
     use crate::features::archive::store::Proof;
     use crate::features::{VERBS, accounts};
     use crate::model::body::{Body, MAX_LINES, MAX_MESSAGE};
+    use crate::model::excess::Excess;
     use crate::model::names::Name;
 
     fn requests(lines: &[&str]) -> Vec<Result<Command, Refusal>> {
@@ -507,7 +508,11 @@ mod tests {
         let mut decoder = LineDecoder::new(&VERBS);
         decoder.decode(b"PASTE=7:");
         for line in lines {
-            let decoded = if line.len() > 2_048 { decoder.too_long(2_048, line.len()) } else { decoder.decode(line) };
+            let decoded = if line.len() > 2_048 {
+                decoder.too_long(2_048, line.len(), line.len() - 2_048)
+            } else {
+                decoder.decode(line)
+            };
             assert_eq!(decoded, Decoded::Nothing);
         }
         let Decoded::Request(request) = decoder.decode(b".") else { panic!("no request") };
@@ -524,13 +529,13 @@ mod tests {
 
     #[test]
     fn the_first_line_at_fault_is_named_and_nothing_said() {
-        let long = Refusal::line_too_long(2_048, 2_100);
+        let long = Refusal::line_too_long(2_048, 2_100, 52);
         assert_eq!(pasted(&[b"one", b"", &[b'x'; 2_100], b"four"]), bad(3, long));
         let latin1 = Refusal::not_utf8(3);
         assert_eq!(pasted(&[b"caf\xe9", &[b'x'; 2_100], b"three"]), bad(1, latin1));
         assert_eq!(pasted(&[b"\x1b[2J", b"two"]), block(&["\u{fffd}[2J", "two"]), "what is shown is said");
         // Of the clean text: each of these is three bytes.
-        let controls = Refusal::line_too_long(crate::model::text::MAX_TEXT, 6_000);
+        let controls = Refusal::text_too_long(crate::model::text::MAX_TEXT, &"\u{fffd}".repeat(2_000));
         assert_eq!(pasted(&[b"one", &[1; 2_000]]), bad(2, controls));
     }
 
@@ -581,14 +586,14 @@ mod tests {
     fn a_password_that_cannot_be_read_is_refused_by_the_tag_of_its_question() {
         let mut decoder = LineDecoder::new(&VERBS);
         let mut asks = |line: &[u8]| match if line.len() > 2_048 {
-            decoder.too_long(2_048, line.len())
+            decoder.too_long(2_048, line.len(), line.len() - 2_048)
         } else {
             decoder.decode(line)
         } {
             Decoded::Request(request) => (request.tag.as_deref().unwrap_or("").to_string(), request.what),
             other => panic!("{other:?}"),
         };
-        let long = || Err(Refusal::line_too_long(2_048, 3_000));
+        let long = || Err(Refusal::line_too_long(2_048, 3_000, 952));
         for (first, why) in [
             (&b"caf\xe9"[..], Err(Refusal::not_utf8(3))),
             (&[b'x'; 3_000], long()),
@@ -612,13 +617,13 @@ mod tests {
         let mut lines = vec!["JOIN:ani", "PASTE:"];
         lines.extend(vec!["x"; MAX_LINES + 1]);
         lines.extend(["", "x", "."]);
-        let too_many = paste_too_long("lines", MAX_LINES, MAX_LINES + 3);
+        let too_many = paste_too_long(&Excess { max: MAX_LINES, got: MAX_LINES + 3, over: None });
         assert_eq!(requests(&lines)[2], bad(MAX_LINES + 1, too_many));
         let long = "x".repeat(2_000);
         let mut lines = vec!["PASTE:", ""];
         lines.extend(vec![long.as_str(); 17]);
         lines.push(".");
-        let too_many = paste_too_long("bytes", MAX_MESSAGE, 34_016);
+        let too_many = paste_too_long(&Excess { max: MAX_MESSAGE, got: 34_016, over: Some(34_016 - MAX_MESSAGE) });
         assert_eq!(requests(&lines)[1], bad(18, too_many));
     }
 

@@ -41,8 +41,8 @@ pub const ENDLESS: usize = 64 * 1024;
 pub enum Input<'a> {
     /// One line, without its end.
     Line(&'a [u8]),
-    /// A line over the limit came to its end; so many bytes were thrown away.
-    TooLong(usize),
+    /// A line over the limit came to its end; so many bytes were thrown away, and so many characters are too many.
+    TooLong(usize, usize),
     /// [`ENDLESS`] bytes without a line end.
     Endless,
     /// Three bytes to send back at once, ahead of all chat.
@@ -94,6 +94,8 @@ pub struct Splitter {
     line: Vec<u8>,
     /// Bytes of the current line so far, kept or not.
     length: usize,
+    /// The characters that begin behind the limit.
+    over: usize,
     state: State,
     after_cr: bool,
     spoke_telnet: bool,
@@ -119,6 +121,7 @@ impl Splitter {
             limit,
             line: Vec::new(),
             length: 0,
+            over: 0,
             state: State::Data,
             after_cr: false,
             spoke_telnet: false,
@@ -431,6 +434,9 @@ impl Splitter {
         self.length += 1;
         if self.length <= self.limit {
             self.line.push(byte);
+            self.over = 0;
+        } else if byte & 0xC0 != 0x80 {
+            self.over += 1;
         }
         (self.length > ENDLESS).then_some(Found::Other(Input::Endless))
     }
@@ -458,10 +464,10 @@ impl Splitter {
         if let Editing::Here(editor) = &mut self.editing {
             editor.enter();
         }
-        let length = std::mem::take(&mut self.length);
+        let (length, over) = (std::mem::take(&mut self.length), self.over);
         if length > self.limit {
             self.line = Vec::new();
-            return Some(Found::Other(Input::TooLong(length)));
+            return Some(Found::Other(Input::TooLong(length, over.max(1))));
         }
         if !self.is_raw && self.line.iter().any(|&b| b == 0x08 || b == 0x7F) {
             erase(&mut self.line);
@@ -610,8 +616,8 @@ mod tests {
     fn long_lines_are_told_and_the_next_one_works() {
         let mut bytes = vec![b'x'; 5_120];
         bytes.extend(b"\nnext\n");
-        assert_eq!(all(&[&bytes]), ["TooLong(5120)", "next"]);
-        assert_eq!(all(&bytes.chunks(7).collect::<Vec<_>>()), ["TooLong(5120)", "next"]);
+        assert_eq!(all(&[&bytes]), ["TooLong(5120, 3072)", "next"]);
+        assert_eq!(all(&bytes.chunks(7).collect::<Vec<_>>()), ["TooLong(5120, 3072)", "next"]);
         let limit = [vec![b'y'; 2_048], b"\n".to_vec()].concat();
         assert_eq!(all(&[&limit])[0].len(), 2_048);
     }

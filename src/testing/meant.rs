@@ -37,7 +37,7 @@ pub(super) fn meaning(input: Input, decoder: &mut LineDecoder, max: usize) -> Op
     };
     match input {
         Input::Line(line) => meant(decoder.decode(line)),
-        Input::TooLong(got) => meant(decoder.too_long(max, got)),
+        Input::TooLong(got, over) => meant(decoder.too_long(max, got, over)),
         Input::Endless => Some(Meant::Leave(Leave::Endless)),
         // Without an offer there is nothing to agree to.
         Input::Answer(_) | Input::Agreed | Input::Declined | Input::Redraw | Input::Size(..) => None,

@@ -85,7 +85,7 @@ impl Stage for Kernel {
             let Some(input) = splitter.next(&mut bytes) else { return };
             let decoded = match input {
                 Input::Line(line) => decoder.decode(line),
-                Input::TooLong(got) => decoder.too_long(max, got),
+                Input::TooLong(got, over) => decoder.too_long(max, got, over),
                 _ => Decoded::Nothing,
             };
             match decoded {

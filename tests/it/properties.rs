@@ -1267,7 +1267,7 @@ fn split(chunks: &[&[u8]]) -> Vec<Came> {
     let mut take = |input: Input| {
         came.push(match input {
             Input::Line(line) => Came::Line(line.to_vec()),
-            Input::TooLong(got) => Came::TooLong(got),
+            Input::TooLong(got, _) => Came::TooLong(got),
             Input::Answer(bytes) => Came::Answer(bytes),
             other => Came::Other(format!("{other:?}")),
         });

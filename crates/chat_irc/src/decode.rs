@@ -82,7 +82,7 @@ impl Decoder for IrcDecoder {
         }
     }
 
-    fn too_long(&mut self, _: usize, _: usize) -> Decoded {
+    fn too_long(&mut self, _: usize, _: usize, _: usize) -> Decoded {
         self.desk.says(n::TOO_LONG, &[]);
         self.hand_over(None)
     }

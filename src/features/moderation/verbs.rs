@@ -153,7 +153,7 @@ fn time(args: &mut Args) -> Result<Option<Duration>, Refusal> {
 /// `[why]`.
 fn reason(args: Args) -> Result<Option<Text>, Refusal> {
     match args.rest() {
-        Some(why) if why.len() > MAX_REASON => Err(Refusal::line_too_long(MAX_REASON, why.len())),
+        Some(why) if why.len() > MAX_REASON => Err(Refusal::text_too_long(MAX_REASON, &why)),
         why => Ok(why),
     }
 }

@@ -62,7 +62,7 @@ impl Turn<'_, Features> {
                 return Err(Refusal::NO_TEXT);
             }
             if why.len() > MAX_SHORT {
-                return Err(Refusal::line_too_long(MAX_SHORT, why.len()));
+                return Err(Refusal::text_too_long(MAX_SHORT, why));
             }
         }
         let client = self.clients.get_mut(id).ok_or(Refusal::NOT_SIGNED_ON)?;

@@ -56,7 +56,7 @@ impl Turn<'_, Features> {
             return Err(Refusal::NO_TEXT);
         }
         if text.len() > MAX_SHORT {
-            return Err(Refusal::line_too_long(MAX_SHORT, text.len()));
+            return Err(Refusal::text_too_long(MAX_SHORT, &text));
         }
         if !room.members.contains(&id) {
             return Err(Refusal::not_in_room(&name));

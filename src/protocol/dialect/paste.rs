@@ -3,6 +3,7 @@
 use crate::model::body::{Body, Lines};
 use crate::model::code::Code;
 use crate::model::command::Command;
+use crate::model::excess::Excess;
 use crate::model::refusal::Refusal;
 use crate::model::text::Text;
 use crate::model::verb::Verbs;
@@ -17,10 +18,10 @@ pub(super) const PASTE_UNFINISHED: Refusal = Refusal::fixed(
 );
 
 /// There are more lines or bytes in a paste than there may be.
-pub(super) fn paste_too_long(unit: &str, max: usize, got: usize) -> Refusal {
-    let words =
-        format!("You sent {got} {unit}, {max} are allowed, and this line is the first too many. Send it in pieces.");
-    Refusal::new(Code::LineTooLong, words).with("max", max).with("got", got)
+pub(super) fn paste_too_long(excess: &Excess) -> Refusal {
+    let over = excess.words();
+    let words = format!("It is too long by {over}, and this line is the first too many. Send it in pieces.");
+    Refusal::new(Code::LineTooLong, words).with("max", excess.max).with("got", excess.got)
 }
 
 /// Nothing of a paste is said, because of one of its lines: the first one is 1, and empty ones count.
@@ -50,13 +51,7 @@ pub(super) struct Paste {
 /// What is the matter with a line of a paste.
 enum Fault {
     /// It is the first too many. How many there are is known at the end.
-    TooMany {
-        /// Of which, and how many are allowed.
-        unit: &'static str,
-        max: usize,
-        /// How many there were up to this line.
-        got: usize,
-    },
+    TooMany(Excess),
     Line(Refusal),
 }
 
@@ -75,13 +70,11 @@ impl Paste {
     pub(super) fn add(&mut self, text: Text) {
         self.number += 1;
         match &mut self.fault {
-            Some((_, Fault::TooMany { unit: "lines", got, .. })) => *got += 1,
-            Some((_, Fault::TooMany { got, .. })) => *got += text.len() + 1,
+            Some((_, Fault::TooMany(excess))) => excess.add(&text),
             Some(_) => {}
             None => {
-                let added = self.lines.add(&text, |max, unit, got| Fault::TooMany { unit, max, got });
-                if let Err(fault) = added {
-                    self.is_at_fault(fault);
+                if let Err(excess) = self.lines.add(&text) {
+                    self.is_at_fault(Fault::TooMany(excess));
                 }
             }
         }
@@ -113,7 +106,7 @@ impl Paste {
             return Ok(Command::Paste(Box::new(command)));
         };
         let why = match fault {
-            Fault::TooMany { unit, max, got } => paste_too_long(unit, max, got),
+            Fault::TooMany(excess) => paste_too_long(&excess),
             Fault::Line(why) => why,
         };
         Err(bad_paste(line, why))

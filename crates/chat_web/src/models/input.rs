@@ -11,7 +11,7 @@ use chat_server::model::text::Text;
 /// What is wrong with them.
 pub(crate) fn one_line(text: &str, max: usize) -> Result<Text, Refusal> {
     if text.len() > max {
-        return Err(Refusal::line_too_long(max, text.len()));
+        return Err(Refusal::text_too_long(max, text));
     }
     let line = text.trim_end_matches(['\r', '\n']);
     if line.contains(['\r', '\n']) {
@@ -32,8 +32,8 @@ pub(crate) fn message_text(text: &str, max: usize) -> Result<Body, Refusal> {
     if body.is_blank() {
         return Err(Refusal::NO_TEXT);
     }
-    let long = body.lines().map(str::len).find(|len| *len > max);
-    long.map_or(Ok(body), |len| Err(Refusal::line_too_long(max, len)))
+    let long = body.lines().find(|line| line.len() > max).map(|line| Refusal::text_too_long(max, line));
+    long.map_or(Ok(body), Err)
 }
 
 /// A reaction.

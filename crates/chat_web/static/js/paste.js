@@ -25,12 +25,23 @@ export const isHeavy = (text, chars = 0) => isTooLong(text, chars) || lineCount(
 /** Whether it is too much for the field: each key would have to wait. */
 export const isTooLong = (text, chars = 0) => text.length + chars > MOST_CHARS;
 
-const utf8 = new TextEncoder(),
-  bytes = (text) => utf8.encode(text).length;
-/** By how many bytes the longest line is over `most`, or several are over `all`; below zero: how many are left. */
+const utf8 = new TextEncoder();
+/**
+ * By how many characters the longest line is over so many bytes, `most`, or several are over `all`; below zero: how many bytes
+ * are left.
+ */
 export function overBy(text, most, all = Infinity) {
   // A character has three bytes at most for each of its units: what is short is not measured.
   if (text.length * 3 < most - 1000) return text.length * 3 - most;
-  const longest = text.split('\n').reduce((longest, line) => Math.max(longest, bytes(line)), 0);
-  return Math.max(longest - most, text.includes('\n') ? bytes(text) - all : -Infinity);
+  const lines = text.split('\n').map((line) => utf8.encode(line)),
+    longest = lines.reduce((longest, line) => (line.length > longest.length ? line : longest));
+  const whole = lines.length > 1 ? utf8.encode(text) : longest,
+    bound = lines.length > 1 ? all : most;
+  return Math.max(beyond(longest, most), beyond(whole, bound));
+}
+/** The characters that begin behind so many bytes, one at least where there are bytes too many. */
+function beyond(encoded, most) {
+  if (encoded.length <= most) return encoded.length - most;
+  const starts = encoded.subarray(most).reduce((n, byte) => n + ((byte & 0xc0) === 0x80 ? 0 : 1), 0);
+  return Math.max(1, starts);
 }

@@ -26,7 +26,9 @@ test('too much is told from enough without a look at each line', () => {
 test('the longest line is measured in bytes, however many lines there are', () => {
   assert.equal(overBy('日'.repeat(683), 2048), 1);
   assert.equal(overBy(`${'a'.repeat(2048)}\nb`, 2048), 0);
-  assert.equal(overBy(`short\n${'é'.repeat(1025)}\n`, 2048), 2);
+  assert.equal(overBy(`short\n${'é'.repeat(1025)}\n`, 2048), 1, 'for people characters count');
+  assert.equal(overBy('👍'.repeat(520), 2048), 8);
+  assert.equal(overBy(`a\n${'👍'.repeat(300)}`, 2048, 1100), 25);
   assert.ok(overBy('a', 2048) < -1000);
   assert.equal(overBy(`${'a'.repeat(999)}\n`.repeat(17), 2048, 16384), 17_000 - 16384, 'all lines together');
   assert.equal(overBy('a'.repeat(2000), 2048, 512), -48, 'one line has the limit of a line');

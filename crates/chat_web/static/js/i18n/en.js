@@ -95,7 +95,7 @@ export default {
   replyTo: 'To {name}:',
   suggestions: 'Suggestions',
   args: '',
-  tooLong: 'Too long by {n} byte.|Too long by {n} bytes.',
+  tooLong: 'Too long by about {n} character.|Too long by about {n} characters.',
   log: 'Messages in #{room}',
   logDm: 'Whispers with {name}',
   newMessages: 'New messages',

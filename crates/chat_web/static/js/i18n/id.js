@@ -135,7 +135,7 @@ export default {
     'new password=kata sandi baru,password=kata sandi,old=lama,new=baru,name=nama,user=pengguna,room=ruang,' +
     'why=alasan,text=teks,words=kata,message=pesan,key=kunci,code=kode,value=nilai,uses=kali,number=nomor,' +
     'address=alamat,bits=bit,subject=topik,command=perintah',
-  tooLong: 'Kelebihan {n} byte.|Kelebihan {n} byte.',
+  tooLong: 'Kelebihan sekitar {n} karakter.|Kelebihan sekitar {n} karakter.',
   log: 'Pesan di #{room}',
   logDm: 'Bisikan dengan {name}',
   newMessages: 'Pesan baru',
