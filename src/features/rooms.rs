@@ -79,6 +79,11 @@ impl ModeChange {
     /// The most users that `+l` takes.
     pub const MOST_USERS: u32 = 100_000;
 
+    /// Whether it closes a room that was open.
+    pub fn closes(&self) -> bool {
+        matches!(self.letter(), (true, 'i' | 'k' | 's'))
+    }
+
     /// Whether it sets the mode, and the letter.
     pub fn letter(&self) -> (bool, char) {
         match self {

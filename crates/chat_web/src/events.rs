@@ -171,7 +171,7 @@ impl Stream {
         match out {
             Out::Page { resume, .. } => self.session.written(*resume).await,
             // A stream of events has no answer: what it was sent counts as received.
-            Out::Private { number, .. } => self.session.received(self.socket, *number).await,
+            Out::Private { number, .. } if is_sent.is_some() => self.session.received(self.socket, *number).await,
             _ => {}
         }
         is_sent

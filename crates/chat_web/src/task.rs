@@ -196,6 +196,7 @@ impl Task {
             }
             let behind_until = self.behind_until();
             self.tell_sight().await;
+            self.lose_on_its_way().await;
             let may_take = behind_until.is_none() && self.next_event >= self.under_way.envelopes.len();
             let deadline = behind_until.unwrap_or_else(|| self.deadline());
             tokio::select! {

@@ -23,7 +23,11 @@ impl Turn<'_, Features> {
             Call::Preferences { client, reply } => {
                 reply(self.charge_call(client).and_then(|()| self.preferences_of(client)));
             }
-            Call::Prefer { client, key, value, reply } => reply(self.prefer(client, None, key, value)),
+            Call::Prefer { client, key, value, reply } => {
+                // Others are told of what an account shows.
+                let pace = if key.is_shown() { self.charge_call(client) } else { Ok(()) };
+                reply(pace.and_then(|()| self.prefer(client, None, key, value)));
+            }
             Call::Picture { client, name, reply } => reply(self.picture_by_call(client, &name)),
             Call::Retention { client, room, reply } => {
                 let keep = self.charge_call(client).and_then(|()| self.retention_of(client, &room));

@@ -13,7 +13,8 @@ pub static STATUS: Verb = verb(
     "show a line of words beside your name, or none",
     |args| Ok(Command::feature(Wish::Status(args.rest()))),
 )
-.needs(Needs::Store);
+.needs(Needs::Store)
+.loud();
 
 /// `/profile [user]`
 pub static PROFILE: Verb = verb(

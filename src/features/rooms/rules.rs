@@ -14,6 +14,7 @@ use crate::model::event::{Done, Envelope, Event, Words};
 use crate::model::feature::FeatureCommand;
 use crate::model::names::{ClientId, Name, RoomName};
 use crate::model::refusal::Refusal;
+use crate::model::roles::Role;
 use crate::model::text::{MAX_SHORT, Text};
 
 mod opening;
@@ -150,6 +151,9 @@ impl Turn<'_, Features> {
         if !self.may_rule(id, room) {
             return Err(not_room_op(&name));
         }
+        if changes.iter().any(ModeChange::closes) && !self.may_close(id, room) {
+            return Err(not_the_opener(&name));
+        }
         let Some(room) = self.router.rooms.get_mut(&name) else { return Err(Refusal::not_in_room(&name)) };
         changes.retain(|change| room.features.rooms.set(change));
         let answer = modes_of(room);
@@ -163,6 +167,16 @@ impl Turn<'_, Features> {
         self.act(&actor, "mode", Some(&name), "", &modes);
         self.tell_room(&name, Some(id), Event::feature(Modes { room: name.clone(), by, changes, modes, limit }));
         Ok(answer)
+    }
+
+    /// Whether a client may close a room. Of a closed one all is forgotten when its last guest leaves, so a guest who came into a room
+    /// of others does not decide on what they said.
+    fn may_close(&self, id: ClientId, room: &Room) -> bool {
+        let is_opener = room.features.opener.as_ref().and_then(|opener| opener.person).is_some_and(|person| {
+            person == id || self.name_of(person).is_ok_and(|name| self.clients.all_named(&name).any(|own| own == id))
+        });
+        let lasts = !room.features.rooms.op_accounts.is_empty();
+        !room.is_open() || !room.is_worth_keeping() || is_opener || lasts || self.role(id) >= Role::Op
     }
 
     /// A client has left a room. An empty room that operators with an account may come back to stays as it is; another one is open
@@ -390,6 +404,14 @@ fn modes_of(room: &Room) -> Answer {
 /// The refusal of what only operators of the room may do.
 pub(crate) fn not_room_op(room: &RoomName) -> Refusal {
     let words = format!("Only the operators of {room} may do that. Ask one of them; who opens a room is its first.");
+    Refusal::new(Code::NotRoomOp, words)
+}
+
+/// The refusal of what a guest may do in a room of its own only.
+fn not_the_opener(room: &RoomName) -> Refusal {
+    let words = format!(
+        "A guest can close only a room that it opened: {room} has words of others. Keep your name with /register, or open a new room."
+    );
     Refusal::new(Code::NotRoomOp, words)
 }
 

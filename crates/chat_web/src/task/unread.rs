@@ -18,21 +18,28 @@ use crate::session::queue::Out;
 /// How much of a whisper its author is reminded of, in bytes.
 const REMINDER: usize = 200;
 
-/// What is said to the user alone: by whom, its first line, and its place in a talk.
+/// What is said to the user alone: by whom, how it begins, and its place in a talk.
 type Private = (ClientId, Option<Text>, Option<(RoomName, u64)>);
 
 fn private(event: &Event) -> Option<Private> {
     match event {
         Event::Whispered { by, from, to, id, text, .. } => {
             let talk = id.and_then(|id| Some((RoomName::talk([from.clone(), to.clone()]).ok()?, id)));
-            Some((*by, Text::new(text.first()).ok(), talk))
+            Some((*by, reminder(text.first()), talk))
         }
         Event::Said(Speech { room, id, by, text, .. }) if room.is_talk() => {
-            Some((*by, Text::new(text.first()).ok(), Some((room.clone(), *id))))
+            Some((*by, reminder(text.first()), Some((room.clone(), *id))))
         }
         Event::Changed(Change { room, id, by, .. }) if room.is_talk() => Some((*by, None, Some((room.clone(), *id)))),
         _ => None,
     }
+}
+
+/// The beginning of what is said.
+fn reminder(line: &str) -> Option<Text> {
+    let cut = line.floor_char_boundary(REMINDER);
+    let dots = if cut < line.len() { "…" } else { "" };
+    Text::new(&format!("{}{dots}", &line[..cut])).ok()
 }
 
 impl Task {
@@ -63,7 +70,18 @@ impl Task {
 
     /// Keeps a frame that only this user's sockets get, as long as there is place for it.
     pub(super) async fn keep_private(&mut self, whisper: Whisper) {
-        for lost in self.whispers.push(whisper) {
+        let lost = self.whispers.push(whisper);
+        self.not_given(lost).await;
+    }
+
+    /// What had to make way while it was on its way to a socket is lost where that socket is gone.
+    pub(super) async fn lose_on_its_way(&mut self) {
+        let lost = self.whispers.take_lost();
+        self.not_given(lost).await;
+    }
+
+    async fn not_given(&mut self, whispers: Vec<Whisper>) {
+        for lost in whispers {
             match &lost.place {
                 // The next socket is told of the gap, and what is missing is read in the talk.
                 Some((talk, number)) => {
@@ -99,7 +117,7 @@ impl Task {
     pub(super) async fn lose_unread(&mut self) {
         let lost = std::mem::take(&mut self.not_read);
         for (talk, NotGiven { first, by, count, .. }) in lost {
-            self.wait_in_talk(talk, first, by, Some(format!("… (×{count})"))).await;
+            self.wait_in_talk(talk, first, by, Text::new(&format!("… (×{count})")).ok()).await;
         }
         for unread in self.whispers.take_unread() {
             self.tell_not_read(unread).await;
@@ -107,11 +125,6 @@ impl Task {
     }
 
     async fn tell_not_read(&self, Whisper { by, text, place, .. }: Whisper) {
-        let text = text.map(|text| {
-            let cut = text.floor_char_boundary(REMINDER);
-            let dots = if cut < text.len() { "…" } else { "" };
-            format!("{}{dots}", &text[..cut])
-        });
         match (place, text) {
             (Some((talk, number)), text) => self.wait_in_talk(talk, number, by, text).await,
             (None, Some(text)) => {
@@ -122,9 +135,8 @@ impl Task {
         }
     }
 
-    async fn wait_in_talk(&self, talk: RoomName, first: u64, by: ClientId, text: Option<String>) {
+    async fn wait_in_talk(&self, talk: RoomName, first: u64, by: ClientId, text: Option<Text>) {
         let Some(name) = self.session.name() else { return };
-        let text = text.and_then(|text| Text::new(&text).ok());
         let call = Call::NotRead(Box::new(NotRead { name, talk, first, by, text }));
         self.state.tell_router(call.into()).await;
     }

@@ -9,14 +9,18 @@ use chat_server::model::text::Text;
 
 use crate::session::SocketId;
 
-/// The most bytes that a session keeps of them; the oldest go first.
+/// The most bytes that a session keeps of them, but for the newest, which may be longer alone; the oldest go first.
 const BYTES: usize = 32 * 1024;
+/// So many that had to go while they were on their way to a socket are remembered without their frames.
+const WITHOUT_FRAME: usize = 256;
 
 /// The last of a session.
 #[derive(Default)]
 pub(super) struct Whispers {
     whispers: VecDeque<Whisper>,
     bytes: usize,
+    /// What had to go while it was on its way: the client may have it or not.
+    gone: VecDeque<Whisper>,
     /// The number under which the last one was given to a socket.
     given: u64,
 }
@@ -27,7 +31,7 @@ pub(super) struct Whisper {
     pub by: ClientId,
     /// When it came, as frames write it.
     pub at: String,
-    /// What it says; `None` for a change of what was said.
+    /// How it begins, for a reminder; `None` for a change of what was said.
     pub text: Option<Text>,
     /// The talk that it stands in, with its number there.
     pub place: Option<(RoomName, u64)>,
@@ -66,10 +70,17 @@ impl Whispers {
         self.bytes += whisper.frame.len();
         self.whispers.push_back(whisper);
         let mut lost = Vec::new();
-        while self.bytes > BYTES {
+        while self.bytes > BYTES && self.whispers.len() > 1 {
             let Some(oldest) = self.whispers.pop_front() else { break };
             self.bytes -= oldest.frame.len();
-            lost.extend(Some(oldest).filter(|whisper| whisper.is_unread && whisper.on_its_way.is_empty()));
+            match oldest.on_its_way.is_empty() {
+                _ if !oldest.is_unread => {}
+                true => lost.push(oldest),
+                false => self.gone.push_back(Whisper { frame: Utf8Bytes::default(), ..oldest }),
+            }
+        }
+        while self.gone.len() > WITHOUT_FRAME {
+            lost.extend(self.gone.pop_front());
         }
         lost
     }
@@ -81,7 +92,8 @@ impl Whispers {
 
     /// Takes out those that no client has for sure, and forgets the others.
     pub(super) fn take_unread(&mut self) -> Vec<Whisper> {
-        std::mem::take(self).whispers.into_iter().filter(|whisper| whisper.is_unread).collect()
+        let Whispers { whispers, gone, .. } = std::mem::take(self);
+        gone.into_iter().chain(whispers).filter(|whisper| whisper.is_unread).collect()
     }
 
     /// The place of the newest.
@@ -99,7 +111,8 @@ impl Whispers {
     pub(super) fn give(&mut self, place: usize, socket: SocketId) -> Option<(Utf8Bytes, u64)> {
         let whisper = self.whispers.get_mut(place)?;
         self.given += 1;
-        if whisper.is_unread {
+        // The first answer of a socket is proof enough, so one number of each is.
+        if whisper.is_unread && whisper.on_its_way.iter().all(|(to, _)| *to != socket) {
             whisper.on_its_way.push((socket, self.given));
         }
         Some((whisper.frame.clone(), self.given))
@@ -112,13 +125,21 @@ impl Whispers {
             whisper.is_unread = false;
             whisper.on_its_way.clear();
         }
+        self.gone.retain(|whisper| !whisper.on_its_way.iter().any(has));
     }
 
     /// A socket is gone: what is on its way to it may be lost.
     pub(super) fn socket_gone(&mut self, socket: SocketId) {
-        for whisper in &mut self.whispers {
+        for whisper in self.whispers.iter_mut().chain(&mut self.gone) {
             whisper.on_its_way.retain(|(to, _)| *to != socket);
         }
+    }
+
+    /// Takes out those that went with their sockets, and cannot be given again.
+    pub(super) fn take_lost(&mut self) -> Vec<Whisper> {
+        let (lost, gone) = std::mem::take(&mut self.gone).into_iter().partition(|gone| gone.on_its_way.is_empty());
+        self.gone = gone;
+        Vec::from(lost)
     }
 }
 
@@ -141,20 +162,40 @@ mod tests {
         assert!(whispers.push(whisper("3", BYTES / 2, true)).is_empty(), "the first had been read");
         assert_eq!(whispers.push(whisper("4", BYTES / 2, true)).len(), 1, "the second had not");
         assert!(whispers.bytes <= BYTES);
-        assert_eq!(
-            whispers.push(whisper("5", 2 * BYTES, true)).len(),
-            3,
-            "one that is too long goes at once, and is told"
-        );
-        assert_eq!((whispers.bytes, whispers.whispers.len()), (0, 0));
+        assert_eq!(whispers.push(whisper("5", 2 * BYTES, true)).len(), 2);
+        assert_eq!(whispers.since(None), [0], "one that is longer than all may be stays alone");
     }
 
     #[test]
-    fn what_is_on_its_way_to_a_socket_makes_way_in_silence() {
+    fn what_made_way_while_it_was_on_its_way_is_lost_with_its_socket() {
         let mut whispers = Whispers::default();
-        whispers.push(whisper("1", BYTES / 2, true));
-        whispers.give(0, SOCKET);
-        assert!(whispers.push(whisper("2", BYTES, true)).is_empty());
+        for at in ["1", "2"] {
+            whispers.push(whisper(at, BYTES / 2, true));
+            whispers.give(whispers.whispers.len() - 1, SOCKET);
+        }
+        assert!(whispers.push(whisper("3", BYTES, true)).is_empty());
+        whispers.received(SOCKET, 1);
+        assert!(whispers.take_lost().is_empty(), "the second may yet be answered");
+        whispers.socket_gone(SOCKET);
+        let lost: Vec<String> = whispers.take_lost().into_iter().map(|whisper| whisper.at).collect();
+        assert_eq!(lost, ["2"], "the first was answered");
+        assert!(whispers.take_lost().is_empty(), "it is told once");
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_bounded() {
+        let mut whispers = Whispers::default();
+        whispers.push(whisper("0", 10, true));
+        for _ in 0..100 {
+            whispers.give(0, SOCKET);
+        }
+        assert_eq!(whispers.whispers[0].on_its_way, [(SOCKET, 1)], "however often it is given again");
+        for n in 0..2 * WITHOUT_FRAME {
+            let lost = whispers.push(whisper(&n.to_string(), BYTES, true)).len();
+            assert_eq!(lost, usize::from(n > WITHOUT_FRAME - 1), "{n}");
+            whispers.give(0, SOCKET);
+        }
+        assert_eq!(whispers.gone.len(), WITHOUT_FRAME);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
 use chat_server::features::preferences::state::Key;
 use chat_server::model::body::Body;
 use chat_server::model::command::Line;
@@ -45,29 +45,15 @@ pub(super) async fn read(
 ) -> End {
     let mut settings = state.handle.follow();
     let mut bucket = Bucket::new(settings.config().burst, settings.config().per_second, Moment::now());
+    // Read marks come by themselves, so they are paced apart, and in silence.
+    let mut marks = Bucket::new(settings.config().burst, settings.config().per_second, Moment::now());
+    let mut received = 0;
     let mut warned = false;
     let close = |code: u16, reason: &str| End::Close(code, reason.into());
     loop {
-        let message = match timeout(state.config.times.silence, stream.next()).await {
-            Err(_) => return close(4010, "no sign of life"),
-            Ok(None) => return End::PeerGone,
-            Ok(Some(Err(error))) => return fault(error),
-            Ok(Some(Ok(message))) => message,
-        };
-        let text = match message {
-            Message::Text(text) => {
-                state.figures.read_frame();
-                text
-            }
-            Message::Binary(_) => return close(1003, "text frames only"),
-            Message::Pong(number) => {
-                if let Ok(number) = number.as_ref().try_into() {
-                    session.received(id, u64::from_be_bytes(number)).await;
-                }
-                continue;
-            }
-            Message::Ping(_) => continue,
-            Message::Close(_) => return End::PeerGone,
+        let text = match next_text(stream, state, session, id, &mut received).await {
+            Ok(text) => text,
+            Err(end) => return end,
         };
         let frame = match serde_json::from_str::<serde_json::Value>(&text) {
             Ok(value) if value.is_object() => value,
@@ -77,6 +63,13 @@ pub(super) async fn read(
         let frame = serde_json::from_value::<ClientFrame>(frame);
         if settings.refresh() {
             bucket.set(settings.config().burst, settings.config().per_second);
+            marks.set(settings.config().burst, settings.config().per_second);
+        }
+        if matches!(frame, Ok(ClientFrame::Read { .. })) {
+            let wait = marks.take(Moment::now());
+            if wait > Duration::ZERO {
+                sleep(wait).await;
+            }
         }
         // Like the line door: a client that is too fast is read more slowly, and told once. Nothing is lost.
         if !matches!(frame, Ok(ClientFrame::Ping { .. } | ClientFrame::Read { .. })) {
@@ -101,6 +94,42 @@ pub(super) async fn read(
         };
         if !goes_on {
             return End::SessionOver;
+        }
+    }
+}
+
+/// The next frame with text. `received` is the number of the last ping that was answered (docs/protocol.md, 2.3): they rise, so
+/// that a pong of an older one says nothing new.
+async fn next_text(
+    stream: &mut SplitStream<WebSocket>,
+    state: &AppState,
+    session: &Session,
+    id: SocketId,
+    received: &mut u64,
+) -> Result<Utf8Bytes, End> {
+    let close = |code: u16, reason: &str| End::Close(code, reason.into());
+    loop {
+        let message = match timeout(state.config.times.silence, stream.next()).await {
+            Err(_) => return Err(close(4010, "no sign of life")),
+            Ok(None) => return Err(End::PeerGone),
+            Ok(Some(Err(error))) => return Err(fault(error)),
+            Ok(Some(Ok(message))) => message,
+        };
+        match message {
+            Message::Text(text) => {
+                state.figures.read_frame();
+                return Ok(text);
+            }
+            Message::Binary(_) => return Err(close(1003, "text frames only")),
+            Message::Pong(number) => {
+                let number = number.as_ref().try_into().map_or(0, u64::from_be_bytes);
+                if number > *received {
+                    *received = number;
+                    session.received(id, number).await;
+                }
+            }
+            Message::Ping(_) => {}
+            Message::Close(_) => return Err(End::PeerGone),
         }
     }
 }

@@ -83,6 +83,18 @@ fn what_is_written_to_a_connection_that_is_cut_comes_again_or_its_author_is_told
 }
 
 #[test]
+fn a_whisper_whose_frame_is_longer_than_what_is_kept_arrives() {
+    let stage = Stage::with(quick(), WebConfig::default());
+    let (_budi, mut from) = stage.page("budi");
+    let (_ana, mut to) = stage.page("ana");
+    // Each quote is two bytes of a frame.
+    let text = vec!["\"".repeat(2_000); 8].join("\n");
+    from.send(&json!({ "type": "Whisper", "ref": 1, "to": "ana", "text": text }));
+    from.until(&json!({ "type": "Ack", "ref": 1 }));
+    to.until(&json!({ "type": "Whisper", "text": text }));
+}
+
+#[test]
 fn who_whispers_more_than_is_kept_to_a_guest_who_does_not_come_back_is_told() {
     let web = WebConfig { grace: std::time::Duration::from_millis(400), ..WebConfig::default() };
     let stage = Stage::with(quick(), web);
