@@ -4,7 +4,7 @@
 import { call } from './api.js';
 import { choose } from './i18n.js';
 import { preferred } from './names.js';
-import { DEFAULTS, draft, prefs, seals, setDraft, setPref, synced } from './prefs.js';
+import { DEFAULTS, draft, isUnsealed, prefs, sealedOf, seals, setDraft, setPref, setSealed, synced } from './prefs.js';
 import { talkOf } from './store.js';
 
 /**
@@ -18,6 +18,8 @@ const KEYS = {
   announce: 'page.announce',
   lang: 'lang',
 };
+/** The talks that are sealed, as the page names them. */
+const SEALED = 'page.sealed';
 /** How long typing rests before its draft goes to the account. */
 const REST_MS = 1500;
 
@@ -70,7 +72,22 @@ export function own(app) {
     app.draftCame(room);
   }
 
+  /**
+   * The talks that the user seals on another device are sealed here as well: nothing goes there in plain words from a
+   * new browser. One that is missing there stays sealed here, so that the server cannot end it.
+   */
+  function takeSealed(value) {
+    const me = state.me?.name;
+    if (!me || !isSecureContext) return;
+    const fresh = (value ?? '').split(' ').filter((room) => room && !seals(me, room) && !isUnsealed(me, room));
+    if (!fresh.length) return;
+    app.keepTyped();
+    for (const room of fresh) setSealed(me, room, true);
+    app.dress();
+  }
+
   function takePref(key, value) {
+    if (key === SEALED) return takeSealed(value);
     if (key === 'mentions') return callByName(value === 'bare');
     const name = Object.keys(KEYS).find((one) => KEYS[one] === key);
     if (!name || value == null || prefs[name] === value) return;
@@ -96,6 +113,9 @@ export function own(app) {
         else if (prefs[name] !== DEFAULTS[name]) this.set(name, prefs[name]);
       }
       takePref('mentions', all.mentions);
+      takeSealed(all[SEALED]);
+      const sealed = sealedOf(state.me.name);
+      if (sealed.some((room) => !(all[SEALED] ?? '').split(' ').includes(room))) tell(SEALED, sealed.join(' '));
       if (state.role === 'admin' && !all['page.first'])
         import('./view/first_hour.js').then(({ firstHour }) => firstHour(app));
       const theirs = new Map();

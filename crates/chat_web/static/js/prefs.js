@@ -59,14 +59,20 @@ export function setPref(key, value) {
 }
 
 const sealedBy = (me) => `chat.sealed.${me.toLowerCase()}`;
-/** Whether what this user says in a talk is sealed here. The server does not decide that. */
+/** Whether what this user says in a talk is sealed here. The server cannot end that. */
 export const seals = (me, room) => !!me && (read(sealedBy(me)) ?? []).includes(room.toLowerCase());
 export const sealsAny = (me) => !!me && (read(sealedBy(me)) ?? []).length > 0;
+export const sealedOf = (me) => read(sealedBy(me)) ?? [];
+const openBy = (me) => `chat.unsealed.${me.toLowerCase()}`;
+/** Whether the user has ended it in this browser: what the account says then counts no more. */
+export const isUnsealed = (me, room) => (read(openBy(me)) ?? []).includes(room.toLowerCase());
 export function setSealed(me, room, on) {
-  const others = (read(sealedBy(me)) ?? []).filter((one) => one !== room.toLowerCase());
+  const id = room.toLowerCase();
+  const but = (all) => (all ?? []).filter((one) => one !== id);
   const text = draft(me, room);
   setDraft(me, room, '');
-  write(sealedBy(me), on ? [...others, room.toLowerCase()] : others);
+  write(sealedBy(me), on ? [...but(sealedOf(me)), id] : but(sealedOf(me)));
+  write(openBy(me), on ? but(read(openBy(me))) : [...but(read(openBy(me))), id]);
   setDraft(me, room, text);
 }
 

@@ -148,6 +148,10 @@ test('a new device is told before anything is sent, and reads along once it is a
   await sees(budi, 'before');
   const tablet = await visitor(server.url, 'budi', { known: true, locale: 'id-ID' });
   await talkWith(tablet, 'ana');
+  // It knows by the account that the talk is sealed: what is said there before the devices were compared does not go out.
+  await tablet.waitForSelector('#text[placeholder*="ersegel"]');
+  await say(tablet, 'too early for plain words');
+  await tablet.waitForSelector('.msg.failed:has-text("too early")');
   // A second tab, which has seen the talk without a key as well.
   const beside = await tablet.context().newPage();
   await beside.goto(server.url);
@@ -167,5 +171,19 @@ test('a new device is told before anything is sent, and reads along once it is a
   await sees(tablet, 'is it you?');
   await say(beside, 'from the tab beside');
   await sees(ana, 'from the tab beside');
+  for (const page of [ana, budi]) assert.equal(await page.locator('.msg:has-text("too early")').count(), 0);
+  // Ended on the tablet, it stays ended there, and sealed in the other browser.
+  await sheet(tablet, 'ana');
+  await tablet.click('#sealed .soft:has-text("Berhenti menyegel")');
+  await tablet.waitForSelector('#text:not([placeholder*="ersegel"])');
+  for (const page of [tablet, budi]) {
+    await page.reload();
+    await isLive(page);
+  }
+  await budi.waitForSelector('#text[placeholder*="ealed message to ana"]');
+  await seals(budi, 'ana');
+  await say(budi, 'sealed as before');
+  await sees(ana, 'sealed as before');
+  await tablet.waitForFunction(() => document.querySelector('#text').placeholder && !document.querySelector('#text').placeholder.includes('ersegel'));
   assert.deepEqual([ana.errors, budi.errors, tablet.errors], [[], [], []]);
 });

@@ -3,7 +3,7 @@
 import { t } from '../i18n.js';
 import { refold } from '../merge.js';
 import { sameName } from '../names.js';
-import { seals, setSealed } from '../prefs.js';
+import { sealedOf, seals, setSealed } from '../prefs.js';
 import { membersOf } from '../store.js';
 import { isSealed } from '../wire.js';
 import * as envelope from './envelope.js';
@@ -102,6 +102,12 @@ export function sealing(app) {
     return Promise.all(all.map((one) => openOne(kept, one)));
   }
 
+  /** Here, and for the user's other devices. */
+  function set(room, on) {
+    setSealed(me(), room.id, on);
+    app.order(`/pref page.sealed ${sealedOf(me()).join(' ') || 'default'}`).catch(() => {});
+  }
+
   return {
     seal: (room, words) => inTurn(() => sealNow(room, words)),
     /** In the order of coming. */
@@ -127,10 +133,10 @@ export function sealing(app) {
         }
         return kept;
       });
-      setSealed(me(), room.id, true);
+      set(room, true);
       await this.openAgain(room);
     },
-    turnOff: (room) => setSealed(me(), room.id, false),
+    turnOff: (room) => set(room, false),
     /** What could not be opened before, perhaps can be now. */
     async openAgain(room) {
       const kept = await known();
