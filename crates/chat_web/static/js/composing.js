@@ -1,9 +1,8 @@
 // Composing: what becomes of the text in the composer when Enter is pressed. No screen, no network in here.
 
 /**
- * `left` over the limit: by how many characters the text is too long. Lines beside a secret would be said aloud, and perhaps
- * the
- * wrong one with them.
+ * `left` over the limit: by how many characters the text is too long. Lines beside a secret would be said aloud, and
+ * perhaps the wrong one with them.
  * @param {string} value
  * @param {{ over: number, editing: Message | null, answered: number | null, holdsSecret(text: string): boolean }} about
  * @returns {Submission}

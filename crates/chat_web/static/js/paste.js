@@ -27,8 +27,8 @@ export const isTooLong = (text, chars = 0) => text.length + chars > MOST_CHARS;
 
 const utf8 = new TextEncoder();
 /**
- * By how many characters the longest line is over so many bytes, `most`, or several are over `all`; below zero: how many bytes
- * are left.
+ * By how many characters the longest line is over so many bytes, `most`, or several are over `all`; below zero: how
+ * many bytes are left.
  */
 export function overBy(text, most, all = Infinity) {
   // A character has three bytes at most for each of its units: what is short is not measured.
