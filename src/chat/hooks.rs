@@ -307,13 +307,13 @@ pub trait Hooks: Sized {
     fn leaving(_: &mut Turn<'_, Self>, _: ClientId, _room: Option<&RoomName>) {}
 
     /// A connection is gone, and its number is never given again: everything about it is to be forgotten.
-    fn left(_: &mut Turn<'_, Self>, _: &Client) {}
+    fn left(_: &mut Turn<'_, Self>, _: &Client, _: &Leave) {}
 
     /// A line was said in a room, or was changed.
     fn said(_: &mut Turn<'_, Self>, _: &RoomName, _: &Arc<Envelope>) {}
 
     /// A whisper goes to a client.
-    fn whispered(_: &mut Turn<'_, Self>, _from: ClientId, _to: ClientId) {}
+    fn whispered(_: &mut Turn<'_, Self>, _from: ClientId, _to: ClientId, _: &Envelope) {}
 
     /// A client has a name now, and is in no room yet.
     fn signed_on(_: &mut Turn<'_, Self>, _: ClientId) {}

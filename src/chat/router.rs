@@ -232,7 +232,7 @@ impl<F: Hooks> Turn<'_, F> {
         log::info!("{client} left: {}", why.reason().escape_debug());
         self.router.metrics.left(&why);
         self.router.limiter.forget(id);
-        F::left(self, &client);
+        F::left(self, &client, &why);
         if let Some(name) = client.name.clone()
             && self.clients.named(&name).is_none()
         {
@@ -551,7 +551,8 @@ mod tests {
             stage.send("ani", format!("/w slow {}\n", "x".repeat(200)).as_bytes());
             hears(&mut stage, "ani", "* OK WHISPER to=slow");
             if let Some(line) = stage.next("ani") {
-                assert!(matches("* LEFT #lobby slow: read too slowly", &line), "{line}");
+                assert!(matches("* NOTE *: slow was cut off, and may not have read ...", &line), "{line}");
+                hears(&mut stage, "ani", "* LEFT #lobby slow: read too slowly");
                 assert!(whisper > 3, "let go after {whisper} whispers");
                 break;
             }

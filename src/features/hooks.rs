@@ -36,6 +36,10 @@ impl Hooks for Features {
 
     fn takes(turn: &mut Turn<'_, Self>, id: ClientId, command: &Command) -> Option<Result<Answer<Self>, Refusal>> {
         turn.read_what_was_shown(id);
+        // A session of the page ends by a `QUIT` of its own clock.
+        if !matches!(command, Command::Quit(_)) {
+            turn.is_sure(id);
+        }
         turn.take_for_talk(id, command)
     }
 
@@ -164,7 +168,8 @@ impl Hooks for Features {
         }
     }
 
-    fn left(turn: &mut Turn<'_, Self>, client: &Client) {
+    fn left(turn: &mut Turn<'_, Self>, client: &Client, why: &Leave) {
+        turn.tell_unsure_authors(client, why);
         turn.router.stop_showing(client.id);
         turn.router.features.forget(client.id);
         turn.end_talks_of(client);
@@ -179,8 +184,9 @@ impl Hooks for Features {
         turn.note_line(room, line);
     }
 
-    fn whispered(turn: &mut Turn<'_, Self>, from: ClientId, to: ClientId) {
+    fn whispered(turn: &mut Turn<'_, Self>, from: ClientId, to: ClientId, whisper: &Envelope) {
         turn.remember_whisperer(from, to);
+        turn.is_unsure(to, whisper);
     }
 
     fn renamed(turn: &mut Turn<'_, Self>, id: ClientId, renamed: &Arc<Envelope>) {

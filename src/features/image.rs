@@ -216,6 +216,7 @@ fn copy_of_features(features: &Features) -> Features {
         pushes: Pushes { sender: _, subscribed, of_rooms, must_load, in_sight, pending },
         room_limits,
         talks,
+        unsure,
     } = features;
     let mut operators = operators.clone();
     operators.reload = None;
@@ -247,6 +248,7 @@ fn copy_of_features(features: &Features) -> Features {
         },
         room_limits: *room_limits,
         talks: copy_of_talks(talks),
+        unsure: unsure.clone(),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::features::programs::state::Programs;
 use crate::features::push::state::Pushes;
 use crate::features::rooms::limits::{Opener, RoomLimits};
 use crate::features::rooms::state::Settings;
-use crate::features::talk::state::Talks;
+use crate::features::talk::state::{Talks, Unsure};
 use crate::model::names::{ClientId, Name};
 use crate::model::now::Moment;
 
@@ -51,6 +51,7 @@ pub struct Features {
     pub(crate) pushes: Pushes,
     pub(crate) room_limits: RoomLimits,
     pub(crate) talks: Talks<Room>,
+    pub(crate) unsure: Unsure,
 }
 
 impl Features {
@@ -71,6 +72,7 @@ impl Features {
             pushes: Pushes::default(),
             room_limits: RoomLimits::new(config),
             talks: Talks::default(),
+            unsure: Unsure::default(),
         }
     }
 

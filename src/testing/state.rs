@@ -129,6 +129,7 @@ impl Words {
             pushes,
             room_limits,
             talks,
+            unsure,
             // The disk and the threads of this node.
             files: _,
             snapshots: _,
@@ -140,6 +141,7 @@ impl Words {
         self.say("presence", presence);
         self.say("room limits", room_limits);
         talks.all().for_each(|talk| self.room(talk));
+        self.say("unsure", unsure);
         let Operators { key, by_key, wrong, lockdown, ending, reload: _, reloading, last_reload, acts, last_act } =
             operators;
         self.say("operators", (key, by_key, wrong, lockdown, ending, reloading, last_reload, last_act));

@@ -75,6 +75,8 @@ macro_rules! suites {
             whoever_never_gave_a_name_leaves_no_trace
             a_half_close_is_a_goodbye_after_all_answers
             a_name_is_free_as_soon_as_its_owner_is_gone
+            who_whispered_to_a_guest_whose_line_breaks_is_told
+            who_whispered_to_a_guest_of_whom_nothing_is_heard_is_told
             one_name_goes_to_one_of_many_who_want_it
             everybody_hears_an_announcement
             the_end_tells_everybody_and_joins_every_thread

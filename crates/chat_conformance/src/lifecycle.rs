@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use chat_server::chat::message::Message;
 use chat_server::chat::outbox::{Batch, Deliver, Undelivered};
 use chat_server::model::text::Text;
-use chat_server::testing::{DEADLINE, Engine, quick};
+use chat_server::testing::{DEADLINE, Engine, TestClient, quick};
+
+use crate::limits::short;
 
 pub fn whoever_never_gave_a_name_leaves_no_trace(engine: Engine) {
     let server = engine.start();
@@ -50,6 +52,61 @@ pub fn a_name_is_free_as_soon_as_its_owner_is_gone(engine: Engine) {
         ani.until("* LEFT #lobby budi: ...");
     }
     server.join("budi");
+}
+
+pub fn who_whispered_to_a_guest_whose_line_breaks_is_told(engine: Engine) {
+    let server = engine.start();
+    let mut ani = server.join("ani");
+    let mut budi = server.join("budi");
+    ani.send("WHISPER:budi seen");
+    ani.hears("* JOINED #lobby budi");
+    ani.hears("* OK WHISPER to=budi");
+    budi.until("* WHISPER ani budi: seen");
+    budi.settle();
+    ani.send("WHISPER:budi into the void");
+    ani.hears("* OK WHISPER to=budi");
+    breaks(budi);
+    ani.hears("* NOTE *: budi was cut off, and may not have read your whisper: into the void");
+    ani.hears("* LEFT #lobby budi: connection lost");
+    // One that was answered, and one before an end that the guest chose.
+    for (way, why) in [("answers", "connection lost"), ("hangs up", "connection closed")] {
+        let mut citra = server.join("citra");
+        ani.hears("* JOINED #lobby citra");
+        ani.send("WHISPER:citra psst");
+        ani.hears("* OK WHISPER to=citra");
+        citra.until("* WHISPER ani citra: psst");
+        if way == "answers" {
+            citra.settle();
+            ani.send("MSG:nothing private");
+            breaks(citra);
+        } else {
+            citra.hang_up();
+        }
+        ani.hears(&format!("* LEFT #lobby citra: {why}"));
+    }
+}
+
+/// A client that is closed with something unread in it: the system sends a reset.
+fn breaks(client: TestClient) {
+    let waits = client.stream().peek(&mut [0]);
+    assert!(waits.is_ok_and(|bytes| bytes > 0));
+}
+
+pub fn who_whispered_to_a_guest_of_whom_nothing_is_heard_is_told(engine: Engine) {
+    let server = short(engine, |config| config.idle_secs = Duration::from_secs(1));
+    let mut ani = server.join("ani");
+    let _budi = server.join("budi");
+    ani.send("WHISPER:budi psst");
+    let mut heard: Vec<String> = Vec::new();
+    while !heard.last().is_some_and(|line| line.contains(" LEFT #lobby budi")) {
+        let line = ani.line().expect("ani is here");
+        if line.contains(" WARN ") {
+            ani.send("PING:still here");
+        }
+        heard.push(line);
+    }
+    let told = "NOTE *: budi was cut off, and may not have read your whisper: psst";
+    assert!(heard.iter().any(|line| line.ends_with(told)), "{heard:#?}");
 }
 
 pub fn one_name_goes_to_one_of_many_who_want_it(engine: Engine) {

@@ -192,7 +192,7 @@ impl<F: Hooks> Turn<'_, F> {
             hearing.extend(self.clients.all_named(to));
         }
         for to in &hearing {
-            F::whispered(self, id, *to);
+            F::whispered(self, id, *to, whisper);
             self.push(*to, whisper);
         }
         let own = self.connections(id).into_iter().filter(|own| untyped || !is_ignored && *own != id);

@@ -17,6 +17,7 @@ use crate::model::roles::Role;
 
 mod away;
 mod saying;
+mod unsure;
 
 impl Router<Features> {
     /// The room, or the talk, of that name.

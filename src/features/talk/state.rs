@@ -1,8 +1,12 @@
-//! All direct talks, by their names and by their members.
+//! All direct talks, by their names and by their members; and the whispers of which nothing shows yet that they were read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::names::{Name, RoomName};
+use crate::model::names::{ClientId, Name, RoomName};
+use crate::model::text::Text;
+
+/// The most authors that are remembered for one user; the first one makes way.
+const AUTHORS: usize = 64;
 
 /// All direct talks. They have no members as rooms have, for those are in the name, and no list of rooms has them.
 pub(crate) struct Talks<R> {
@@ -70,6 +74,27 @@ impl<R> Talks<R> {
     pub(crate) fn count_unkept(&mut self, is_kept: impl Fn(&R) -> bool) -> usize {
         self.with_guests.retain(|name| self.by_name.get(name).is_some_and(|talk| !is_kept(talk)));
         self.with_guests.len()
+    }
+}
+
+/// By the number of the user who may not have read them: of each author how many, and the beginning of the last.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Unsure(BTreeMap<ClientId, Vec<(ClientId, usize, Text)>>);
+
+impl Unsure {
+    /// Something was said to a user, by this one.
+    pub(super) fn note(&mut self, user: ClientId, by: ClientId, text: Text) {
+        let authors = self.0.entry(user).or_default();
+        let before = authors.iter().position(|(author, ..)| *author == by).map(|place| authors.remove(place));
+        authors.push((by, before.map_or(0, |(_, count, _)| count) + 1, text));
+        if authors.len() > AUTHORS {
+            authors.remove(0);
+        }
+    }
+
+    /// Takes out what is noted of a user.
+    pub(super) fn take(&mut self, user: ClientId) -> Vec<(ClientId, usize, Text)> {
+        self.0.remove(&user).unwrap_or_default()
     }
 }
 

@@ -79,7 +79,10 @@ impl Turn<'_, Features> {
         let (number, line) = self.write_down(talk, event)?;
         if let Event::Said(Speech { from, .. }) | Event::Changed(Change { from, .. }) = &line.event {
             let hearing = self.listeners(talk).into_iter().filter(|id| Some(*id) != but && self.hears(*id, from));
-            hearing.collect::<Vec<_>>().into_iter().for_each(|id| self.push(id, &line));
+            for id in hearing.collect::<Vec<_>>() {
+                self.is_unsure(id, &line);
+                self.push(id, &line);
+            }
         }
         Some((number, line))
     }
