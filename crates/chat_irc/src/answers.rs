@@ -1,5 +1,7 @@
 //! Endings to lines: what a client asked for, in the numerics that IRC has for it.
 
+use std::sync::PoisonError;
+
 use chat_server::features::moderation::ban::Kind;
 use chat_server::features::moderation::list::BanRow;
 use chat_server::model::event::{Block, Done, Rows};
@@ -23,7 +25,11 @@ pub(crate) fn local(says: &mut Says<'_>, local: Local) {
             if is_302 {
                 *says.caps = says.caps.with(Caps::CAP_NOTIFY);
             }
-            let line = format!(":{name} CAP {} LS :{}", says.nick(), Caps::offered(is_302).names(is_302));
+            let line = format!(
+                ":{name} CAP {} LS :{}",
+                says.nick(),
+                Caps::offered(is_302, says.door.options.sasl).names(is_302)
+            );
             says.line(line);
         }
         Local::CapList => {
@@ -33,11 +39,13 @@ pub(crate) fn local(says: &mut Says<'_>, local: Local) {
         Local::CapReq(asked, is_302) => {
             // What was said before is in the old form, and so is this line.
             let before = says.tags.clone();
-            let word = if says.caps.change(&asked, is_302) { "ACK" } else { "NAK" };
+            let word = if says.caps.change(&asked, is_302, says.door.options.sasl) { "ACK" } else { "NAK" };
             let line = format!(":{name} CAP {} {word} :{asked}", says.nick());
             says.tags = before;
             says.line(line);
         }
+        Local::SaslBegins if says.is_signed => says.known(n::SASL_ALREADY, &[]),
+        Local::SaslBegins => says.line("AUTHENTICATE +"),
         Local::Pong(token) => says.line(format!(":{name} PONG {name} :{token}")),
         Local::Says(lines) => {
             for (numeric, params) in lines {
@@ -172,9 +180,28 @@ pub(crate) fn block(says: &mut Says<'_>, ask: Ask, block: &Block) {
             let here: Vec<&str> = names.iter().filter(is_here).map(String::as_str).collect();
             says.numeric(n::ISON, &[&here.join(" ")]);
         }
+        Ask::Mine => mine(says, block.rows.open().unwrap_or_default()),
         Ask::List(filters) => rooms(says, &filters, &block.rows),
         Ask::Bans { room, letter } => bans(says, &room, letter, &block.rows),
         _ => {}
+    }
+}
+
+/// The rooms that the client is in since it has signed in: those of the account's other connections, and none else.
+fn mine(says: &mut Says<'_>, users: &[User]) {
+    let Some(own) = says.name.clone() else { return };
+    let rooms = users.iter().find(|user| user.name == own).map_or_else(Vec::new, |user| user.rooms.clone());
+    let before = says.link.rooms.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for room in before.iter().filter(|room| !rooms.contains(room)) {
+        let line = format!(":{} PART {room}", says.source());
+        says.line(line);
+        says.left(room);
+    }
+    for room in rooms.iter().filter(|room| !before.contains(room)) {
+        says.entered(room);
+        *says.entering = None;
+        let members: Vec<User> = users.iter().filter(|user| user.rooms.contains(room)).cloned().collect();
+        names(says, room, &members);
     }
 }
 

@@ -28,6 +28,7 @@ caps! {
     TAGS 8 "message-tags" ""
     MULTI_PREFIX 9 "multi-prefix" ""
     NO_NAMES 10 "draft/no-implicit-names" ""
+    SASL 15 "sasl" "PLAIN"
     TIME 11 "server-time" ""
     REPLIES 12 "standard-replies" ""
     USERHOST 13 "userhost-in-names" ""
@@ -55,18 +56,19 @@ impl Caps {
     }
 
     /// All that this server offers; `cap-notify` to who said 302 alone, since it comes with that.
-    pub(crate) fn offered(is_302: bool) -> Caps {
+    pub(crate) fn offered(is_302: bool, sasl: bool) -> Caps {
         let all = TABLE.iter().fold(0, |all, (_, bit, _)| all | bit.0);
+        let all = if sasl { all } else { all & !Caps::SASL.0 };
         Caps(if is_302 { all } else { all & !Caps::CAP_NOTIFY.0 })
     }
 
     /// Takes what a `REQ` asks for, all of it or nothing.
-    pub(crate) fn change(&mut self, asked: &str, is_302: bool) -> bool {
+    pub(crate) fn change(&mut self, asked: &str, is_302: bool, sasl: bool) -> bool {
         let mut wanted = *self;
         for word in asked.split_ascii_whitespace() {
             let (name, on) = word.strip_prefix('-').map_or((word, true), |name| (name, false));
             let Some((_, bit, _)) = TABLE.iter().find(|(known, _, _)| *known == name) else { return false };
-            if !on && *bit == Caps::CAP_NOTIFY && is_302 {
+            if !on && *bit == Caps::CAP_NOTIFY && is_302 || *bit == Caps::SASL && !sasl {
                 return false;
             }
             wanted.0 = if on { wanted.0 | bit.0 } else { wanted.0 & !bit.0 };
@@ -119,24 +121,24 @@ mod tests {
     #[test]
     fn a_request_is_granted_as_a_whole_or_not_at_all() {
         let mut caps = Caps::default();
-        assert!(caps.change("echo-message  server-time", false));
-        assert!(!caps.change("multi-prefix no-such-thing", false));
-        assert!(caps.change("-server-time", false) && caps.change("", false));
+        assert!(caps.change("echo-message  server-time", false, false));
+        assert!(!caps.change("multi-prefix no-such-thing", false, false));
+        assert!(caps.change("-server-time", false, false) && caps.change("", false, false));
         assert_eq!(caps.names(true), "echo-message");
-        assert!(!caps.change("-cap-notify", true) && caps.change("-cap-notify", false));
+        assert!(!caps.change("-cap-notify", true, false) && caps.change("-cap-notify", false, false));
     }
 
     #[test]
     fn the_list_fits_in_a_line() {
-        assert!(Caps::offered(true).names(true).len() < 450);
-        assert!(!Caps::offered(false).names(false).contains("cap-notify"));
+        assert!(Caps::offered(true, true).names(true).len() < 450);
+        assert!(!Caps::offered(false, false).names(false).contains("cap-notify"));
     }
 
     #[test]
     fn five_forms_are_enough() {
         let form = |names: &str| {
             let mut caps = Caps::default();
-            assert!(caps.change(names, false));
+            assert!(caps.change(names, false, false));
             caps.form().0
         };
         let forms = ["", "server-time", "account-tag", "server-time account-tag", "message-tags"].map(form);

@@ -5,7 +5,7 @@ use crate::ledger::Local;
 use crate::message::Message;
 use crate::numeric as n;
 use crate::text::shown;
-use crate::{rooms, talk};
+use crate::{rooms, sasl, talk};
 
 /// One command.
 pub(crate) struct Row {
@@ -27,6 +27,7 @@ macro_rules! commands {
 commands! {
     "CAP" 1 true talk::cap, "CAP LS|LIST|REQ|END: what your client can do";
     "PASS" 1 true talk::pass, "PASS <password>: the password of the server";
+    "AUTHENTICATE" 1 true sasl::authenticate, "AUTHENTICATE PLAIN: sign in to an account, before or after NICK";
     "NICK" 0 true talk::nick, "NICK <name>: your name";
     "USER" 4 true talk::user, "USER <user> 0 * :<real name>: once, at the start";
     "PING" 1 true talk::ping, "PING <word>: the word comes back";
@@ -55,6 +56,7 @@ commands! {
     "TIME" 0 false talk::time, "TIME: the server's time";
     "INFO" 0 false talk::info, "INFO: about this server";
     "LINKS" 0 false talk::links, "LINKS: the servers, of which there is one";
+    "NS" 0 false sasl::nickserv, "NS IDENTIFY|REGISTER|LOGOUT|HELP: words to NickServ";
     "OPER" 2 false talk::oper, "OPER <name> <key>: be an operator of the server";
     "KILL" 2 false talk::kill, "KILL <name> :<why>: send a user off the server";
     "HELP" 0 false help, "HELP [command]: this list";

@@ -8,14 +8,16 @@ use std::sync::atomic::Ordering;
 use chat_server::model::command::{Choice, Command, Presence};
 use chat_server::model::names::Name;
 use chat_server::model::request::Request;
+use chat_server::model::secrets::Secret;
 use chat_server::model::text::Text;
 use chat_server::model::verb::Verb;
-use chat_server::model::verbs::{JOIN, NICK, OPT, PING, QUIT, STATS};
+use chat_server::model::verbs::{JOIN, LIST, NICK, OPT, PING, QUIT, STATS};
 
 use crate::directory::{Profile, prefix};
 use crate::door::Door;
-use crate::ledger::{Ask, Asked, Link, Local};
+use crate::ledger::{Ask, Asked, Link, Local, Way};
 use crate::numeric::{self as n, Numeric};
+use crate::sasl;
 
 /// What one line asks for.
 pub(crate) struct Desk {
@@ -39,6 +41,12 @@ pub(crate) struct Greeting {
     /// Whether `CAP` was begun and not ended.
     pub(crate) negotiates: bool,
     pub(crate) is_302: bool,
+    /// The account that `PASS` named, with its password.
+    pub(crate) account: Option<(Name, Secret)>,
+    /// The chunks of a proof by SASL.
+    pub(crate) proof: Option<String>,
+    /// Whether it has tried to show who it is, so that it may be in rooms as soon as it is in.
+    pub(crate) proves: bool,
     /// Whether the name was asked for.
     pub(crate) has_asked: bool,
 }
@@ -108,10 +116,28 @@ impl Desk {
             let words = Text::new("Password incorrect").ok();
             return self.ask(Ask::Quit, &QUIT, Command::Quit(words));
         }
+        if let Some((account, secret)) = self.greeting.account.take() {
+            sasl::prove(self, account, secret, Way::Pass);
+        }
         self.greeting.has_asked = true;
         self.own = Some(self.batch.len());
         let profile = self.profile();
         self.link.prefix.store(prefix(&name, &profile.user).len(), Ordering::Relaxed);
+        if !self.greeting.proves {
+            self.options();
+        }
+        let what = Ask::Welcome { name: name.clone(), profile };
+        // A client that has shown who it is has the name of its account.
+        let early = Request { tag: tag(), ..Request::of(&JOIN, Ok(Command::Join(name))) };
+        self.batch.push((what, Request { early: Some(Box::new(early)), ..ping() }));
+        self.figures(false);
+        if self.greeting.proves {
+            self.own_rooms();
+        }
+    }
+
+    /// What this door asks for each client, before it has a name.
+    pub(crate) fn options(&mut self) {
         let choices = vec![
             Choice::Lobby(false),
             Choice::History(0),
@@ -120,8 +146,13 @@ impl Desk {
             Choice::Away(true),
         ];
         self.ask(Ask::Options, &OPT, Command::Options(choices));
-        self.ask(Ask::Welcome { name: name.clone(), profile }, &JOIN, Command::Join(name));
-        self.figures(false);
+    }
+
+    /// The rooms that a client is in that has signed in to its account.
+    pub(crate) fn own_rooms(&mut self) {
+        let early = Some(Box::new(ping()));
+        let request = Request { tag: tag(), early, ..Request::of(&LIST, Ok(Command::List(None))) };
+        self.batch.push((Ask::Mine, request));
     }
 
     /// `STATS`, for who has a name; for others it is a ping, so that a name that is refused counts as one refusal and not as two.

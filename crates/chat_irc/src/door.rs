@@ -19,6 +19,8 @@ pub struct Options {
     pub password: Option<Secret>,
     /// How long a client may be silent. It is asked for a sign of life a minute before.
     pub idle: Duration,
+    /// Whether clients may show here that an account is theirs: there are accounts, and passwords are not readable on their way.
+    pub sasl: bool,
     /// The word for this door in `LIST` and in the log: `irc`, `irc-tls`.
     pub door: &'static str,
 }
@@ -26,7 +28,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         let idle = Duration::from_secs(240);
-        Options { name: "chat.local".into(), network: "chat".into(), password: None, idle, door: "irc" }
+        Options { name: "chat.local".into(), network: "chat".into(), password: None, idle, sasl: false, door: "irc" }
     }
 }
 

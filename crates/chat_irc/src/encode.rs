@@ -16,7 +16,7 @@ use crate::answers;
 use crate::caps::Caps;
 use crate::directory::Profile;
 use crate::door::Door;
-use crate::ledger::{Ask, Asked, Link};
+use crate::ledger::{Ask, Asked, Link, Way};
 use crate::news::render;
 use crate::numeric::{self as n, Numeric};
 use crate::page::{Page, put, time};
@@ -46,6 +46,8 @@ pub struct IrcEncoder {
     gone: Option<ClientId>,
     /// Whether the client has shown that its name is its own.
     is_signed: bool,
+    /// The account that the client has signed in to, until it is welcomed by that name.
+    account: Option<Name>,
 }
 
 impl IrcEncoder {
@@ -64,6 +66,7 @@ impl IrcEncoder {
             entering: None,
             gone: None,
             is_signed: false,
+            account: None,
         }
     }
 
@@ -90,6 +93,15 @@ impl IrcEncoder {
         let is_welcome = matches!(what, Ask::Welcome { .. } | Ask::Nick { .. });
         match (&envelope.event, what) {
             (Event::Pong(_), Ask::Local(local)) => answers::local(&mut self.says(envelope.at), local),
+            (Event::Pong(_), Ask::Welcome { profile, .. }) => {
+                if let Some(name) = self.account.take() {
+                    self.is_welcoming = true;
+                    let mut says = self.says(envelope.at);
+                    says.named(&name, profile);
+                    welcome::welcome(&mut says);
+                }
+            }
+            (Event::Done { done, .. }, Ask::Prove(way)) => self.proved(way, done, envelope.at),
             (Event::Done { done: Done::Welcome { name, .. } | Done::SignedIn { name, .. }, .. }, what)
                 if is_welcome =>
             {
@@ -128,6 +140,11 @@ impl IrcEncoder {
                 let was_entering = self.entering.take().is_some();
                 let mut says = self.says(envelope.at);
                 match (refusal(&what, error), &what) {
+                    (_, Ask::Prove(Way::Service)) => {
+                        let server = &says.door.options.name;
+                        let line = format!(":NickServ!services@{server} NOTICE {} :{error}", says.nick());
+                        says.line(line);
+                    }
                     (_, Ask::Names { entering: true, .. }) if !was_entering => {}
                     (refused, Ask::Names { room, .. }) => {
                         let _closed_to_the_client = refused;
@@ -156,10 +173,42 @@ impl IrcEncoder {
         }
     }
 
+    /// The client has shown who it is, or is signed out.
+    fn proved(&mut self, way: Way, done: &Done, at: DateTime<Utc>) {
+        let (name, is_signed) = match done {
+            Done::SignedIn { name, .. } | Done::Registered { name } => (name, true),
+            Done::SignedOut { name } => (name, false),
+            _ => return,
+        };
+        self.is_signed = is_signed;
+        if self.name.is_none() {
+            self.account = Some(name.clone());
+        }
+        let mut says = self.says(at);
+        let source = if says.name.is_some() { says.source() } else { format!("{name}!~@{name}.user") };
+        match is_signed {
+            true => says.numeric(n::LOGGED_IN, &[&source, name.as_str(), &format!("You are now logged in as {name}")]),
+            false => says.known(n::LOGGED_OUT, &[&source]),
+        }
+        if way == Way::Sasl {
+            says.known(n::SASL_SUCCESS, &[]);
+        }
+        if says.name.is_some() {
+            says.renamed(name);
+        }
+    }
+
     /// What others did, or the server.
     fn news(&mut self, envelope: &Envelope, out: &mut Vec<u8>) {
+        let is_early = self.account.is_some();
         match &envelope.event {
-            Event::Note { room: None, text } if self.is_welcoming => return self.motd.push(text.clone()),
+            // Signed in, and not welcomed yet: the rooms are told behind the welcome.
+            Event::Bye { .. } | Event::Warn(_) | Event::Note { room: None, .. } | Event::Refused { .. } => {}
+            _ if is_early => return,
+            _ => {}
+        }
+        match &envelope.event {
+            Event::Note { room: None, text } if self.is_welcoming || is_early => return self.motd.push(text.clone()),
             Event::Note { room: None, text } => return self.notice(envelope.at, text, out),
             Event::Feature(event) => {
                 if let (Some(Topic { room, text, .. }), Some(entering)) = (event.open(), &self.entering)
@@ -284,7 +333,7 @@ impl Encoder for IrcEncoder {
 
     fn shared<'a>(&self, run: &'a Run) -> Option<&'a [u8]> {
         // The topic of a room that is being entered is a part of the answer.
-        if self.entering.is_some() || self.is_welcoming {
+        if self.entering.is_some() || self.is_welcoming || self.account.is_some() {
             return None;
         }
         let comes = |envelope: &Arc<Envelope>| matches!(envelope.event, Event::Joined { .. });

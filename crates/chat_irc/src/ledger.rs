@@ -116,6 +116,10 @@ pub(crate) enum Ask {
     Ison(Vec<String>),
     List(Vec<String>),
     Away(bool),
+    /// Showing who the client is.
+    Prove(Way),
+    /// The rooms that the client is in, behind that.
+    Mine,
     Oper,
     Typing,
     React {
@@ -139,6 +143,17 @@ pub(crate) struct Mask {
     pub(crate) token: String,
 }
 
+/// How a client shows who it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    /// `AUTHENTICATE`.
+    Sasl,
+    /// `PASS`.
+    Pass,
+    /// Words to `NickServ`.
+    Service,
+}
+
 /// What the door says by itself.
 #[derive(Debug)]
 pub(crate) enum Local {
@@ -147,6 +162,8 @@ pub(crate) enum Local {
         is_302: bool,
     },
     CapList,
+    /// The way to show who the client is was named; a client that has done so is told that.
+    SaslBegins,
     CapReq(String, bool),
     Pong(String),
     /// Numerics with their parameters; the last one may have blanks.

@@ -31,6 +31,7 @@ mod numeric;
 mod page;
 mod refuse;
 mod rooms;
+mod sasl;
 mod says;
 mod talk;
 mod text;

@@ -3,7 +3,7 @@
 use chat_server::model::code::Code;
 use chat_server::model::refusal::Refusal;
 
-use crate::ledger::Ask;
+use crate::ledger::{Ask, Way};
 use crate::numeric::{self as n, Numeric};
 
 /// The numeric, its parameters and its words; `None` where IRC is silent about it.
@@ -14,6 +14,8 @@ pub(crate) fn refusal(ask: &Ask, error: &Refusal) -> Option<(&'static str, Vec<S
     let other = |number: &'static str, words: &str| Some((number, about.clone(), words.to_string()));
     match (code, ask) {
         (_, Ask::Say { is_notice: true, .. } | Ask::Typing) => None,
+        (_, Ask::Prove(Way::Sasl)) => other("904", &format!("SASL authentication failed{wait}")),
+        (_, Ask::Prove(Way::Pass)) => other("464", &format!("Password incorrect{wait}")),
         (Code::AlreadyThere, Ask::Enter(_)) => None,
         (Code::NotListed, _) => None,
         (Code::NoSuchUser, _) => one(n::NO_SUCH_NICK),
@@ -49,6 +51,7 @@ pub(crate) fn refusal(ask: &Ask, error: &Refusal) -> Option<(&'static str, Vec<S
         (Code::BannedFromRoom, _) => other("474", &format!("Cannot join channel (+b{wait})")),
         (Code::RoomFull, _) => other("471", "Cannot join channel (+l)"),
         (Code::BadKey, _) => other("475", "Cannot join channel (+k)"),
+        (_, Ask::Mine) => None,
         (code, _) => Some((number(code), about.clone(), error.to_string())),
     }
 }

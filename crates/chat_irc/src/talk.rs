@@ -15,6 +15,7 @@ use crate::desk::Desk;
 use crate::ledger::{Ask, Local};
 use crate::message::{MAX_LINE, Message};
 use crate::numeric as n;
+use crate::sasl;
 use crate::text::{Words, cut, plain, shown, words};
 
 /// The most targets of one line.
@@ -54,7 +55,12 @@ pub(crate) fn pass(desk: &mut Desk, message: &Message) {
         return desk.says(n::ALREADY, &[]);
     }
     let is_it = |secret: &Secret| secret.reveal() == message.param(0);
-    desk.greeting.may_come |= desk.door.options.password.as_ref().is_none_or(is_it);
+    let is_the_servers = desk.door.options.password.as_ref().is_none_or(is_it);
+    desk.greeting.may_come |= is_the_servers;
+    let account = message.param(0).split_once(':').and_then(|(name, secret)| Some((Name::parse(name).ok()?, secret)));
+    if let (Some((name, secret)), true) = (account, desk.door.options.sasl) {
+        desk.greeting.account = Some((name, Secret::new(secret)));
+    }
 }
 
 pub(crate) fn nick(desk: &mut Desk, message: &Message) {
@@ -161,7 +167,7 @@ fn say(desk: &mut Desk, message: &Message, is_notice: bool) {
             match Name::parse(target) {
                 Err(_) => refuse(desk, n::NO_SUCH_NICK, &[shown(target)]),
                 Ok(_) if target.eq_ignore_ascii_case("NickServ") => {
-                    desk.local(Local::Notice { from: "NickServ", words: "Accounts cannot be used by IRC yet" });
+                    sasl::service(desk, &text);
                 }
                 Ok(name) if spoken == Words::Ctcp => refuse(desk, n::NO_CTCP, &[name.as_str()]),
                 Ok(to) => {

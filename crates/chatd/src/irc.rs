@@ -44,12 +44,17 @@ impl IrcConfig {
         is_on(&self.tls)
     }
 
+    /// Whether the plain door listens on this machine only.
+    pub(crate) fn is_for_this_machine(&self) -> bool {
+        self.addr.parse::<SocketAddr>().is_ok_and(|addr| addr.ip().is_loopback())
+    }
+
     /// The dialect of a door. `network` is the name of the place, of which what a token can hold is kept.
-    fn dialect(&self, network: &str, door: &'static str) -> Irc {
+    fn dialect(&self, network: &str, sasl: bool, door: &'static str) -> Irc {
         let network: String = network.split_whitespace().collect::<Vec<_>>().join("-");
         let network = if network.is_empty() { Options::default().network } else { network };
         let (name, password, idle) = (self.name.clone(), self.password.clone(), self.idle);
-        Irc::new(Options { name, network, password, idle, door })
+        Irc::new(Options { name, network, password, idle, sasl, door })
     }
 
     /// Opens the plain door, if there is to be one, on the same engine as the line door's.
@@ -59,14 +64,14 @@ impl IrcConfig {
     pub(crate) fn open(
         &self,
         server: &mut Server,
-        network: &str,
+        (network, sasl): (&str, bool),
         engine: Engine,
         listen: impl FnOnce(&str) -> Result<TcpListener, String>,
     ) -> Result<Option<SocketAddr>, String> {
         if !is_on(&self.addr) {
             return Ok(None);
         }
-        let (listener, irc) = (listen(&self.addr)?, self.dialect(network, "irc"));
+        let (listener, irc) = (listen(&self.addr)?, self.dialect(network, sasl, "irc"));
         let opened = match engine {
             Engine::Direct => put(server, "irc", listener, DirectOf::from(irc)),
             Engine::Threads => put(server, "irc", listener, ThreadsOf(irc)),
@@ -83,14 +88,14 @@ impl IrcConfig {
     pub(crate) fn open_tls(
         &self,
         server: &mut Server,
-        network: &str,
+        (network, sasl): (&str, bool),
         tls: &Tls,
         listen: impl FnOnce(&str) -> Result<TcpListener, String>,
     ) -> Result<Option<SocketAddr>, String> {
         if !self.has_tls() {
             return Ok(None);
         }
-        let transport = tls.speaking(self.dialect(network, "irc-tls"));
+        let transport = tls.speaking(self.dialect(network, sasl, "irc-tls"));
         put(server, "irc-tls", listen(&self.tls)?, transport).map(Some).map_err(|error| error.to_string())
     }
 }

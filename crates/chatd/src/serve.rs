@@ -186,9 +186,14 @@ fn open_doors(
         addrs.tls = Some(door.addr());
         server.with(door);
     }
-    addrs.irc = settings.irc.open(server, &core.name, settings.engine, |addr| open("--irc", addr))?;
+    let has_accounts = settings.data.dir.is_some();
+    // Where others could read a password on its way, none is asked for.
+    let takes_plain = settings.data.policy.plain_passwords || settings.irc.is_for_this_machine();
+    let place = (&*core.name, has_accounts && takes_plain);
+    addrs.irc = settings.irc.open(server, place, settings.engine, |addr| open("--irc", addr))?;
     if let Some(tls) = tls {
-        addrs.irc_tls = settings.irc.open_tls(server, &core.name, tls, |addr| open("--irc-tls", addr))?;
+        addrs.irc_tls =
+            settings.irc.open_tls(server, (&core.name, has_accounts), tls, |addr| open("--irc-tls", addr))?;
         tls::report(tls);
     }
     Ok(addrs)
