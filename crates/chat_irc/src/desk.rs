@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use chat_server::features::accounts;
+use chat_server::features::archive::store::Proof;
 use chat_server::model::command::{Choice, Command, Presence};
 use chat_server::model::names::Name;
 use chat_server::model::request::Request;
@@ -17,7 +19,6 @@ use crate::directory::{Profile, prefix};
 use crate::door::Door;
 use crate::ledger::{Ask, Asked, Link, Local, Way};
 use crate::numeric::{self as n, Numeric};
-use crate::sasl;
 
 /// What one line asks for.
 pub(crate) struct Desk {
@@ -117,7 +118,7 @@ impl Desk {
             return self.ask(Ask::Quit, &QUIT, Command::Quit(words));
         }
         if let Some((account, secret)) = self.greeting.account.take() {
-            sasl::prove(self, account, secret, Way::Pass);
+            self.prove(account, secret, Way::Pass);
         }
         self.greeting.has_asked = true;
         self.own = Some(self.batch.len());
@@ -132,6 +133,19 @@ impl Desk {
         self.batch.push((what, Request { early: Some(Box::new(early)), ..ping() }));
         self.figures(false);
         if self.greeting.proves {
+            self.own_rooms();
+        }
+    }
+
+    /// Asks the core whether an account is the client's.
+    pub(crate) fn prove(&mut self, name: Name, secret: Secret, way: Way) {
+        if !self.greeting.has_asked {
+            self.options();
+        }
+        self.greeting.proves = true;
+        let command = Command::feature(accounts::Command::Login(Proof::Password(name, secret)));
+        self.ask(Ask::Prove(way), &accounts::verbs::LOGIN, command);
+        if self.greeting.has_asked {
             self.own_rooms();
         }
     }

@@ -7,6 +7,7 @@ use chat_server::features::presence::away::Away;
 use chat_server::features::rooms::told::{Invited, Topic};
 use chat_server::model::event::{Block, Done, Envelope, Event, Leave, Wire};
 use chat_server::model::names::{ClientId, Name, RoomName};
+use chat_server::model::refusal::Refusal;
 use chat_server::model::run::Run;
 use chat_server::model::text::Text;
 use chat_server::protocol::dialect::Encoder;
@@ -136,33 +137,7 @@ impl IrcEncoder {
                     what => answers::block(&mut self.says(envelope.at), what, block),
                 }
             }
-            (Event::Refused { error, .. }, what) => {
-                let was_entering = self.entering.take().is_some();
-                let mut says = self.says(envelope.at);
-                match (refusal(&what, error), &what) {
-                    (_, Ask::Prove(Way::Service)) => {
-                        let server = &says.door.options.name;
-                        let line = format!(":NickServ!services@{server} NOTICE {} :{error}", says.nick());
-                        says.line(line);
-                    }
-                    (_, Ask::Names { entering: true, .. }) if !was_entering => {}
-                    (refused, Ask::Names { room, .. }) => {
-                        let _closed_to_the_client = refused;
-                        says.known(n::END_OF_NAMES, &[room.as_str()]);
-                    }
-                    (refused, what) => {
-                        if let Some((numeric, params, words)) = refused {
-                            let params: Vec<&str> = params.iter().map(String::as_str).chain([&*words]).collect();
-                            says.numeric(Numeric(numeric, ""), &params);
-                        }
-                        if let Ask::Whois(name) = what {
-                            says.known(n::END_OF_WHOIS, &[name.as_str()]);
-                        } else if let Ask::Who(mask) = what {
-                            says.known(n::END_OF_WHO, &[&mask.typed]);
-                        }
-                    }
-                }
-            }
+            (Event::Refused { error, .. }, what) => self.refused(&what, error, envelope.at),
             _ => {}
         }
         let label = label.filter(|_| self.caps.has(Caps::LABEL));
@@ -170,6 +145,35 @@ impl IrcEncoder {
             self.batches += u64::from(label.is_some());
             let page = std::mem::take(&mut self.page);
             page.write(label.as_deref(), self.batches, &self.door.options.name, out);
+        }
+    }
+
+    /// A request was refused.
+    fn refused(&mut self, what: &Ask, error: &Refusal, at: DateTime<Utc>) {
+        let was_entering = self.entering.take().is_some();
+        let mut says = self.says(at);
+        match (refusal(what, error), what) {
+            (_, Ask::Prove(Way::Service)) => {
+                let server = &says.door.options.name;
+                let line = format!(":NickServ!services@{server} NOTICE {} :{error}", says.nick());
+                says.line(line);
+            }
+            (_, Ask::Names { entering: true, .. }) if !was_entering => {}
+            (refused, Ask::Names { room, .. }) => {
+                let _closed_to_the_client = refused;
+                says.known(n::END_OF_NAMES, &[room.as_str()]);
+            }
+            (refused, what) => {
+                if let Some((numeric, params, words)) = refused {
+                    let params: Vec<&str> = params.iter().map(String::as_str).chain([&*words]).collect();
+                    says.numeric(Numeric(numeric, ""), &params);
+                }
+                if let Ask::Whois(name) = what {
+                    says.known(n::END_OF_WHOIS, &[name.as_str()]);
+                } else if let Ask::Who(mask) = what {
+                    says.known(n::END_OF_WHO, &[&mask.typed]);
+                }
+            }
         }
     }
 

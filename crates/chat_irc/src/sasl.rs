@@ -1,7 +1,6 @@
 //! Showing who one is: SASL PLAIN, `PASS account:password`, and what is said to `NickServ`. Each is one request of the core.
 
 use chat_server::features::accounts::{self, verbs};
-use chat_server::features::archive::store::Proof;
 use chat_server::model::command::Command;
 use chat_server::model::names::Name;
 use chat_server::model::secrets::Secret;
@@ -46,24 +45,11 @@ pub(crate) fn authenticate(desk: &mut Desk, message: &Message) {
             if chunk.len() == CHUNK {
                 desk.greeting.proof = Some(begun);
             } else if let Some((name, secret)) = plain(&begun) {
-                prove(desk, name, secret, Way::Sasl);
+                desk.prove(name, secret, Way::Sasl);
             } else {
                 desk.says(n::SASL_FAIL, &[]);
             }
         }
-    }
-}
-
-/// Asks the core whether an account is the client's.
-pub(crate) fn prove(desk: &mut Desk, name: Name, secret: Secret, way: Way) {
-    if !desk.greeting.has_asked {
-        desk.options();
-    }
-    desk.greeting.proves = true;
-    let command = Command::feature(accounts::Command::Login(Proof::Password(name, secret)));
-    desk.ask(Ask::Prove(way), &verbs::LOGIN, command);
-    if desk.greeting.has_asked {
-        desk.own_rooms();
     }
 }
 
@@ -118,7 +104,7 @@ pub(crate) fn service(desk: &mut Desk, words: &str) {
             let (name, secret) =
                 rest.split_once(' ').map_or((None, rest), |(name, secret)| (Name::parse(name).ok(), secret));
             match name.or_else(|| desk.greeting.nick.clone()) {
-                Some(name) => prove(desk, name, Secret::new(secret), Way::Service),
+                Some(name) => desk.prove(name, Secret::new(secret), Way::Service),
                 None => help(desk),
             }
         }
