@@ -5,18 +5,22 @@ use std::collections::HashMap;
 use crate::model::names::Name;
 
 /// Names that no user may have, or resemble: they would be taken for the server, or for its operator.
-const RESERVED: [&str; 18] = [
+const RESERVED: [&str; 22] = [
     "admin",
     "administrator",
     "all",
+    "chanserv",
     "chatd",
     "everyone",
     "help",
     "here",
+    "hostserv",
+    "memoserv",
     "moderator",
     "nickserv",
     "nobody",
     "operator",
+    "operserv",
     "root",
     "security",
     "server",

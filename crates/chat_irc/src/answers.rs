@@ -123,8 +123,10 @@ pub(crate) fn done(says: &mut Says<'_>, ask: Ask, done: &Done) {
             says.line(line);
         }
         (Ask::Modes { letter: None, .. }, Done::Modes { room, modes, limit }) => {
+            // A key is never shown, and has its place before the limit.
+            let key = if modes.contains('k') { " *" } else { "" };
             let limit = limit.map_or_else(String::new, |limit| format!(" {limit}"));
-            let line = format!(":{} 324 {} {room} {modes}{limit}", says.door.options.name, says.nick());
+            let line = format!(":{} 324 {} {room} {modes}{key}{limit}", says.door.options.name, says.nick());
             says.line(line);
         }
         (Ask::Modes { letter: Some(letter), sign, value, .. }, Done::Modes { room, .. }) => {
@@ -266,8 +268,12 @@ fn whois(says: &mut Says<'_>, user: &User) {
 
 fn rooms(says: &mut Says<'_>, filters: &[String], rows: &Rows) {
     says.numeric(n::LIST_START, &["Channel", n::LIST_START.1]);
+    // A mask of one letter and one of a hundred cost the same here, and so few are read (`rooms::list`).
+    let (masks, conditions): (Vec<&String>, Vec<&String>) =
+        filters.iter().partition(|filter| !filter.starts_with(['<', '>', '!']));
     for room in rows.open::<RoomInfo>().unwrap_or_default() {
-        if room.users == 0 || room.name.is_talk() || !filters.iter().all(|filter| fits(filter, room, filters)) {
+        let is_meant = masks.is_empty() || masks.iter().any(|mask| is_like(room.name.as_str(), mask));
+        if room.users == 0 || room.name.is_talk() || !is_meant || !conditions.iter().all(|it| holds(it, room)) {
             continue;
         }
         says.numeric(n::LIST, &[room.name.as_str(), &room.users.to_string(), &room.topic]);
@@ -275,14 +281,14 @@ fn rooms(says: &mut Says<'_>, filters: &[String], rows: &Rows) {
     says.known(n::LIST_END, &[]);
 }
 
-/// Whether a room is meant by a filter: `>2`, `<9`, `!mask`, `mask`; or by another one, where both are names or masks.
-fn fits(filter: &str, room: &RoomInfo, all: &[String]) -> bool {
-    let number = |digits: &str| digits.parse::<usize>().unwrap_or(0);
-    match filter.as_bytes().first() {
-        Some(b'>') => room.users > number(&filter[1..]),
-        Some(b'<') => room.users < number(&filter[1..]),
-        Some(b'!') => !is_like(room.name.as_str(), &filter[1..]),
-        _ => all.iter().any(|mask| !mask.starts_with(['<', '>', '!']) && is_like(room.name.as_str(), mask)),
+/// Whether a condition of `LIST` holds for a room: `>2`, `<9`, `!mask`.
+fn holds(condition: &str, room: &RoomInfo) -> bool {
+    let (kind, rest) = condition.split_at(1);
+    let number = rest.parse::<usize>().unwrap_or(0);
+    match kind {
+        ">" => room.users > number,
+        "<" => room.users < number,
+        _ => !is_like(room.name.as_str(), rest),
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Greeting {
     pub(crate) user: Option<(String, String)>,
     /// Whether the password of the server was given, if there is one.
     pub(crate) may_come: bool,
+    /// How many passwords were given.
+    pub(crate) passes: u8,
     /// Whether `CAP` was begun and not ended.
     pub(crate) negotiates: bool,
     pub(crate) is_302: bool,

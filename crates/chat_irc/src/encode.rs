@@ -229,6 +229,10 @@ impl IrcEncoder {
                     let tags = std::mem::take(&mut self.says(envelope.at).tags);
                     return put(out, &[&tags], &line);
                 }
+                // IRC has no form for it, and a user who changes it often would be a loudspeaker of the server.
+                if event.open::<chat_server::features::profile::Profile>().is_some() {
+                    return;
+                }
                 if event.room().is_none() && self.name.is_some() {
                     return self.notice(envelope.at, event.sentence(), out);
                 }
@@ -260,7 +264,8 @@ impl IrcEncoder {
                 self.says(envelope.at).is_called(new);
             }
             Event::Renamed { old, new, .. } if self.caps.has(Caps::CHGHOST) => {
-                let known = self.door.directory.find(new).or_else(|| self.door.directory.find(old));
+                // In this order: the client's own thread may rename it between the two looks.
+                let known = self.door.directory.find(old).or_else(|| self.door.directory.find(new));
                 let user = known.map_or_else(|| "~".to_string(), |profile| profile.user);
                 put(out, &[], &format!(":{new}!{user}@{old}.user CHGHOST {user} {new}.user"));
             }

@@ -64,7 +64,7 @@ numerics! {
     NO_SUCH_CHANNEL "403" "No such channel"
     CANNOT_SEND "404" "Cannot send to channel"
     WAS_NO_SUCH_NICK "406" "There was no such nickname"
-    TOO_MANY_TARGETS "407" "Too many targets: four at most"
+    TOO_MANY_TARGETS "407" "Too many targets in one line: TARGMAX in 005 says how many"
     NO_ORIGIN "409" "No origin specified"
     INVALID_CAP "410" "Invalid CAP command"
     NO_RECIPIENT "411" "No recipient given"

@@ -1,5 +1,6 @@
 //! The commands about rooms, and about the users in them.
 
+use std::iter::repeat;
 use std::sync::PoisonError;
 
 use chat_server::features::moderation::action::{Action, Moderate, Scope, ShowBans};
@@ -16,8 +17,11 @@ use crate::desk::Desk;
 use crate::ledger::{Ask, Local, Mask};
 use crate::message::Message;
 use crate::numeric as n;
+use crate::talk::MAX_TARGETS;
 use crate::text::{cut, plain, shown};
 
+/// The most rooms, or filters, of one line.
+pub(crate) const MAX_ROOMS: usize = 20;
 /// The most changes of modes in one line.
 pub(crate) const MAX_MODES: usize = 12;
 /// The most bytes of a topic and of the words of a kick.
@@ -58,10 +62,11 @@ pub(crate) fn join(desk: &mut Desk, message: &Message) {
     if message.param(0).is_empty() {
         return desk.says(n::NEED_MORE, &["JOIN"]);
     }
-    let mut keys = message.param(1).split(',').filter(|key| !key.is_empty());
-    for typed in message.param(0).split(',').filter(|typed| !typed.is_empty()) {
+    // A key has the place of its room.
+    let keys = message.param(1).split(',').map(Some).chain(repeat(None));
+    for (typed, key) in each(desk, message.param(0), MAX_ROOMS).into_iter().zip(keys) {
         let Some(room) = room(desk, typed) else { continue };
-        let key = keys.next().and_then(|key| Text::new(key).ok());
+        let key = key.filter(|key| !key.is_empty()).and_then(|key| Text::new(key).ok());
         desk.ask(Ask::Enter(room.clone()), &JOIN, Command::Enter { room: room.clone(), key });
         who_is_in(desk, room, true);
     }
@@ -72,8 +77,18 @@ fn who_is_in(desk: &mut Desk, room: RoomName, entering: bool) {
     desk.ask(Ask::Names { room, entering }, &LIST, command);
 }
 
+/// The members of a list, as many as one line may have: each is a request, and a line has the pace of one.
+fn each<'a>(desk: &mut Desk, list: &'a str, most: usize) -> Vec<&'a str> {
+    let mut all: Vec<&str> = list.split(',').collect();
+    if all.len() > most {
+        all.truncate(most);
+        desk.says(n::TOO_MANY_TARGETS, &[list.split(',').nth(most).map_or("*", shown)]);
+    }
+    all
+}
+
 pub(crate) fn part(desk: &mut Desk, message: &Message) {
-    for typed in message.param(0).split(',').filter(|typed| !typed.is_empty()) {
+    for typed in each(desk, message.param(0), MAX_ROOMS).into_iter().filter(|typed| !typed.is_empty()) {
         if let Some(room) = room(desk, typed) {
             leave(desk, room, words(message.param(1), MAX_KICK));
         }
@@ -92,7 +107,8 @@ pub(crate) fn names(desk: &mut Desk, message: &Message) {
 }
 
 pub(crate) fn list(desk: &mut Desk, message: &Message) {
-    let filters = message.param(0).split(',').filter(|filter| !filter.is_empty()).map(str::to_string);
+    let filters = each(desk, message.param(0), MAX_ROOMS).into_iter().filter(|filter| !filter.is_empty());
+    let filters = filters.map(str::to_string);
     desk.ask(Ask::List(filters.collect()), &ROOMS, Command::Rooms);
 }
 
@@ -114,7 +130,10 @@ pub(crate) fn invite(desk: &mut Desk, message: &Message) {
 pub(crate) fn kick(desk: &mut Desk, message: &Message) {
     let why = words(message.param(2), MAX_KICK);
     let rooms: Vec<&str> = message.param(0).split(',').collect();
-    for (number, typed) in message.param(1).split(',').filter(|typed| !typed.is_empty()).enumerate() {
+    for (number, typed) in each(desk, message.param(1), MAX_TARGETS).into_iter().enumerate() {
+        if typed.is_empty() {
+            continue;
+        }
         // One room with several users, or a room for each user.
         let Some(room) = rooms.get(number).or(rooms.first()).and_then(|typed| room(desk, typed)) else { return };
         let Some(name) = name(desk, typed) else { continue };

@@ -20,6 +20,8 @@ use crate::text::{Words, cut, plain, shown, words};
 
 /// The most targets of one line.
 pub(crate) const MAX_TARGETS: usize = 4;
+/// The most passwords that a connection may try before it is in.
+const MAX_PASSES: u8 = 3;
 /// The most bytes of last words, and of a reason to be away.
 const MAX_WORDS: usize = 360;
 /// The most letters of what `USER` says, and bytes of a real name.
@@ -57,6 +59,11 @@ pub(crate) fn pass(desk: &mut Desk, message: &Message) {
     let is_it = |secret: &Secret| secret.reveal() == message.param(0);
     let is_the_servers = desk.door.options.password.as_ref().is_none_or(is_it);
     desk.greeting.may_come |= is_the_servers;
+    desk.greeting.passes += 1;
+    if desk.greeting.passes > MAX_PASSES && !desk.greeting.may_come {
+        desk.says(n::BAD_PASSWORD, &[]);
+        return desk.ask(Ask::Quit, &QUIT, Command::Quit(Text::new("Password incorrect").ok()));
+    }
     let account = message.param(0).split_once(':').and_then(|(name, secret)| Some((Name::parse(name).ok()?, secret)));
     if let (Some((name, secret)), true) = (account, desk.door.options.sasl) {
         desk.greeting.account = Some((name, Secret::new(secret)));

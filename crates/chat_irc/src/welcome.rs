@@ -5,7 +5,7 @@ use chat_server::model::rows::Stat;
 use chat_server::model::text::Text;
 
 use crate::numeric as n;
-use crate::rooms::{MAX_KICK, MAX_MODES, MAX_TOPIC};
+use crate::rooms::{MAX_KICK, MAX_MODES, MAX_ROOMS, MAX_TOPIC};
 use crate::says::Says;
 use crate::talk::{MAX_TARGETS, MAX_USER};
 
@@ -44,7 +44,10 @@ pub(crate) fn supported(says: &mut Says<'_>) {
         format!("NICKLEN={MAX_NAME}"),
         "PREFIX=(ov)@+".into(),
         "SAFELIST".into(),
-        format!("TARGMAX=JOIN:,PART:,PRIVMSG:{MAX_TARGETS},NOTICE:{MAX_TARGETS},KICK:,NAMES:1,LIST:,WHOIS:1"),
+        format!(
+            "TARGMAX=JOIN:{MAX_ROOMS},PART:{MAX_ROOMS},PRIVMSG:{MAX_TARGETS},NOTICE:{MAX_TARGETS},KICK:{MAX_TARGETS},\
+             NAMES:1,LIST:{MAX_ROOMS},WHOIS:1"
+        ),
         format!("TOPICLEN={MAX_TOPIC}"),
         format!("USERLEN={MAX_USER}"),
         "UTF8ONLY".into(),

@@ -168,7 +168,7 @@ pub(crate) fn profile(says: &Says<'_>, name: &Name) -> (String, String) {
 
 /// Whether a word fits a mask, in which `*` stands for any letters and `?` for one, in any case.
 pub(crate) fn is_like(word: &str, mask: &str) -> bool {
-    let (word, mask): (Vec<u8>, Vec<u8>) = (word.bytes().collect(), mask.bytes().collect());
+    let (word, mask) = (word.as_bytes(), mask.as_bytes());
     let (mut at, mut behind, mut star) = (0, 0, None);
     while at < word.len() {
         match mask.get(behind) {
