@@ -423,5 +423,6 @@ impl Stage for Bare {
         (self.router, self.files, (self.asks, self.reports)) =
             router(&Setup { kept: None, ..self.setup.clone() }, self.now);
         (self.router, self.files, (self.asks, self.reports)) = router(&self.setup, self.now);
+        self.file.is_some().then(|| self.watch_settings());
     }
 }

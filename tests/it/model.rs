@@ -112,6 +112,8 @@ struct Chamber {
     lines: Vec<(u64, String)>,
     last_id: u64,
     modes: BTreeMap<char, String>,
+    /// Who opened it, as long as they are connected.
+    opener: Option<usize>,
 }
 
 impl Chamber {
@@ -313,6 +315,7 @@ impl Model {
                 self.rooms.entry(room.clone()).or_insert_with(|| Chamber {
                     name: shown.to_string(),
                     last_id: self.forgotten,
+                    opener: Some(who),
                     ..Chamber::default()
                 });
                 self.go_in(who, &room, tag, false);
@@ -399,6 +402,11 @@ impl Model {
                         return refusal("482 not-room-op");
                     }
                     let (letters, word) = change.split_once(' ').unwrap_or((change, ""));
+                    let closes = letters.starts_with('+') && letters.contains(['i', 'k', 's']);
+                    let has_words = !chamber.lines.is_empty() || chamber.topic.is_some();
+                    if closes && chamber.is_open() && has_words && chamber.opener != Some(who) {
+                        return refusal("482 not-room-op");
+                    }
                     let mut on = true;
                     for letter in letters.chars() {
                         match letter {
@@ -626,6 +634,7 @@ impl Model {
         let rooms = std::mem::take(&mut person.rooms);
         person.got.push(format!("BYE {code}"));
         self.gone.insert(who, person);
+        self.rooms.values_mut().filter(|room| room.opener == Some(who)).for_each(|room| room.opener = None);
         rooms.into_iter().for_each(|room| self.leave(who, &room, why));
     }
 

@@ -654,3 +654,18 @@ fn every_verb_is_in_the_histories() {
     let missing: Vec<&str> = VERBS.iter().map(|verb| verb.name).filter(|name| !played.contains(name)).collect();
     assert!(missing.is_empty(), "no line of LINES has {missing:?}");
 }
+
+/// Found by chance: after a restart a server reads its settings again as one that was started anew does.
+#[test]
+fn settings_are_read_again_after_a_restart() {
+    let steps = [
+        Step::Settings("spam_lines", "3"),
+        Step::Restart,
+        Step::Line(2, "LOGIN:root correct-horse".into()),
+        Step::Connect(0, 0),
+        Step::Connect(0, 0),
+        Step::Line(2, "/rehash".into()),
+    ];
+    let on_three = told(&mut Trio::at(setup().0, start()), &steps, |_, _| {});
+    same(&told(&mut Bare::at(setup().0, start()), &steps, |_, _| {}), &on_three);
+}
