@@ -115,8 +115,10 @@ impl Desk {
     pub(crate) fn say(&mut self, message: &Message<'_>) -> Result<Option<u64>, Error> {
         let mut first = None;
         for text in words::messages(message.text) {
-            let id = self.line(message.at, speech(message, text, None))?;
-            first = first.or(Some(id));
+            let placed = self.place(message.at, speech(message, text, None))?;
+            let is_corrected = message.version == Version::Edited && matches!(placed, Placed::Other(_));
+            self.report.corrected += u64::from(is_corrected);
+            first = first.or(Some(placed.id()));
         }
         if first.is_none() {
             self.report.leave_out("messages without words");
@@ -126,6 +128,10 @@ impl Desk {
 
     /// Takes a line or a change of one. Returns its number.
     pub(crate) fn line(&mut self, at: DateTime<Utc>, event: Event) -> Result<u64, Error> {
+        Ok(self.place(at, event)?.id())
+    }
+
+    fn place(&mut self, at: DateTime<Utc>, event: Event) -> Result<Placed, Error> {
         let now = self.import.now();
         if at > now + AHEAD || at.timestamp_millis() < 0 {
             let what = format!("the time {} cannot be", at.to_rfc3339());
@@ -137,9 +143,9 @@ impl Desk {
                 self.report.lines += 1;
                 self.report.old += u64::from(self.oldest.is_some_and(|oldest| at < oldest));
             }
-            Placed::Double(_) => self.report.doubles += 1,
+            Placed::Double(_) | Placed::Other(_) => self.report.doubles += 1,
         }
-        Ok(placed.id())
+        Ok(placed)
     }
 
     pub(crate) fn finish(self, order: &Order<'_>) -> Result<Report, Error> {

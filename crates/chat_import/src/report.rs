@@ -23,6 +23,8 @@ pub struct Report {
     pub lines: u64,
     /// Lines that were here.
     pub doubles: u64,
+    /// Those of them that were corrected in the archive since, whose new words are not taken.
+    pub corrected: u64,
     /// Lines that are older than the server keeps them.
     pub old: u64,
     /// What was left out, and how often.
@@ -37,10 +39,13 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { is_trial, accounts, known_people, rooms, closed, lines, doubles, old, left_out } = self;
+        let Report { is_trial, accounts, known_people, rooms, closed, lines, doubles, corrected, old, left_out } = self;
         let taken = if *is_trial { "would be taken" } else { "taken" };
         writeln!(f, "{taken}: {lines} lines, {} new rooms, {} new accounts", rooms.len(), accounts.len())?;
         writeln!(f, "here already: {doubles} lines, {known_people} accounts")?;
+        if *corrected > 0 {
+            writeln!(f, "corrected since, not taken: {corrected} lines, which keep the words that they have here")?;
+        }
         named(f, "new rooms", rooms)?;
         named(f, "new accounts", accounts)?;
         if !accounts.is_empty() {

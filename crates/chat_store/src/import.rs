@@ -1,6 +1,7 @@
 //! Lines that were said elsewhere, put into the data of a server that does not run: all of an import or nothing of it.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::path::Path;
 
 use chat_server::features::archive::store::{Record, RoomState};
@@ -52,17 +53,29 @@ struct Line {
     id: u64,
     /// It has several lines.
     is_long: bool,
+    /// Of its words; none, where it is deleted.
+    words: Option<u64>,
 }
 
 /// Takes the line out that a message was taken as: one, or as many as the message has lines. Before messages had several, an import
-/// made a line of each of them, one behind the other.
-fn double(known: &mut VecDeque<Line>, lines: usize) -> Option<u64> {
-    let Line { id, is_long } = known.pop_front()?;
-    let further = if is_long { 0 } else { lines.saturating_sub(1) };
-    for next in (id + 1..).take(further) {
-        known.pop_front_if(|line| !line.is_long && line.id == next)?;
+/// made a line of each of them, one behind the other. A line that is deleted here has no other words than the message.
+fn double(known: &mut VecDeque<Line>, text: &str) -> Option<Placed> {
+    let Line { id, is_long, words } = known.pop_front()?;
+    let mut lines = text.split('\n').filter(|line| !line.is_empty());
+    let is_one = is_long || lines.clone().nth(1).is_none();
+    let is_same = |here: Option<u64>, text: &str| here.is_none_or(|here| here == hashed(text));
+    let mut same = is_same(words, if is_one { text } else { lines.next().unwrap_or_default() });
+    for (id, text) in (id + 1..).zip(lines).take(if is_one { 0 } else { usize::MAX }) {
+        let next = known.pop_front_if(|line| !line.is_long && line.id == id)?;
+        same &= is_same(next.words, text);
     }
-    Some(id)
+    Some(if same { Placed::Double(id) } else { Placed::Other(id) })
+}
+
+fn hashed(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Where a line of an import is.
@@ -72,12 +85,14 @@ pub enum Placed {
     New(u64),
     /// It stood there before, with this number.
     Double(u64),
+    /// It stood there before, with this number and other words.
+    Other(u64),
 }
 
 impl Placed {
     /// The line's number.
     pub fn id(self) -> u64 {
-        let (Placed::New(id) | Placed::Double(id)) = self;
+        let (Placed::New(id) | Placed::Double(id) | Placed::Other(id)) = self;
         id
     }
 }
@@ -190,13 +205,14 @@ impl Import {
             self.rooms.insert(room.clone(), known);
         }
         let known = self.rooms.entry(room.clone()).or_default();
-        let lines = match &event {
-            Event::Said(speech) => speech.text.lines().filter(|line| !line.is_empty()).count(),
-            _ => 1,
+        let text = match &event {
+            Event::Said(speech) => speech.text.as_str(),
+            Event::Changed(Change { what: What::Edited(text), .. }) => text.as_str(),
+            _ => "",
         };
         let there = known.lines.get_mut(&(at.timestamp_millis(), from, kind));
-        if let Some(id) = there.and_then(|there| double(there, lines)) {
-            return Ok(Placed::Double(id));
+        if let Some(placed) = there.and_then(|there| double(there, text)) {
+            return Ok(placed);
         }
         let next = self.keeper.last_id(&self.db, &room)? + 1;
         let id = if known.is_new { wanted.max(next) } else { next };
@@ -230,14 +246,21 @@ impl Import {
     /// What stands in a room.
     fn known(&self, room: &RoomName) -> rusqlite::Result<Known> {
         let mut known = Known::default();
-        let sql = "SELECT log.at, log.author, log.kind, log.id, instr(log.text, char(10)) > 0 FROM log JOIN rooms USING (room)
+        let sql =
+            "SELECT log.at, log.author, log.kind, log.id, log.text, log.version = 2 FROM log JOIN rooms USING (room)
                    WHERE rooms.folded = ?1 ORDER BY log.id";
         let mut find = self.db.prepare_cached(sql)?;
         let mut rows = find.query(params![folded(room)])?;
         while let Some(row) = rows.next()? {
             let author: String = row.get(1)?;
             let key = (row.get(0)?, author.to_ascii_lowercase(), row.get(2)?);
-            known.lines.entry(key).or_default().push_back(Line { id: row.get(3)?, is_long: row.get(4)? });
+            let (text, is_deleted): (String, bool) = (row.get(4)?, row.get(5)?);
+            let words = (!is_deleted).then(|| hashed(&text));
+            known.lines.entry(key).or_default().push_back(Line {
+                id: row.get(3)?,
+                is_long: text.contains('\n'),
+                words,
+            });
         }
         Ok(known)
     }

@@ -148,6 +148,38 @@ fn slack_brings_people_rooms_lines_answers_and_times_once() {
     assert_eq!(lines[6], r#"7 1 "besok""#, "an answer finds what was taken before");
 }
 
+#[test]
+fn what_was_corrected_in_the_archive_since_is_counted_and_not_taken() {
+    let house = House::new();
+    let import = |texts: [(&str, bool); 3], is_trial| {
+        let said = |(number, (text, is_edited)): (usize, (&str, bool))| {
+            let mut said = serde_json::json!({ "user": "U1", "text": text, "ts": format!("170000000{number}.0") });
+            if is_edited {
+                said["edited"] = serde_json::json!({ "ts": "1" });
+            }
+            said
+        };
+        let day = serde_json::to_string(&texts.into_iter().enumerate().map(said).collect::<Vec<_>>()).unwrap();
+        let users = ("users.json", r#"[{"id": "U1", "name": "ani"}]"#);
+        let rooms = ("channels.json", r#"[{"id": "C1", "name": "general"}]"#);
+        let file = house.zip("slack.zip", &[users, rooms, ("general/1.json", &day)]);
+        house.try_import(Format::Slack, &file, is_trial).expect("an archive")
+    };
+    let report = import([("satu", false), ("dua\nlama", true), ("tiga", false)], false);
+    assert_eq!((report.lines, report.corrected), (3, 0));
+    let before = house.said();
+    for is_trial in [true, false] {
+        let report = import([("satu", true), ("dua\nbaru", true), ("tiga, benar", true)], is_trial);
+        assert_eq!((report.lines, report.doubles, report.corrected), (0, 3, 2), "what is the same is not corrected");
+        let told = report.to_string();
+        assert!(
+            told.contains("\ncorrected since, not taken: 2 lines, which keep the words that they have here\n"),
+            "{told}"
+        );
+    }
+    assert_eq!(house.said(), before);
+}
+
 /// Before messages had several lines, an import made a line of each.
 #[test]
 fn what_was_taken_as_several_lines_is_not_taken_again() {
