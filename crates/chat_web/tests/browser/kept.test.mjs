@@ -273,6 +273,36 @@ test('the link of an invitation leads to a form with its code, which leaves the 
   assert.deepEqual([...dewi.errors, ...budi.errors, ...citra.errors], []);
 });
 
+test('a code that is of no invitation is refused in words, where the code stands, and the right one leads in', async () => {
+  for (const [locale, refusal, mode] of [['en-US', 'no invitation with that code', 'yes'], ['id-ID', 'Tidak ada undangan', 'no']]) {
+    const dir = directory();
+    const made = execFileSync(BIN, ['invite', '--data', dir]).toString();
+    const [right] = /[a-z0-9]{4}(-[a-z0-9]{4})+/.exec(made);
+    const server = await serve(dir, { flags: ['--private', mode] });
+    // The second is no escape of an address: it is shown as it was written. A third wrong one would have to wait.
+    for (const wrong of ['aaaa-bbbb-cccc', '%zz']) {
+      const page = await visitor(['403'], { locale });
+      await page.goto(`${server.url}/#join=${wrong}`);
+      await page.waitForSelector('#invitation:not([hidden])');
+      assert.equal(page.url(), `${server.url}/`, 'the code leaves the address');
+      assert.equal(await page.inputValue('#code'), wrong);
+      await page.fill('#name', 'budi');
+      await page.fill('#password', PASSWORD);
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('#namehelp.bad');
+      await isTold(page, refusal);
+      assert.equal(await page.evaluate(() => document.activeElement.id), 'code');
+      assert.equal(await page.getAttribute('#code', 'aria-invalid'), 'true');
+      if (wrong === '%zz') {
+        await page.fill('#code', right);
+        await page.keyboard.press('Enter');
+        await isLive(page);
+      }
+      assert.deepEqual(page.errors, []);
+    }
+  }
+});
+
 test('what was said long ago is found, and one jumps to it; a room one is not in is entered', async () => {
   const dir = directory();
   let server = await serve(dir);
