@@ -138,7 +138,9 @@ impl<F: Hooks> Router<F> {
 
 impl<F: Hooks> Turn<'_, F> {
     /// Takes messages, unless what was done before is not committed yet: then they wait.
-    fn apply(&mut self, mut messages: impl Iterator<Item = Message>) {
+    fn apply(&mut self, messages: impl Iterator<Item = Message>) {
+        // What comes behind the end is for the next turn: it may say that this one is committed, which is looked at first there.
+        let mut messages = messages.fuse();
         if F::begin(self, &mut messages) == Commit::Later {
             return self.router.waiting.extend(messages);
         }
@@ -570,6 +572,19 @@ mod tests {
         );
         stage.send("ani", b"/w slow x\n");
         hears(&mut stage, "ani", "* ERR 401 no-such-user WHISPER: ...");
+    }
+
+    /// The report of a store that was quick would wait behind what it is to let go on.
+    #[test]
+    fn what_comes_behind_the_end_of_a_turns_messages_is_for_the_next_turn() {
+        let mut router = Router::<Features>::new(&quick(), Registry::new(), Arc::new(Metrics::new(Moment::now())));
+        let mut looks = 0;
+        let inbox = std::iter::from_fn(|| {
+            looks += 1;
+            (looks != 2).then(|| Message::Broadcast(Text::new("cake").unwrap()))
+        });
+        router.turn(inbox.take(10), Now::read());
+        assert_eq!(looks, 2);
     }
 
     #[test]
