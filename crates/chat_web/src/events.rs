@@ -70,7 +70,8 @@ pub(crate) async fn events(
     let socket = next_socket();
     let since = last.as_ref().and_then(|last| last.whispers_since(state.ids));
     let frames = session.attach_behind(socket, since).await.ok_or(AppError::NotSignedOn)?;
-    let places = Places::new(state.ids, last);
+    // A server that keeps something has the lines, and their numbers, after a restart.
+    let places = Places::new(state.ids, last, state.config.place.is_some());
     // One chunk at a time: what waits, waits in the session's queue, which is bounded.
     let (out, chunks) = mpsc::channel(1);
     let stream = Stream { state, session, socket, frames, places, out, _place: place };

@@ -126,11 +126,12 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// A stream behind the place that a client names. An id of another start of the server names none.
-    pub(super) fn new(ids: Ids, last: Option<Id>) -> Places {
+    /// A stream behind the place that a client names. `goes_on` says that the numbers of rooms go on when the server starts anew:
+    /// otherwise an id of another start names no place. What came to the user alone is of one start in any case.
+    pub(super) fn new(ids: Ids, last: Option<Id>, goes_on: bool) -> Places {
         let instance = ids.instance();
-        let last = last.filter(|last| last.instance == instance);
-        let whisper = last.as_ref().and_then(|last| last.whisper.clone());
+        let last = last.filter(|last| goes_on || last.instance == instance);
+        let whisper = last.as_ref().filter(|last| last.instance == instance).and_then(|last| last.whisper.clone());
         let skipped = whisper.as_ref().map_or(0, |(_, count)| *count);
         Places { instance, last, rooms: BTreeMap::new(), behind: VecDeque::new(), resumed: None, whisper, skipped }
     }
@@ -284,7 +285,7 @@ mod tests {
     impl Chat {
         fn new() -> Chat {
             let ids = Ids::new();
-            let places = Places::new(ids, None);
+            let places = Places::new(ids, None, false);
             let (queue, got) = (VecDeque::new(), Default::default());
             let mut chat = Chat { ids, last: [0; 2], queue, asked: None, places, got, id: None };
             chat.connect();
@@ -295,7 +296,7 @@ mod tests {
         fn connect(&mut self) {
             let last = self.id.as_deref().and_then(Id::parse);
             assert_eq!(last.is_some(), self.id.is_some(), "an id can be read");
-            (self.places, self.asked) = (Places::new(self.ids, last), None);
+            (self.places, self.asked) = (Places::new(self.ids, last, false), None);
             let rooms: Vec<Value> =
                 (0..2).map(|room| json!({ "id": ROOMS[room], "last_seq": self.last[room] })).collect();
             self.queue.clear();
@@ -391,14 +392,27 @@ mod tests {
     fn whispers_of_one_moment_are_counted() {
         let whisper = json!({ "type": "Whisper", "at": "2026-11-22T10:47:03.120Z" }).to_string();
         let ids = Ids::new();
-        let mut places = Places::new(ids, None);
+        let mut places = Places::new(ids, None, false);
         assert!(matches!(places.take(&whisper, false), Take::Marked(_)));
         let Take::Marked(id) = places.take(&whisper, false) else { panic!("the second one is another") };
-        let mut places = Places::new(ids, Id::parse(&id));
+        let mut places = Places::new(ids, Id::parse(&id), false);
         let taken: Vec<bool> = (0..3).map(|_| places.take(&whisper, false) != Take::Skip).collect();
         assert_eq!(taken, [false, false, true]);
         // Of another start of the server it names no place.
-        let mut places = Places::new(Ids::new(), Id::parse(&id));
-        assert!(matches!(places.take(&whisper, false), Take::Marked(_)));
+        for goes_on in [false, true] {
+            let mut places = Places::new(Ids::new(), Id::parse(&id), goes_on);
+            assert!(matches!(places.take(&whisper, false), Take::Marked(_)));
+        }
+    }
+
+    #[test]
+    fn rooms_go_on_after_another_start_where_their_numbers_do() {
+        let hello = json!({ "type": "Hello", "rooms": [{ "id": "lobby", "last_seq": 9 }] }).to_string();
+        let id = format!("{};lobby=4;new=2", Ids::new().instance());
+        for (goes_on, behind) in [(true, Some(("lobby".to_string(), 4))), (false, None)] {
+            let mut places = Places::new(Ids::new(), Id::parse(&id), goes_on);
+            places.take(&hello, false);
+            assert_eq!(places.next(), behind);
+        }
     }
 }

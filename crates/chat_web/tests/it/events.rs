@@ -4,10 +4,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use chat_server::model::roles::Policy;
 use chat_web::{Times, WebConfig};
 use serde_json::{Value, json};
 
-use crate::kit::{DEADLINE, Guest, Stage, get, post, quick};
+use crate::kit::{DEADLINE, Guest, MemoryStore, Setup, Stage, get, post, quick};
 
 /// A client that reads one stream.
 struct Events {
@@ -223,4 +224,35 @@ fn a_room_is_named_with_or_without_its_sign() {
         assert!(!link.contains('#'), "{link}");
     }
     assert_eq!(ani.call(get("/api/messages?room=%23%23lobby")).status, 404);
+}
+
+#[test]
+fn a_restart_of_a_server_that_keeps_what_is_said_loses_nothing() {
+    let memory = MemoryStore::default();
+    let start = || {
+        let setup = Setup { kept: Some((memory.clone(), Policy::default())), ..quick().into() };
+        Stage::with(setup, WebConfig { place: Some(crate::place::fresh()), ..WebConfig::default() })
+    };
+    let signed_on = |stage: &Stage, path: &str| {
+        let reply = stage.call(post(path, &json!({ "name": "ani", "password": "correct-horse" })));
+        assert!(matches!(reply.status, 200 | 201), "{}", reply.text());
+        let text = |key: &str| reply.json()[key].as_str().expect("a string").to_string();
+        Guest { addr: stage.addr(), id: text("id"), token: text("token") }
+    };
+    let stage = start();
+    let (ani, budi) = (signed_on(&stage, "/api/accounts"), stage.guest("budi"));
+    let mut events = Events::open(&ani, None);
+    events.until("Hello");
+    say(&budi, "before");
+    assert_eq!(events.message(), "before");
+    let id = events.id.clone();
+    drop(events);
+    say(&budi, "missed");
+    drop(stage);
+
+    let stage = start();
+    let (ani, budi) = (signed_on(&stage, "/api/session"), stage.guest("budi"));
+    say(&budi, "after");
+    let mut events = Events::open(&ani, id.as_deref());
+    assert_eq!([events.message(), events.message()], ["missed", "after"]);
 }
