@@ -28,7 +28,7 @@ pub enum Spam {
     },
     /// Still muted for what was done before.
     Muted,
-    /// Too many wrong passwords.
+    /// Too many wrong passwords or codes.
     Guesses,
     /// More was read from one address than the limit.
     Reads,
@@ -55,7 +55,7 @@ impl From<TooFast> for Refusal {
             Spam::Paste { max } => format!(
                 "Nothing of your paste was said: with it you would have pasted more than {max} times {PASTE_UNIT} lines in a minute. Send it again in {retry} s."
             ),
-            Spam::Guesses => format!("Too many wrong passwords from where you are. Try again in {retry} s."),
+            Spam::Guesses => format!("Too many wrong passwords or codes from where you are. Try again in {retry} s."),
             Spam::Reads => format!("Too much is read and searched from your address. Try again in {retry} s."),
             Spam::Registrations => format!(
                 "So many names were registered from where you are that the next has to wait {retry} s; with an invitation it need not."
