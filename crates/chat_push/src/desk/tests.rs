@@ -1,3 +1,5 @@
+//! Tests of the desk: which subscriptions are told, and how each answer of a push service is taken.
+
 use super::*;
 use chat_server::features::programs::address::Address;
 use chat_server::features::push::Wish;
