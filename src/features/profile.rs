@@ -126,8 +126,8 @@ pub fn tag(value: &Body) -> String {
     format!("{hash:016x}")
 }
 
-/// RFC 4648, section 4; line ends are left out.
-fn from_base64(words: &str) -> Option<Vec<u8>> {
+/// The bytes of base64 (RFC 4648, section 4); line ends are left out.
+pub fn from_base64(words: &str) -> Option<Vec<u8>> {
     let words = words.trim_end_matches('=');
     let mut bytes = Vec::with_capacity(words.len() / 4 * 3 + 2);
     let (mut bits, mut count) = (0_u32, 0);

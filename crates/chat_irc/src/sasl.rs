@@ -1,6 +1,7 @@
 //! Showing who one is: SASL PLAIN, `PASS account:password`, and what is said to `NickServ`. Each is one request of the core.
 
 use chat_server::features::accounts::{self, verbs};
+use chat_server::features::profile::from_base64;
 use chat_server::model::command::Command;
 use chat_server::model::names::Name;
 use chat_server::model::secrets::Secret;
@@ -64,30 +65,13 @@ fn plain(encoded: &str) -> Option<(Name, Secret)> {
         .and_then(|()| Some((Name::parse(name).ok()?, Secret::new(secret))))
 }
 
-/// The bytes of base64.
+/// The bytes of base64 that has its full length, as SASL writes it.
 fn base64(encoded: &str) -> Option<Vec<u8>> {
     let letters = encoded.trim_end_matches('=');
     if !encoded.len().is_multiple_of(4) || encoded.len() - letters.len() > 2 {
         return None;
     }
-    let (mut bits, mut count, mut bytes) = (0_u32, 0, Vec::with_capacity(letters.len()));
-    for letter in letters.bytes() {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    Some(bytes)
+    from_base64(letters)
 }
 
 /// `NS`: the same words as to `NickServ`.

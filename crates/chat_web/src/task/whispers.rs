@@ -73,10 +73,10 @@ impl Whispers {
         while self.bytes > BYTES && self.whispers.len() > 1 {
             let Some(oldest) = self.whispers.pop_front() else { break };
             self.bytes -= oldest.frame.len();
-            match oldest.on_its_way.is_empty() {
-                _ if !oldest.is_unread => {}
-                true => lost.push(oldest),
-                false => self.gone.push_back(Whisper { frame: Utf8Bytes::default(), ..oldest }),
+            if oldest.is_unread && oldest.on_its_way.is_empty() {
+                lost.push(oldest);
+            } else if oldest.is_unread {
+                self.gone.push_back(Whisper { frame: Utf8Bytes::default(), ..oldest });
             }
         }
         while self.gone.len() > WITHOUT_FRAME {

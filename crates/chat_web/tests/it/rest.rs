@@ -440,7 +440,7 @@ fn browsers_that_ask_for_an_icon_of_themselves_get_the_page_s() {
 }
 
 #[test]
-fn assets_are_compressed_for_whoever_takes_it() {
+fn assets_are_compressed_for_clients_that_take_it() {
     use std::io::Read;
     let stage = Stage::start();
     let plain = stage.call(get("/app.css"));

@@ -14,7 +14,7 @@ use crate::lock::lock;
 const QUICK: Duration = Duration::from_secs(1);
 
 /// The most calls that a client of HTTP/2 takes back between two looks at its connection. A browser that leaves a page takes back a few;
-/// who begins calls only to take them back (CVE-2023-44487) makes work that nobody waits for.
+/// a client that begins calls only to take them back (CVE-2023-44487) makes work without a reader.
 const MOST_TAKEN_BACK: usize = 100;
 
 /// What a connection is doing.
